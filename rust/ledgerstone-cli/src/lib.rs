@@ -1,0 +1,1 @@
+//! The command `ledgerstone`, as a library.

@@ -1,0 +1,45 @@
+//! Every bound of the engine, with its reason. A value over one is an [`Error::Limit`](crate::Error::Limit) that names both.
+
+/// Records of one `each` transaction: `append_many` cuts its input every so many rows. Large enough that one signature
+/// and one commit cost nothing per row, small enough that a cut in flight fits in memory.
+pub const CUT_ROWS: usize = 262_144;
+/// Records of one atomic transaction (design of positions: 24 bits).
+pub const ATOMIC_RECORDS: usize = 1 << 20;
+/// Rows of one stored chunk: one read decodes it, and its rows are numbered in 16 bits.
+pub const CHUNK_ROWS: usize = 8_192;
+/// Chunks with fewer rows are stored plain and carry no postings: scanning them is as cheap as an index.
+pub const SMALL_CHUNK_ROWS: usize = 64;
+/// Leaf data of the log, tag included: a tlog-tiles entry has a 16-bit length.
+pub const ENVELOPE_BYTES: usize = 65_535;
+/// Canonical bytes of one record: also bounds what one row costs in memory.
+pub const RECORD_BYTES: usize = 1 << 20;
+/// A text or bytes field without `max`.
+pub const FIELD_BYTES: usize = 65_536;
+/// Elements of a list field without `max`.
+pub const LIST_ITEMS: usize = 1_024;
+/// Fields of a record type, nested ones counted.
+pub const FIELDS: usize = 256;
+/// Depth of lists and structs in a record type.
+pub const FIELD_DEPTH: usize = 4;
+/// Rules of a record type.
+pub const RULES: usize = 64;
+/// Bytes of a schema file.
+pub const SCHEMA_BYTES: usize = 262_144;
+/// Nodes of one expression: its static cost.
+pub const EXPRESSION_NODES: usize = 256;
+/// Parts of a balance cell.
+pub const PARTS: usize = 8;
+/// Digits of a decimal: what an `i128` multiplies without surprise, and SQL systems agree on.
+pub const DECIMAL_DIGITS: u8 = 28;
+/// Largest integer of a record, ±(2^53−1): what every JSON reader keeps (RFC 8785, I-JSON).
+pub const INT_MAX: i64 = 9_007_199_254_740_991;
+/// Bytes of a caller's idempotency id.
+pub const ID_BYTES: usize = 64;
+/// Characters of an origin.
+pub const ORIGIN_CHARS: usize = 128;
+/// How long an intent is good for unless its author says otherwise: one day.
+pub const INTENT_LIFETIME_MICROS: i64 = 86_400_000_000;
+/// Default of the genesis option `max_clock_step`, in seconds: 366 days.
+pub const MAX_CLOCK_STEP_SECS: i64 = 31_622_400;
+/// Level from which inner nodes of a tree are stored: a proof rebuilds at most 64 leaves.
+pub const NODE_LEVEL: u32 = 6;

@@ -1,0 +1,149 @@
+//! Values as a caller hands them over, before a schema has checked them, and the decimal type.
+
+use std::fmt;
+
+/// A value as it comes in from a face (a Python dict, a JSON line), not yet checked against a field.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// Absent.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// An integer that fits 64 bits.
+    Int(i64),
+    /// An integer that does not, as decimal digits.
+    BigInt(String),
+    /// A binary floating-point number: no field takes one, the error says what to send instead.
+    Float(f64),
+    /// A decimal number, exact.
+    Decimal(Decimal),
+    /// Text; dates, timestamps, uuids and decimals are accepted in this form too.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// A list.
+    List(Vec<Value>),
+    /// Named values, in the order given.
+    Object(Vec<(String, Value)>),
+}
+
+impl Value {
+    /// The word for this kind of value in an error message.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "a bool",
+            Value::Int(_) | Value::BigInt(_) => "an integer",
+            Value::Float(_) => "a float",
+            Value::Decimal(_) => "a decimal",
+            Value::Text(_) => "text",
+            Value::Bytes(_) => "bytes",
+            Value::Date(_) => "a date",
+            Value::Timestamp(_) => "a timestamp",
+            Value::List(_) => "a list",
+            Value::Object(_) => "an object",
+        }
+    }
+}
+
+/// A decimal number: `mantissa` × 10^−`scale`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Decimal {
+    /// The digits, signed.
+    pub mantissa: i128,
+    /// How many of the digits stand behind the point.
+    pub scale: u8,
+}
+
+impl Decimal {
+    /// A decimal of these digits and this scale.
+    pub const fn new(mantissa: i128, scale: u8) -> Self {
+        Decimal { mantissa, scale }
+    }
+
+    /// Parses `-?digits[.digits]`; trailing zeros are kept in the scale. `None` where the text is something else or has more
+    /// than 38 digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (negative, digits) = match text.strip_prefix('-') {
+            Some(rest) => (true, rest),
+            None => (false, text),
+        };
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let well_formed = !whole.is_empty()
+            && (!digits.contains('.') || !fraction.is_empty())
+            && whole.len() + fraction.len() <= 38
+            && whole.bytes().chain(fraction.bytes()).all(|b| b.is_ascii_digit());
+        if !well_formed {
+            return None;
+        }
+        let magnitude = whole
+            .bytes()
+            .chain(fraction.bytes())
+            .fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+        Some(Decimal::new(if negative { -magnitude } else { magnitude }, fraction.len() as u8))
+    }
+
+    /// The same number with as few fraction digits as it needs.
+    pub fn normalised(self) -> Self {
+        let Decimal { mut mantissa, mut scale } = self;
+        while scale > 0 && mantissa % 10 == 0 {
+            mantissa /= 10;
+            scale -= 1;
+        }
+        Decimal { mantissa, scale }
+    }
+
+    /// The mantissa at another scale; `None` where digits would be lost or overflow.
+    pub fn rescaled(self, scale: u8) -> Option<i128> {
+        if scale >= self.scale {
+            10i128.checked_pow(u32::from(scale - self.scale))?.checked_mul(self.mantissa)
+        } else {
+            let unit = 10i128.checked_pow(u32::from(self.scale - scale))?;
+            (self.mantissa % unit == 0).then(|| self.mantissa / unit)
+        }
+    }
+
+    /// How many decimal digits the number has, without leading zeros.
+    pub fn digits(self) -> u32 {
+        self.mantissa.unsigned_abs().checked_ilog10().map_or(1, |log| log + 1)
+    }
+}
+
+impl fmt::Display for Decimal {
+    /// The canonical form: no exponent, no trailing zeros, no `-0` (FORMAT.md section 2).
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Decimal { mantissa, scale } = self.normalised();
+        let magnitude = mantissa.unsigned_abs();
+        if mantissa < 0 {
+            f.write_str("-")?;
+        }
+        if scale == 0 {
+            return write!(f, "{magnitude}");
+        }
+        let unit = 10u128.pow(u32::from(scale));
+        write!(f, "{}.{:0width$}", magnitude / unit, magnitude % unit, width = usize::from(scale))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_written_canonically() {
+        for (text, canonical) in [("0", "0"), ("-0.00", "0"), ("12.50", "12.5"), ("-0.05", "-0.05"), ("100", "100"), ("007.1", "7.1")] {
+            assert_eq!(Decimal::parse(text).unwrap().to_string(), canonical);
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_decimal_is_refused() {
+        for text in ["", "-", ".", "1.", ".5", "1e3", "+1", " 1", "1_000", "NaN", "١"] {
+            assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The modules that ship with ledgerstone: the text of their schema files, nothing else.
+
+/// The built-in module `ledger`: members, keys, grants, modules. Part of the semantics, never loaded.
+pub const LEDGER: &str = include_str!("ledger.toml");
+
+/// Double-entry books: commodities, accounts, journal entries, transfers, holds, periods.
+pub const FINANCE: &str = include_str!("finance.toml");
+
+/// Every module that can be loaded by its bare name, as (name, source).
+pub const SHIPPED: &[(&str, &str)] = &[("finance", FINANCE)];
