@@ -1,1 +1,18 @@
 //! The ledgerstone engine.
+pub mod limits;
+
+mod builder;
+mod error;
+mod execute;
+pub mod keys;
+mod ledger;
+pub mod log;
+pub mod model;
+pub mod query;
+pub mod schema;
+pub mod store;
+
+pub use builder::{Create, Open};
+pub use error::{Error, Rejected, Result};
+pub use keys::{Key, LogKey};
+pub use ledger::{Appended, Balance, Ledger, LoadOptions, LoadProgress, LoadReport, QueryRequest, QueryRows, Sources, StoredRecord};

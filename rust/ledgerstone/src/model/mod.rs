@@ -1,5 +1,9 @@
-//! The nouns of the engine: values, cells, transactions, commits, and the trait by which state is read. No I/O.
+//! The nouns of the engine: values, cells, rows, and the trait by which state is read. No I/O.
 
-pub mod value;
+mod cell;
+mod state;
+mod value;
 
+pub use cell::{CellValue, Parts, RowId};
+pub use state::State;
 pub use value::{Decimal, Value};

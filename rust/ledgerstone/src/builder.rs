@@ -1,0 +1,404 @@
+//! Making a ledger, and opening one: two different verbs.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, RwLock};
+
+use ledgerstone_verify::canon::Json;
+use ledgerstone_verify::envelope::ENVELOPE_TAG;
+use ledgerstone_verify::hash::{Sha3_256, Sha256, leaf_hash};
+use ledgerstone_verify::merkle::Frontier;
+use ledgerstone_verify::note::VerifierKey;
+
+use crate::error::{Error, Result};
+use crate::execute::authority::Authority;
+use crate::keys::{Key, LogKey};
+use crate::ledger::{
+    FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time,
+};
+use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
+use crate::log::{Checkpoints, LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
+use crate::model::Value;
+use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, WriterLock, number_key};
+
+/// A ledger to be made.
+#[derive(Debug)]
+pub struct Create {
+    origin: String,
+    key: Key,
+    modules: Vec<(String, String)>,
+    log_key: Option<PathBuf>,
+    threads: usize,
+    sources: Sources,
+}
+
+/// A ledger to be opened.
+#[derive(Debug)]
+pub struct Open {
+    key: Option<Key>,
+    log_key: Option<PathBuf>,
+    readonly: bool,
+    threads: usize,
+    sources: Sources,
+}
+
+impl Create {
+    /// A ledger of this origin, whose first member signs with this key.
+    pub fn new(origin: &str, key: Key) -> Self {
+        let origin = origin.to_owned();
+        Create { origin, key, modules: Vec::new(), log_key: None, threads: 0, sources: Sources::system() }
+    }
+
+    /// Loads a module at once: the text of its schema file, and the file's name for errors.
+    #[must_use]
+    pub fn module(mut self, source: &str, file: &str) -> Self {
+        self.modules.push((source.to_owned(), file.to_owned()));
+        self
+    }
+
+    /// Where the log key goes; `<path>.logkey.pem` unless told otherwise.
+    #[must_use]
+    pub fn log_key(mut self, path: &Path) -> Self {
+        self.log_key = Some(path.to_owned());
+        self
+    }
+
+    /// Threads to work with; 0, the default: one per core.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Another clock and other random bytes, for tests.
+    #[must_use]
+    pub fn sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
+        self
+    }
+
+    /// Makes the file, which must not exist, and beside it the log key.
+    pub fn at(self, path: &Path) -> Result<Ledger> {
+        check_origin(&self.origin)?;
+        if path.exists() {
+            return Err(StoreError::Exists(path.to_owned()).into());
+        }
+        let lock = WriterLock::acquire(path)?;
+        let log_key_path = self.log_key.clone().unwrap_or_else(|| log_key_path(path));
+        let log_key = LogKey::generate()?;
+        log_key.save(&log_key_path, &self.origin)?;
+        let made = SqliteStore::create(path)
+            .map_err(Error::from)
+            .and_then(|store| self.begin(Box::new(store), Some(path), log_key, Some(lock)));
+        if made.is_err() {
+            // Half a ledger is none: what this call made is taken back.
+            let _ = std::fs::remove_file(path);
+            let _ = std::fs::remove_file(&log_key_path);
+        }
+        made
+    }
+
+    /// Makes a ledger in memory, which ends with the process. Its log key is drawn from the sources.
+    pub fn in_memory(self) -> Result<Ledger> {
+        check_origin(&self.origin)?;
+        let log_key = LogKey::from_seed(self.sources.random()?);
+        self.begin(Box::new(MemoryStore::new()), None, log_key, None)
+    }
+
+    fn begin(
+        self,
+        store: Box<dyn Store>,
+        path: Option<&Path>,
+        log_key: LogKey,
+        lock: Option<WriterLock>,
+    ) -> Result<Ledger> {
+        let Create { origin, key, modules, threads, sources, .. } = self;
+        let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
+        let member = hex::encode(first(sources.random()?));
+        let secret = FileSecret(first(sources.random()?));
+        let keys = verifier_keys(&origin, log_key.public()).map_err(|error| Error::Schema(error.to_string()))?;
+        let genesis = genesis_record(&origin, &keys, &member, &key.public(), sources.random()?);
+        let authority = Arc::new(Authority::new());
+        let writer = Writer {
+            key: Some(Arc::new(key)),
+            log_key,
+            trees: LogTrees::new(),
+            authority: Arc::clone(&authority),
+            genesis: None,
+            last_time: i64::MIN,
+            checkpoint: None,
+            max_clock_step: MAX_CLOCK_STEP_SECS,
+            _lock: lock,
+        };
+        let ledger = Ledger {
+            path: path.map(Path::to_owned),
+            origin,
+            verifier_keys: keys,
+            store,
+            secret,
+            pool: Pool::new(threads),
+            sources,
+            writer: Ok(Mutex::new(writer)),
+            known: RwLock::new((0, authority)),
+        };
+        {
+            let mut writer = ledger.lock_writer()?;
+            let records = vec![("ledger.genesis".to_owned(), genesis)];
+            ledger.append_locked(&mut writer, records, None, Some(member))?;
+        }
+        for (source, file) in modules {
+            ledger.load_module(&source, &file, true)?;
+        }
+        Ok(ledger)
+    }
+}
+
+impl Default for Open {
+    fn default() -> Self {
+        Open { key: None, log_key: None, readonly: false, threads: 0, sources: Sources::system() }
+    }
+}
+
+impl Open {
+    /// The key of the member that will append.
+    #[must_use]
+    pub fn key(mut self, key: Key) -> Self {
+        self.key = Some(key);
+        self
+    }
+
+    /// Where the log key is; `<path>.logkey.pem` unless told otherwise.
+    #[must_use]
+    pub fn log_key(mut self, path: &Path) -> Self {
+        self.log_key = Some(path.to_owned());
+        self
+    }
+
+    /// Opens for reading only: no lock, no keys, beside any writer.
+    #[must_use]
+    pub fn readonly(mut self, readonly: bool) -> Self {
+        self.readonly = readonly;
+        self
+    }
+
+    /// Threads to work with; 0, the default: one per core.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Another clock and other random bytes, for tests.
+    #[must_use]
+    pub fn sources(mut self, sources: Sources) -> Self {
+        self.sources = sources;
+        self
+    }
+
+    /// Opens the ledger at a path, which must exist. Without a log key it is opened for reading only.
+    pub fn at(self, path: &Path) -> Result<Ledger> {
+        if !path.exists() {
+            return Err(StoreError::Missing(path.to_owned()).into());
+        }
+        let default = log_key_path(path);
+        let log_key_path = match &self.log_key {
+            Some(given) => Some(given.as_path()),
+            None => default.exists().then_some(default.as_path()),
+        };
+        let reason = match (self.readonly, log_key_path) {
+            (true, _) => Err("it was opened with readonly=True"),
+            (false, None) => Err("there is no log key beside it, and none was named with log_key="),
+            (false, Some(path)) => Ok(path),
+        };
+        let (store, lock): (Box<dyn Store>, _) = match reason {
+            Err(_) => (Box::new(SqliteStore::open_readonly(path)?), None),
+            Ok(_) => {
+                let lock = WriterLock::acquire(path)?;
+                (Box::new(SqliteStore::open(path)?), Some(lock))
+            }
+        };
+        let log_key = reason.map(LogKey::load);
+        let log_key = match log_key {
+            Ok(Ok(key)) => Ok(key),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(why) => Err(why),
+        };
+        self.finish(path, store, log_key, lock)
+    }
+
+    fn finish(
+        self,
+        path: &Path,
+        store: Box<dyn Store>,
+        log_key: std::result::Result<LogKey, &'static str>,
+        lock: Option<WriterLock>,
+    ) -> Result<Ledger> {
+        let snapshot = store.snapshot()?;
+        let secret = file_secret(&*snapshot)?;
+        let view = View::new(snapshot, secret, (0, Arc::new(Authority::new())))?;
+        let genesis = genesis_data(&view)?;
+        let origin = text_of(&genesis, "origin")?;
+        let keys = log_keys(&genesis)?;
+        let authority = Arc::clone(&view.authority);
+        let writer = match log_key {
+            Err(why) => Err(why),
+            Ok(log_key) => {
+                if log_key.public() != *keys[0].key() {
+                    return Err(Error::Verification(format!("the log key is not that of {origin}")));
+                }
+                Ok(Mutex::new(resume(&view, &genesis, self.key, log_key, lock)?))
+            }
+        };
+        let known = RwLock::new((view.size, authority));
+        drop(view);
+        Ok(Ledger {
+            path: Some(path.to_owned()),
+            origin,
+            verifier_keys: keys,
+            store,
+            secret,
+            pool: Pool::new(self.threads),
+            sources: self.sources,
+            writer,
+            known,
+        })
+    }
+}
+
+/// The writer's state out of the store. The frontier is compared with the newest checkpoint.
+fn resume(
+    view: &View,
+    genesis: &Json,
+    key: Option<Key>,
+    log_key: LogKey,
+    lock: Option<WriterLock>,
+) -> Result<Writer> {
+    let trees = stored_trees(view)?;
+    let checkpoint = view.snapshot.get(Table::Meta, b"checkpoint")?;
+    let checkpoint = checkpoint.as_deref().and_then(Checkpoints::from_bytes);
+    let agrees = checkpoint.as_ref().is_some_and(|checkpoint| {
+        checkpoint.size == trees.size()
+            && checkpoint.root == trees.sha256.root()
+            && checkpoint.root_sha3 == trees.sha3.root()
+    });
+    if !agrees {
+        return Err(Error::Verification(format!(
+            "the newest checkpoint does not follow from the {} transactions stored; audit says more",
+            trees.size()
+        )));
+    }
+    let first = view.envelope(0)?;
+    let last = view.envelope(view.size - 1)?;
+    let max_clock_step = genesis
+        .get("options")
+        .and_then(|options| options.get("max_clock_step"))
+        .and_then(Json::as_int)
+        .unwrap_or(MAX_CLOCK_STEP_SECS);
+    Ok(Writer {
+        key: key.map(Arc::new),
+        log_key,
+        trees,
+        authority: Arc::clone(&view.authority),
+        genesis: Some(leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &first.text])),
+        last_time: parse_time(&last.envelope.time)?,
+        checkpoint,
+        max_clock_step,
+        _lock: lock,
+    })
+}
+
+/// The trees out of stored nodes, and the envelopes after the last complete node of the lowest stored level.
+fn stored_trees(view: &View) -> Result<LogTrees> {
+    let whole = view.size >> NODE_LEVEL;
+    let mut sha256 = Frontier::<Sha256>::new();
+    let mut sha3 = Frontier::<Sha3_256>::new();
+    for level in (NODE_LEVEL..64).rev().filter(|level| view.size >> level & 1 == 1) {
+        let place = (view.size >> level) - 1;
+        let node = view.snapshot.get(Table::LogNodes, &number_key(node_key(level, place)))?;
+        let damaged = || Error::Verification(format!("table log_nodes: level {level}, place {place} is not there"));
+        let node: [u8; 64] = node.and_then(|node| node.try_into().ok()).ok_or_else(damaged)?;
+        let (left, right) = node.split_at(32);
+        let halves = (left.try_into().expect("32 bytes"), right.try_into().expect("32 bytes"));
+        sha256.push_subtree(level, halves.0).map_err(|_| damaged())?;
+        sha3.push_subtree(level, halves.1).map_err(|_| damaged())?;
+    }
+    for index in whole << NODE_LEVEL..view.size {
+        let text = view.envelope(index)?.text;
+        sha256.push(leaf_hash::<Sha256>(&[ENVELOPE_TAG, &text]));
+        sha3.push(leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &text]));
+    }
+    Ok(LogTrees { sha256, sha3 })
+}
+
+fn genesis_record(
+    origin: &str,
+    keys: &[VerifierKey; 2],
+    member: &str,
+    key: &[u8; 32],
+    random: [u8; 32],
+) -> Value {
+    object(vec![
+        ("format", Value::Int(1)),
+        ("semantics", Value::Int(SEMANTICS as i64)),
+        ("origin", Value::Text(origin.to_owned())),
+        ("log_keys", Value::List(keys.iter().map(|key| Value::Text(key.to_string())).collect())),
+        ("member", Value::Text(member.to_owned())),
+        ("key", Value::Bytes(key.to_vec())),
+        (
+            "options",
+            object(vec![
+                ("max_clock_step", Value::Int(MAX_CLOCK_STEP_SECS)),
+                ("record_rejections", Value::Bool(false)),
+            ]),
+        ),
+        ("random", Value::Bytes(random.to_vec())),
+    ])
+}
+
+/// The secret of a file.
+pub(crate) fn file_secret(snapshot: &dyn Snapshot) -> Result<FileSecret> {
+    snapshot
+        .get(Table::Meta, b"file_secret")?
+        .and_then(|secret| secret.try_into().ok())
+        .map(FileSecret)
+        .ok_or_else(|| Error::Verification("table meta: the file secret is damaged".to_owned()))
+}
+
+/// The log's verifier keys, as the genesis names them.
+pub(crate) fn log_keys(genesis: &Json) -> Result<[VerifierKey; 2]> {
+    let damaged = || Error::Verification("the first record names no log keys".to_owned());
+    let listed = genesis.get("log_keys").and_then(Json::as_list).ok_or_else(damaged)?;
+    let keys: Vec<VerifierKey> = listed
+        .iter()
+        .map(|key| VerifierKey::parse(key.as_text().unwrap_or("")).map_err(|_| damaged()))
+        .collect::<Result<_>>()?;
+    keys.try_into().map_err(|_| damaged())
+}
+
+fn text_of(data: &Json, name: &str) -> Result<String> {
+    let text = data.get(name).and_then(Json::as_text);
+    text.map(str::to_owned).ok_or_else(|| Error::Verification(format!("the first record has no {name}")))
+}
+
+fn log_key_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".logkey.pem");
+    PathBuf::from(name)
+}
+
+fn check_origin(origin: &str) -> Result<()> {
+    let is_printable = origin.chars().all(|c| c.is_ascii_graphic() && c != '+');
+    if origin.is_empty() || !is_printable || origin.ends_with(ORIGIN_SUFFIX_SHA3) {
+        return Err(Error::Schema(format!(
+            "the origin {origin:?} is not a name like acme.example/books: printable ASCII without spaces or +, not ending in {ORIGIN_SUFFIX_SHA3}"
+        )));
+    }
+    if origin.len() > ORIGIN_CHARS {
+        return Err(Error::Limit {
+            what: "the length of the origin".to_owned(),
+            value: origin.len() as u64,
+            limit: "ORIGIN_CHARS",
+            bound: ORIGIN_CHARS as u64,
+        });
+    }
+    Ok(())
+}

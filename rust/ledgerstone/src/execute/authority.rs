@@ -1,0 +1,289 @@
+//! Who may do what: members, keys, grants and modules in force, built from the records of the module `ledger` in their order.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ledgerstone_verify::canon::{Json, unb64, unb64_array};
+use ledgerstone_verify::hash::sha3_256;
+use ledgerstone_verify::key::PublicKey;
+
+use super::{Gate, PreparedChunk, Rejection};
+use crate::schema::{Module, Reason, RecordType, parse_builtin, parse_with};
+
+/// The role that the first member holds.
+pub(crate) const ADMIN: &str = "ledger.admin";
+/// The type of the first record.
+pub(crate) const GENESIS: &str = "ledger.genesis";
+
+/// A member's key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyState {
+    pub(crate) member: String,
+    pub(crate) active: bool,
+}
+
+/// Members, keys, grants and modules in force.
+#[derive(Clone, Debug)]
+pub(crate) struct Authority {
+    modules: BTreeMap<String, Arc<Module>>,
+    /// Every type of every version that was ever in force.
+    versions: BTreeMap<(String, u64), Arc<RecordType>>,
+    in_force: BTreeMap<String, Arc<RecordType>>,
+    roles: BTreeSet<String>,
+    members: BTreeSet<String>,
+    keys: BTreeMap<[u8; 32], KeyState>,
+    grants: BTreeSet<(String, String)>,
+}
+
+impl Authority {
+    /// Before the genesis: the built-in module, and nobody.
+    pub(crate) fn new() -> Self {
+        let builtin = parse_builtin(ledgerstone_schemas::LEDGER).expect("the built-in module parses (tested)");
+        let mut authority = Authority {
+            modules: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            in_force: BTreeMap::new(),
+            roles: BTreeSet::new(),
+            members: BTreeSet::new(),
+            keys: BTreeMap::new(),
+            grants: BTreeSet::new(),
+        };
+        authority.put_in_force(builtin);
+        authority
+    }
+
+    /// The type of that full name, in the version in force.
+    pub(crate) fn record_type(&self, name: &str) -> Option<&Arc<RecordType>> {
+        self.in_force.get(name)
+    }
+
+    /// The type of that full name in a version that was in force at some time.
+    pub(crate) fn version(&self, name: &str, version: u64) -> Option<&Arc<RecordType>> {
+        self.versions.get(&(name.to_owned(), version))
+    }
+
+    /// Modules in force, by name.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &Arc<Module>> {
+        self.modules.values()
+    }
+
+    /// Members, in the order of their ids.
+    pub(crate) fn members(&self) -> impl Iterator<Item = &str> {
+        self.members.iter().map(String::as_str)
+    }
+
+    /// Keys and whose they are.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = (&[u8; 32], &KeyState)> {
+        self.keys.iter()
+    }
+
+    /// The member whose key this is, if it is active.
+    pub(crate) fn member_of(&self, key: &[u8; 32]) -> Option<&str> {
+        self.keys.get(key).filter(|state| state.active).map(|state| state.member.as_str())
+    }
+
+    /// Roles that a member holds.
+    pub(crate) fn roles_of<'a>(&'a self, member: &'a str) -> impl Iterator<Item = &'a str> {
+        self.grants.iter().filter(move |(holder, _)| holder == member).map(|(_, role)| role.as_str())
+    }
+
+    /// Parses a schema file against the modules in force.
+    pub(crate) fn parse_module(&self, source: &str, file: &str) -> Result<Module, crate::schema::SchemaErrors> {
+        parse_with(source, file, &|name| self.in_force.get(name).cloned())
+    }
+
+    fn holds(&self, member: &str, role: &str) -> bool {
+        self.grants.contains(&(member.to_owned(), role.to_owned()))
+    }
+
+    fn put_in_force(&mut self, module: Module) {
+        for declared in &module.types {
+            self.versions.insert((declared.name.clone(), declared.version), Arc::clone(declared));
+            self.in_force.insert(declared.name.clone(), Arc::clone(declared));
+        }
+        self.roles.extend(module.roles.iter().map(|role| role.name.clone()));
+        self.modules.insert(module.name.clone(), Arc::new(module));
+    }
+
+    /// What rules cannot say of a record of the module `ledger`.
+    fn check(&self, type_name: &str, data: &Json) -> Result<(), Rejection> {
+        match type_name {
+            "ledger.member" => admissible(data),
+            "ledger.key" => {
+                self.known_member(data)?;
+                admissible(data)
+            }
+            "ledger.grant" => {
+                self.known_member(data)?;
+                let role = text(data, "role");
+                if self.roles.contains(role) {
+                    return Ok(());
+                }
+                Err(refusal("ledger.unknown_role", format!("no module in force declares a role {role}")))
+            }
+            "ledger.module" => self.check_module(data),
+            _ => Ok(()),
+        }
+    }
+
+    fn known_member(&self, data: &Json) -> Result<(), Rejection> {
+        let member = text(data, "member");
+        if self.members.contains(member) {
+            return Ok(());
+        }
+        Err(refusal("ledger.unknown_member", format!("{member} is not a member of this ledger")))
+    }
+
+    fn check_module(&self, data: &Json) -> Result<(), Rejection> {
+        let (name, source) = (text(data, "name"), text(data, "source"));
+        if unb64(text(data, "hash")).ok().as_deref() != Some(&sha3_256(&[source.as_bytes()])) {
+            return Err(refusal("ledger.module_hash", "the hash is not that of the source".to_owned()));
+        }
+        let module = self
+            .parse_module(source, &format!("{name}.toml"))
+            .map_err(|errors| refusal("ledger.module_invalid", errors.to_string()))?;
+        let version = data.get("version").and_then(Json::as_int);
+        if module.name != name || i64::try_from(module.version).ok() != version {
+            let found = format!("the file declares {} version {}", module.name, module.version);
+            return Err(refusal("ledger.module_mismatch", found));
+        }
+        if self.modules.contains_key(name) {
+            let message = format!("a version of {name} is in force, and this build loads no second one");
+            return Err(refusal("ledger.module_upgrade", message));
+        }
+        Ok(())
+    }
+
+    /// What a record of the module `ledger` that stands does to authority. Other records do nothing.
+    pub(crate) fn apply(&mut self, type_name: &str, data: &Json) {
+        match type_name {
+            GENESIS => {
+                self.admit(data);
+                self.grants.insert((text(data, "member").to_owned(), ADMIN.to_owned()));
+            }
+            "ledger.member" | "ledger.key" => self.admit(data),
+            "ledger.revoke" => {
+                if let Some(state) = key_of(data).and_then(|key| self.keys.get_mut(&key)) {
+                    state.active = false;
+                }
+            }
+            "ledger.grant" => {
+                let grant = (text(data, "member").to_owned(), text(data, "role").to_owned());
+                if matches!(data.get("granted"), Some(Json::Bool(true))) {
+                    self.grants.insert(grant);
+                } else {
+                    self.grants.remove(&grant);
+                }
+            }
+            "ledger.module" => {
+                let file = format!("{}.toml", text(data, "name"));
+                if let Ok(module) = self.parse_module(text(data, "source"), &file) {
+                    self.put_in_force(module);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn admit(&mut self, data: &Json) {
+        let member = text(data, "member").to_owned();
+        if let Some(key) = key_of(data) {
+            self.keys.insert(key, KeyState { member: member.clone(), active: true });
+        }
+        self.members.insert(member);
+    }
+}
+
+/// The gate of one transaction: what its author may append. Changes of authority act from the next record on.
+pub(crate) struct AuthorityGate {
+    pub(crate) authority: Arc<Authority>,
+    author: String,
+    is_genesis: bool,
+    /// The chunk asked about last, by its first position, and the answer: it is the same for every row.
+    answered: Option<(u32, Result<(), Rejection>)>,
+}
+
+impl AuthorityGate {
+    /// The gate of a transaction by `author`; `is_genesis` for index 0.
+    pub(crate) fn new(authority: Arc<Authority>, author: &str, is_genesis: bool) -> Self {
+        AuthorityGate { authority, author: author.to_owned(), is_genesis, answered: None }
+    }
+
+    fn may_append(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection> {
+        if let Some((first, answer)) = &self.answered
+            && *first == chunk.first
+        {
+            return answer.clone();
+        }
+        let answer = self.ask(&chunk.record_type);
+        self.answered = Some((chunk.first, answer.clone()));
+        answer
+    }
+
+    fn ask(&self, record_type: &RecordType) -> Result<(), Rejection> {
+        if (record_type.name == GENESIS) != self.is_genesis {
+            let message = "ledger.genesis is the first record of a ledger, and its only one".to_owned();
+            return Err(refusal("ledger.forbidden", message));
+        }
+        let roles = &record_type.authorise;
+        if self.is_genesis || roles.iter().any(|role| self.authority.holds(&self.author, role)) {
+            return Ok(());
+        }
+        let message = format!(
+            "member {} may not append {}; the role {} allows it, which a holder of {ADMIN} can grant",
+            self.author,
+            record_type.name,
+            roles.join(" or "),
+        );
+        Err(refusal("ledger.forbidden", message))
+    }
+}
+
+impl Gate for AuthorityGate {
+    fn admit(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection> {
+        self.may_append(chunk)?;
+        if !is_builtin(&chunk.record_type) {
+            return Ok(());
+        }
+        let data = super::matching::data_of(chunk.bytes.row(row)).unwrap_or(Json::Null);
+        self.authority.check(&chunk.record_type.name, &data)
+    }
+
+    fn accepted(&mut self, chunk: &PreparedChunk, row: usize) {
+        if is_builtin(&chunk.record_type)
+            && let Some(data) = super::matching::data_of(chunk.bytes.row(row))
+        {
+            Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, &data);
+            self.answered = None;
+        }
+    }
+}
+
+fn is_builtin(record_type: &RecordType) -> bool {
+    record_type.name.starts_with("ledger.")
+}
+
+fn refusal(code: &str, message: String) -> Rejection {
+    Rejection { reason: Reason { code: code.to_owned(), message }, cell: None }
+}
+
+fn text<'a>(data: &'a Json, name: &str) -> &'a str {
+    data.get(name).and_then(Json::as_text).unwrap_or("")
+}
+
+fn key_of(data: &Json) -> Option<[u8; 32]> {
+    unb64_array(text(data, "key")).ok()
+}
+
+fn admissible(data: &Json) -> Result<(), Rejection> {
+    let admitted = key_of(data).map(|key| PublicKey::admit(&key));
+    match admitted {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) => Err(refusal("ledger.weak_key", format!("{} {error}", text(data, "key")))),
+        None => {
+            let found = unb64(text(data, "key")).map_or(0, |bytes| bytes.len());
+            let message = format!("a public key has 32 bytes, this one {found}");
+            Err(refusal("ledger.weak_key", message))
+        }
+    }
+}

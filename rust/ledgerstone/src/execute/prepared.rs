@@ -1,0 +1,121 @@
+//! What PREPARE hands to DECIDE and HASH: the rows of one type at consecutive positions, as typed columns, as bytes, and as
+//! operations.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use ledgerstone_verify::entry::{EntryList, Salts, entry_leaf};
+use ledgerstone_verify::hash::Hash;
+
+use super::ops::OpChunk;
+use super::plan::lower;
+use crate::limits::RECORD_BYTES;
+use crate::schema::{Reason, RecordType, Rows, stateless_failure};
+
+/// Records of one type that follow each other in a transaction.
+#[derive(Debug)]
+pub(crate) struct PreparedChunk {
+    pub(crate) record_type: Arc<RecordType>,
+    /// Position of the first row in the transaction.
+    pub(crate) first: u32,
+    /// The rows, in the type's Arrow schema.
+    pub(crate) batch: RecordBatch,
+    pub(crate) bytes: Arc<RecordBytes>,
+    pub(crate) leaves: Vec<Hash>,
+    pub(crate) ops: OpChunk,
+}
+
+/// The record bytes of the rows of a chunk, one after another.
+#[derive(Debug, Default)]
+pub(crate) struct RecordBytes {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) ends: Vec<u32>,
+}
+
+/// A row that a stateless rule refuses.
+#[derive(Clone, Debug)]
+pub(crate) struct StatelessRefusal {
+    pub(crate) row: usize,
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+}
+
+impl RecordBytes {
+    /// Writes the bytes of every row.
+    pub(crate) fn write(rows: &Rows<'_>) -> Self {
+        let mut written = RecordBytes::default();
+        for row in 0..rows.len() {
+            rows.write_record(row, &mut written.bytes);
+            written.ends.push(written.bytes.len() as u32);
+        }
+        written
+    }
+
+    /// The bytes of a row.
+    pub(crate) fn row(&self, row: usize) -> &[u8] {
+        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
+        &self.bytes[start..self.ends[row] as usize]
+    }
+
+    /// Only the rows of which `keep` says so.
+    pub(crate) fn retain(&self, keep: &[bool]) -> Self {
+        let mut kept = RecordBytes::default();
+        for (row, _) in keep.iter().enumerate().filter(|(_, keep)| **keep) {
+            kept.bytes.extend_from_slice(self.row(row));
+            kept.ends.push(kept.bytes.len() as u32);
+        }
+        kept
+    }
+}
+
+/// The first stateless refusal of every row that has one, in row order.
+pub(crate) fn stateless_refusals(
+    record_type: &RecordType,
+    rows: &Rows<'_>,
+    bytes: &RecordBytes,
+) -> Vec<StatelessRefusal> {
+    let mut refusals = Vec::new();
+    for row in 0..rows.len() {
+        if bytes.row(row).len() > RECORD_BYTES {
+            refusals.push(StatelessRefusal {
+                row,
+                reason: Reason {
+                    code: "ledger.record_too_large".to_owned(),
+                    message: format!("a record has at most {RECORD_BYTES} bytes"),
+                },
+                detail: format!("{} bytes", bytes.row(row).len()),
+            });
+        } else if let Some((_, reason, detail)) = stateless_failure(record_type, rows, row) {
+            refusals.push(StatelessRefusal { row, reason: reason.clone(), detail });
+        }
+    }
+    refusals
+}
+
+impl PreparedChunk {
+    /// Hashes the rows and makes their operations.
+    pub(crate) fn new(
+        record_type: Arc<RecordType>,
+        first: u32,
+        batch: RecordBatch,
+        bytes: Arc<RecordBytes>,
+        secret: [u8; 32],
+        key_hash: &dyn Fn(&[u8]) -> u64,
+    ) -> Result<Self, crate::schema::TableError> {
+        let rows = Rows::new(&record_type, &batch)?;
+        let ops = lower(&rows, &record_type, key_hash);
+        let mut salts = Salts::new(secret, EntryList::Records);
+        let leaves = (0..batch.num_rows())
+            .map(|row| {
+                let salt = salts.salt(u64::from(first) + row as u64);
+                entry_leaf(EntryList::Records, &salt, bytes.row(row))
+            })
+            .collect();
+        Ok(PreparedChunk { record_type, first, batch, bytes, leaves, ops })
+    }
+
+    /// Number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.batch.num_rows()
+    }
+}

@@ -1,0 +1,145 @@
+//! A ledger, open: the joiner that knows every part.
+
+mod append;
+mod clock;
+mod commit;
+mod load;
+mod pool;
+mod read;
+mod receipt;
+mod records;
+mod screen;
+mod sources;
+mod view;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use ledgerstone_verify::note::VerifierKey;
+
+pub use load::{LoadOptions, LoadProgress, LoadReport};
+pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
+pub use records::Appended;
+pub use sources::Sources;
+
+pub(crate) use append::{SEMANTICS, idempotency_key, stored_exceptions};
+pub(crate) use clock::parse as parse_time;
+pub(crate) use commit::{EntriesList, cell_entry, chunk_puts, unique_key};
+pub(crate) use pool::{Pool, panic_message};
+pub(crate) use records::object;
+pub(crate) use view::{FileSecret, StoredEnvelope, View, damage, genesis_data};
+pub(crate) use writer::Writer;
+
+use crate::error::{Error, Result};
+use crate::execute::authority::Authority;
+use crate::log::Checkpoints;
+use crate::store::{Store, StoreError, Table};
+
+/// An open ledger. Every method takes `&self` and may be called from any thread.
+pub struct Ledger {
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) origin: String,
+    pub(crate) verifier_keys: [VerifierKey; 2],
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) secret: FileSecret,
+    pub(crate) pool: Pool,
+    pub(crate) sources: Sources,
+    /// The writer's state; `None` where the ledger is open for reading only, with the reason.
+    pub(crate) writer: std::result::Result<Mutex<Writer>, &'static str>,
+    /// Newest authority known, and the size at which it held.
+    pub(crate) known: RwLock<(u64, Arc<Authority>)>,
+}
+
+impl Ledger {
+    /// The file, if there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The ledger's unique name.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Whether it can only be read, and why.
+    pub fn readonly_reason(&self) -> Option<&'static str> {
+        self.writer.as_ref().err().copied()
+    }
+
+    /// The keys by which its checkpoints and receipts are verified: the origin's, and that of its SHA3-256 tree.
+    pub fn verifier_keys(&self) -> &[VerifierKey; 2] {
+        &self.verifier_keys
+    }
+
+    /// Number of transactions.
+    pub fn size(&self) -> Result<u64> {
+        Ok(self.store.snapshot()?.size()?)
+    }
+
+    /// The newest durable checkpoint.
+    pub fn checkpoint(&self) -> Result<Checkpoints> {
+        let stored = self.store.snapshot()?.get(Table::Meta, b"checkpoint")?;
+        stored
+            .as_deref()
+            .and_then(Checkpoints::from_bytes)
+            .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))
+    }
+
+    /// A consistent view of now.
+    pub(crate) fn view(&self) -> Result<View> {
+        let snapshot = self.store.snapshot()?;
+        let known = self.known.read().map_err(|_| poisoned())?.clone();
+        let known = if known.0 <= snapshot.size()? { known } else { (0, Arc::new(Authority::new())) };
+        let view = View::new(snapshot, self.secret, known)?;
+        let mut newest = self.known.write().map_err(|_| poisoned())?;
+        if view.size > newest.0 {
+            *newest = (view.size, Arc::clone(&view.authority));
+        }
+        drop(newest);
+        Ok(view)
+    }
+
+    /// The view that the next transaction is decided on.
+    pub(crate) fn writer_view(&self, writer: &Writer) -> Result<View> {
+        let snapshot = self.store.snapshot()?;
+        let (expected, found) = (writer.trees.size(), snapshot.size()?);
+        if expected != found {
+            return Err(StoreError::StaleHead { expected, found }.into());
+        }
+        View::new(snapshot, self.secret, (found, Arc::clone(&writer.authority)))
+    }
+
+    /// Makes a commit's authority known to readers.
+    pub(crate) fn publish(&self, writer: &Writer) {
+        if let Ok(mut known) = self.known.write() {
+            *known = (writer.trees.size(), Arc::clone(&writer.authority));
+        }
+    }
+
+    /// The writer's state, for as long as one append takes.
+    pub(crate) fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>> {
+        match &self.writer {
+            Ok(writer) => writer.lock().map_err(|_| poisoned()),
+            Err(why) => Err(Error::Forbidden(Box::new(crate::error::Rejected {
+                code: "ledger.read_only".to_owned(),
+                message: format!("{} is open for reading only: {why}", self.origin),
+                record_type: "ledger".to_owned(),
+                row: 0,
+                field: None,
+                cell: None,
+            }))),
+        }
+    }
+}
+
+impl std::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let size = self.size().map_or_else(|_| "?".to_owned(), |size| size.to_string());
+        write!(f, "Ledger({:?}, size={size})", self.origin)
+    }
+}
+
+fn poisoned() -> Error {
+    Error::Fault("an earlier call on this ledger panicked; open it again".to_owned())
+}

@@ -1,0 +1,400 @@
+//! One transaction, from screened rows to the durable commit.
+
+use std::sync::Arc;
+
+use ledgerstone_verify::entry::Exception;
+use ledgerstone_verify::envelope::{
+    ENVELOPE_TAG, Envelope, Intent, MAX_ENVELOPE_BYTES, Mode, Seen, Signature, idempotency_digest,
+};
+use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
+use rayon::prelude::*;
+
+use super::commit::{EntriesList, cells, exceptions, put, record_puts};
+use super::screen::Screened;
+use super::view::View;
+use super::writer::Writer;
+use super::{Ledger, clock};
+use crate::error::{Error, Rejected, Result};
+use crate::execute::authority::AuthorityGate;
+use crate::execute::{Decide, InOrder, LoadError, PreparedChunk, Refused, Working};
+use crate::keys::Key;
+use crate::limits::{ATOMIC_RECORDS, INTENT_LIFETIME_MICROS};
+use crate::log::{Checkpoints, LogTrees, NewNodes, RecordTree, node_key};
+use crate::model::RowId;
+use crate::store::codec::decode_list;
+use crate::store::{Put, Table, number_key};
+
+/// The number of the semantics this build writes.
+pub(crate) const SEMANTICS: u64 = 0;
+
+/// A transaction that is ready to be signed.
+pub(crate) struct Draft<'a> {
+    pub(crate) mode: Mode,
+    pub(crate) records: Vec<Screened>,
+    pub(crate) id: Option<String>,
+    pub(crate) key: &'a Key,
+    pub(crate) author: String,
+}
+
+/// A transaction that is in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) index: u64,
+    pub(crate) count: u32,
+    /// Records refused by state, by position.
+    pub(crate) refused: Vec<(u32, Rejected)>,
+    /// Whether this call appended it (otherwise an earlier one with the same id did).
+    pub(crate) is_new: bool,
+}
+
+/// What happened to a draft.
+pub(crate) enum Outcome {
+    Committed(Committed),
+    /// No record of it stands, so nothing was logged; why, by position.
+    Empty(Vec<(u32, Rejected)>),
+}
+
+/// A transaction after PREPARE: hashed, and the tree of its records.
+struct Prepared {
+    chunks: Vec<PreparedChunk>,
+    tree: RecordTree,
+    count: u32,
+    secret: [u8; 32],
+}
+
+/// A transaction after DECIDE.
+struct Decided {
+    working: Working,
+    refused: Vec<Refused>,
+    gate: AuthorityGate,
+}
+
+impl Ledger {
+    /// Signs, decides, hashes and commits a draft.
+    pub(crate) fn transact(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Outcome> {
+        let count: usize = draft.records.iter().map(|screened| screened.inputs.len()).sum();
+        if count > ATOMIC_RECORDS {
+            return Err(Error::Limit {
+                what: "the number of records of one transaction".to_owned(),
+                value: count as u64,
+                limit: "ATOMIC_RECORDS",
+                bound: ATOMIC_RECORDS as u64,
+            });
+        }
+        let view = self.writer_view(writer)?;
+        if let Some(earlier) = self.retried(&view, draft)? {
+            return Ok(Outcome::Committed(earlier));
+        }
+        let prepared = self.prepare(draft, self.sources.random()?)?;
+        let time = writer.next_time(self.sources.now())?;
+        let intent = self.intent(writer, draft, &prepared, time)?;
+        self.check_author(writer, draft)?;
+        let decided = decide(&view, writer, draft, &prepared)?;
+        let refused = describe(&prepared, &decided.refused, draft);
+        if decided.refused.len() as u32 == prepared.count {
+            return refusal_of_all(refused, draft);
+        }
+        let index = writer.trees.size();
+        self.commit(writer, draft, &prepared, decided, intent, time)?;
+        Ok(Outcome::Committed(Committed { index, count: prepared.count, refused, is_new: true }))
+    }
+
+    /// The second half of PREPARE: leaf hashes under this secret, operations, and the records tree.
+    fn prepare(&self, draft: &Draft<'_>, secret: [u8; 32]) -> Result<Prepared> {
+        let file_secret = self.secret;
+        let mut first = 0u32;
+        let mut parts = Vec::new();
+        for screened in draft.records.iter().filter(|screened| !screened.inputs.is_empty()) {
+            parts.push((first, screened));
+            first += screened.inputs.len() as u32;
+        }
+        self.pool.run(|| {
+            let chunks = parts
+                .par_iter()
+                .map(|(first, screened)| {
+                    let key_hash = |key: &[u8]| file_secret.hash(key);
+                    PreparedChunk::new(
+                        Arc::clone(&screened.record_type),
+                        *first,
+                        screened.batch.clone(),
+                        Arc::clone(&screened.bytes),
+                        secret,
+                        &key_hash,
+                    )
+                    .map_err(|error| Error::Fault(error.to_string()))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let leaves: Vec<Hash> = chunks.iter().flat_map(|chunk| chunk.leaves.iter().copied()).collect();
+            Ok(Prepared { chunks, tree: RecordTree::new(&leaves), count: first, secret })
+        })?
+    }
+
+    /// What an earlier transaction with the draft's id did, if there is one and it is the same.
+    fn retried(&self, view: &View, draft: &Draft<'_>) -> Result<Option<Committed>> {
+        let Some(id) = &draft.id else { return Ok(None) };
+        let Some(found) = view.snapshot.get(Table::Idempotency, &idempotency_key(&draft.author, id)?)? else {
+            return Ok(None);
+        };
+        let index = u64::from_be_bytes(found.as_slice().try_into().map_err(|_| {
+            Error::Verification(format!("table idempotency: the row of {id} is damaged"))
+        })?);
+        let stored = view.envelope(index)?;
+        let prepared = self.prepare(draft, stored.secret)?;
+        let intent = &stored.envelope.intent;
+        let same = intent.mode == draft.mode
+            && intent.count == u64::from(prepared.count)
+            && intent.root == prepared.tree.root;
+        if !same {
+            return Err(Error::Rejected(Box::new(Rejected {
+                code: "ledger.id_reused".to_owned(),
+                message: format!("transaction {index} has the id {id} and other records; choose another id"),
+                record_type: draft.type_name().to_owned(),
+                row: 0,
+                field: None,
+                cell: None,
+            })));
+        }
+        let refused = stored_exceptions(view, index)?
+            .into_iter()
+            .map(|exception| {
+                let (position, code) = (exception.position as u32, exception.code);
+                let message = "refused when the transaction was first appended".to_owned();
+                let (row, record_type) = draft.input(position);
+                (position, Rejected { code, message, record_type, row, field: None, cell: None })
+            })
+            .collect();
+        Ok(Some(Committed { index, count: prepared.count, refused, is_new: false }))
+    }
+
+    fn intent(&self, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared, time: i64) -> Result<Intent> {
+        let now = self.sources.now();
+        let id = draft.id.as_deref();
+        Ok(Intent {
+            author: draft.author.clone(),
+            count: u64::from(prepared.count),
+            // By the later of the two clocks, so that a ledger ahead of its author takes the transaction.
+            expires: clock::text(now.max(time) + INTENT_LIFETIME_MICROS)?,
+            genesis: writer.genesis,
+            idempotency: id.map(|id| idempotency_digest(&prepared.secret, id)),
+            key: draft.key.public(),
+            mode: draft.mode,
+            root: prepared.tree.root,
+            seen: writer.checkpoint.as_ref().map(|newest| Seen { root: newest.root, size: newest.size }),
+            time: clock::text(now)?,
+        })
+    }
+
+    fn check_author(&self, writer: &Writer, draft: &Draft<'_>) -> Result<()> {
+        let is_genesis = writer.trees.size() == 0;
+        if is_genesis || writer.authority.member_of(&draft.key.public()) == Some(&draft.author) {
+            return Ok(());
+        }
+        Err(Error::Forbidden(Box::new(Rejected {
+            code: "ledger.unknown_key".to_owned(),
+            message: format!(
+                "the key {:?} is not an active key of a member of {}; a holder of ledger.admin admits it with ledger.member or ledger.key",
+                draft.key, self.origin
+            ),
+            record_type: draft.type_name().to_owned(),
+            row: 0,
+            field: None,
+            cell: None,
+        })))
+    }
+
+    /// HASH and COMMIT.
+    fn commit(
+        &self,
+        writer: &mut Writer,
+        draft: &Draft<'_>,
+        prepared: &Prepared,
+        decided: Decided,
+        intent: Intent,
+        time: i64,
+    ) -> Result<()> {
+        let index = writer.trees.size();
+        let Decided { working, refused, gate } = decided;
+        let (exceptions, (cells, cell_puts), record_puts) = self.pool.run(|| {
+            let puts = record_puts(index, &prepared.chunks, &refused, working.taken(), self.secret)?;
+            let exceptions = exceptions(prepared.secret, &prepared.chunks, &refused);
+            Ok::<_, Error>((exceptions, cells(prepared.secret, index, &working), puts))
+        })??;
+        let envelope = envelope(writer, draft, intent, &exceptions, &cells, time)?;
+        let mut trees = writer.trees.clone();
+        let nodes = trees.push(&[ENVELOPE_TAG, &envelope]);
+        let genesis = writer.genesis.unwrap_or_else(|| leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &envelope]));
+        let checkpoint = Checkpoints::sign(&self.origin, &trees, &writer.log_key)
+            .map_err(|error| Error::Fault(error.to_string()))?;
+
+        let mut puts = record_puts;
+        puts.extend(cell_puts);
+        puts.extend(exceptions.put(Table::Exceptions, index));
+        puts.extend(cells.put(Table::CellRuns, index));
+        puts.extend(log_puts(index, &trees, &nodes, prepared, &envelope));
+        puts.push(put(Table::Meta, b"checkpoint".to_vec(), checkpoint.to_bytes()));
+        if index == 0 {
+            puts.push(put(Table::Meta, b"file_secret".to_vec(), self.secret.0.to_vec()));
+            puts.push(put(Table::Meta, b"origin".to_vec(), self.origin.clone().into_bytes()));
+        }
+        if let Some(id) = &draft.id {
+            puts.push(put(Table::Idempotency, idempotency_key(&draft.author, id)?, number_key(index)));
+        }
+        self.store.commit(index, puts)?;
+
+        // Only what is durable becomes the writer's state.
+        writer.trees = trees;
+        writer.genesis = Some(genesis);
+        writer.last_time = time;
+        writer.checkpoint = Some(checkpoint);
+        writer.authority = gate.authority;
+        self.publish(writer);
+        Ok(())
+    }
+}
+
+impl Draft<'_> {
+    /// The row handed over, and the type, of the record at a position.
+    fn input(&self, position: u32) -> (u64, String) {
+        let mut first = 0;
+        for screened in &self.records {
+            let end = first + screened.inputs.len() as u32;
+            if position < end {
+                let row = screened.inputs[(position - first) as usize];
+                return (u64::from(row), screened.record_type.name.clone());
+            }
+            first = end;
+        }
+        (u64::from(position), String::new())
+    }
+
+    fn type_name(&self) -> &str {
+        self.records.first().map_or("", |screened| screened.record_type.name.as_str())
+    }
+}
+
+fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared) -> Result<Decided> {
+    let is_genesis = writer.trees.size() == 0;
+    let mut working = Working::load(view, &prepared.chunks, &|row| view.unique_keys(row)).map_err(|error| {
+        match error {
+            LoadError::State(error) => error,
+            LoadError::Cell(name) => Error::Verification(format!("table cells: {name} is damaged; audit the ledger")),
+        }
+    })?;
+    let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis);
+    let record = |row: RowId| view.record_bytes(row);
+    let refused = InOrder.decide(draft.mode, &prepared.chunks, &mut working, &mut gate, &record)?;
+    let felled = draft.mode == Mode::Atomic && !refused.is_empty();
+    if felled {
+        let (_, rejected) = describe(prepared, &refused, draft).swap_remove(0);
+        return Err(rejection(rejected));
+    }
+    Ok(Decided { working, refused, gate })
+}
+
+fn rejection(rejected: Rejected) -> Error {
+    if rejected.code == "ledger.forbidden" {
+        Error::Forbidden(Box::new(rejected))
+    } else {
+        Error::Rejected(Box::new(rejected))
+    }
+}
+
+/// The refusals of DECIDE in the words of the caller: position, and row handed over.
+fn describe(prepared: &Prepared, refused: &[Refused], draft: &Draft<'_>) -> Vec<(u32, Rejected)> {
+    refused
+        .iter()
+        .map(|refused| {
+            let position = prepared.chunks[refused.chunk].first + refused.row as u32;
+            let (row, record_type) = draft.input(position);
+            let rejection = &refused.rejection;
+            let rejected = Rejected {
+                code: rejection.reason.code.clone(),
+                message: rejection.reason.message.clone(),
+                record_type,
+                row,
+                field: None,
+                cell: rejection.cell.clone(),
+            };
+            (position, rejected)
+        })
+        .collect()
+}
+
+/// Nothing stands: a lack of permission is raised, other reasons are the caller's to read.
+fn refusal_of_all(refused: Vec<(u32, Rejected)>, draft: &Draft<'_>) -> Result<Outcome> {
+    match refused.first() {
+        Some((_, first)) if first.code == "ledger.forbidden" => Err(rejection(first.clone())),
+        Some(_) => Ok(Outcome::Empty(refused)),
+        None => Err(Error::Schema(format!("there is no record of {} to append", draft.type_name()))),
+    }
+}
+
+fn envelope(
+    writer: &Writer,
+    draft: &Draft<'_>,
+    intent: Intent,
+    exceptions: &EntriesList,
+    cells: &EntriesList,
+    time: i64,
+) -> Result<Vec<u8>> {
+    let signature = Signature {
+        member: draft.author.clone(),
+        key: draft.key.public(),
+        sig: draft.key.sign(&intent.message()),
+        endorsement: None,
+    };
+    let envelope = Envelope {
+        cells: cells.root.clone(),
+        emitted: ledgerstone_verify::envelope::ListRoot { count: 0, root: None },
+        exceptions: exceptions.root.clone(),
+        index: writer.trees.size(),
+        intent,
+        prev: writer.trees.sha3.root(),
+        semantics: SEMANTICS,
+        signatures: vec![signature],
+        time: clock::text(time)?,
+    }
+    .to_canonical();
+    if ENVELOPE_TAG.len() + envelope.len() > MAX_ENVELOPE_BYTES {
+        return Err(Error::Limit {
+            what: "the envelope's length in bytes".to_owned(),
+            value: envelope.len() as u64,
+            limit: "ENVELOPE_BYTES",
+            bound: MAX_ENVELOPE_BYTES as u64,
+        });
+    }
+    Ok(envelope)
+}
+
+/// The rows of `envelopes`, `record_nodes` and `log_nodes`.
+fn log_puts(index: u64, trees: &LogTrees, nodes: &NewNodes, prepared: &Prepared, envelope: &[u8]) -> Vec<Put> {
+    debug_assert_eq!(trees.size(), index + 1);
+    let stored = [prepared.secret.as_slice(), envelope].concat();
+    let mut puts = vec![put(Table::Envelopes, number_key(index), stored)];
+    if !prepared.tree.nodes.is_empty() {
+        puts.push(put(Table::RecordNodes, number_key(index), prepared.tree.nodes.clone()));
+    }
+    puts.extend(nodes.iter().map(|(level, place, sha256, sha3)| {
+        put(Table::LogNodes, number_key(node_key(*level, *place)), [sha256.as_slice(), sha3].concat())
+    }));
+    puts
+}
+
+/// The key of a caller's id in the table `idempotency`.
+pub(crate) fn idempotency_key(member: &str, id: &str) -> Result<Vec<u8>> {
+    let member = hex::decode(member).map_err(|error| Error::Fault(format!("member {member}: {error}")))?;
+    Ok([member.as_slice(), id.as_bytes()].concat())
+}
+
+/// The exceptions list of a transaction, as stored.
+pub(crate) fn stored_exceptions(view: &View, index: u64) -> Result<Vec<Exception>> {
+    let damaged = |why: String| Error::Verification(format!("table exceptions, index {index}: {why}"));
+    let Some(stored) = view.snapshot.get(Table::Exceptions, &number_key(index))? else {
+        return Ok(Vec::new());
+    };
+    decode_list(&stored)
+        .map_err(|error| damaged(error.to_string()))?
+        .into_iter()
+        .map(|bytes| Exception::parse(bytes).map_err(|error| damaged(error.to_string())))
+        .collect()
+}

@@ -1,0 +1,185 @@
+//! Receipts: the proof of one record that leaves the ledger.
+
+use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
+use ledgerstone_verify::envelope::ENVELOPE_TAG;
+use ledgerstone_verify::hash::{Hash, Hasher, Sha3_256, Sha256, leaf_hash};
+use ledgerstone_verify::merkle;
+use ledgerstone_verify::receipt::{LogProof, ProvenEntry, Receipt};
+
+use super::append::stored_exceptions;
+use super::view::{StoredEnvelope, View};
+use super::Ledger;
+use crate::error::{Error, Result};
+use crate::limits::NODE_LEVEL;
+use crate::log::{Checkpoints, Nodes, inclusion_path, node_key, record_nodes_node};
+use crate::model::RowId;
+use crate::store::{Table, number_key};
+
+impl Ledger {
+    /// The receipt of a record under the newest checkpoint: verifies offline, alone.
+    pub fn receipt(&self, row: RowId) -> Result<Receipt> {
+        let view = self.view()?;
+        let stored = view.snapshot.get(Table::Meta, b"checkpoint")?;
+        let checkpoint = stored
+            .as_deref()
+            .and_then(Checkpoints::from_bytes)
+            .filter(|checkpoint| checkpoint.size == view.size)
+            .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))?;
+        let envelope = view.envelope(row.index)?;
+        let exceptions = stored_exceptions(&view, row.index)?;
+        let record = prove_record(&view, row, &envelope, &exceptions)?;
+        Ok(Receipt {
+            record,
+            exceptions: exception_entries(row, &envelope, &exceptions),
+            sha256: LogProof {
+                path: log_path::<Sha256>(&view, row.index, NodeHash::Sha256)?,
+                checkpoint: checkpoint.note,
+            },
+            sha3_256: Some(LogProof {
+                path: log_path::<Sha3_256>(&view, row.index, NodeHash::Sha3)?,
+                checkpoint: checkpoint.note_sha3,
+            }),
+            envelope: text(envelope.text)?,
+        })
+    }
+}
+
+fn prove_record(
+    view: &View,
+    row: RowId,
+    envelope: &StoredEnvelope,
+    exceptions: &[Exception],
+) -> Result<ProvenEntry> {
+    let bytes = view.record_bytes(row).map_err(|error| explain_rejected(row, exceptions, error))?;
+    let count = envelope.envelope.intent.count;
+    let stored_nodes = view.snapshot.get(Table::RecordNodes, &number_key(row.index))?;
+    let mut salts = Salts::new(envelope.secret, EntryList::Records);
+    let mut nodes = RecordLeaves { view, row, count, exceptions, secret: envelope.secret, nodes: stored_nodes.unwrap_or_default() };
+    Ok(ProvenEntry {
+        bytes: text(bytes)?,
+        path: inclusion_path::<Sha3_256, _>(&mut nodes, u64::from(row.position), count)?,
+        position: u64::from(row.position),
+        salt: salts.salt(u64::from(row.position)),
+    })
+}
+
+/// Bytes of rejected records are not kept, so they have no receipt.
+fn explain_rejected(row: RowId, exceptions: &[Exception], error: Error) -> Error {
+    match exceptions.iter().find(|exception| exception.position == u64::from(row.position)) {
+        Some(exception) => Error::Verification(format!(
+            "record {row} was {} ({}): the ledger keeps its hash, not its bytes",
+            exception.outcome.name(),
+            exception.code
+        )),
+        None => error,
+    }
+}
+
+/// The entries that prove what became of a record: its own, or its neighbours.
+fn exception_entries(row: RowId, envelope: &StoredEnvelope, exceptions: &[Exception]) -> Vec<ProvenEntry> {
+    if exceptions.is_empty() {
+        return Vec::new();
+    }
+    let position = u64::from(row.position);
+    let places = match exceptions.binary_search_by_key(&position, |exception| exception.position) {
+        Ok(own) => own..own + 1,
+        Err(next) => next.saturating_sub(1)..(next + 1).min(exceptions.len()),
+    };
+    let entries: Vec<Vec<u8>> = exceptions.iter().map(Exception::to_canonical).collect();
+    let salt = |place: usize| Salts::new(envelope.secret, EntryList::Exceptions).salt(place as u64);
+    let leaves: Vec<Hash> = entries
+        .iter()
+        .enumerate()
+        .map(|(place, bytes)| entry_leaf(EntryList::Exceptions, &salt(place), bytes))
+        .collect();
+    places
+        .map(|place| ProvenEntry {
+            bytes: String::from_utf8_lossy(&entries[place]).into_owned(),
+            path: merkle::inclusion_path::<Sha3_256>(&leaves, place),
+            position: place as u64,
+            salt: salt(place),
+        })
+        .collect()
+}
+
+/// Leaves and nodes of one transaction's records tree.
+struct RecordLeaves<'a> {
+    view: &'a View,
+    row: RowId,
+    count: u64,
+    exceptions: &'a [Exception],
+    secret: [u8; 32],
+    nodes: Vec<u8>,
+}
+
+impl RecordLeaves<'_> {
+    fn leaf(&self, position: u64, salts: &mut Salts) -> Result<Hash> {
+        if let Ok(place) = self.exceptions.binary_search_by_key(&position, |exception| exception.position) {
+            return Ok(self.exceptions[place].leaf);
+        }
+        let bytes = self.view.record_bytes(RowId::new(self.row.index, position as u32))?;
+        Ok(entry_leaf(EntryList::Records, &salts.salt(position), &bytes))
+    }
+}
+
+impl Nodes for RecordLeaves<'_> {
+    type Error = Error;
+
+    fn node(&mut self, level: u32, place: u64) -> Result<Hash> {
+        if level >= NODE_LEVEL {
+            return record_nodes_node(&self.nodes, self.count, level, place).ok_or_else(|| {
+                Error::Verification(format!("table record_nodes, index {}: level {level} is not there", self.row.index))
+            });
+        }
+        let start = place << level;
+        let mut salts = Salts::new(self.secret, EntryList::Records);
+        let leaves =
+            (start..start + (1 << level)).map(|position| self.leaf(position, &mut salts)).collect::<Result<Vec<_>>>()?;
+        Ok(merkle::root::<Sha3_256>(&leaves))
+    }
+}
+
+/// Which half of a stored log node.
+#[derive(Clone, Copy)]
+pub(crate) enum NodeHash {
+    Sha256,
+    Sha3,
+}
+
+/// Leaves and nodes of a log tree.
+struct LogLeaves<'a, H> {
+    view: &'a View,
+    half: NodeHash,
+    hasher: std::marker::PhantomData<H>,
+}
+
+impl<H: Hasher> Nodes for LogLeaves<'_, H> {
+    type Error = Error;
+
+    fn node(&mut self, level: u32, place: u64) -> Result<Hash> {
+        if level >= NODE_LEVEL {
+            let stored = self.view.snapshot.get(Table::LogNodes, &number_key(node_key(level, place)))?;
+            let half = stored.as_deref().and_then(|stored| match self.half {
+                NodeHash::Sha256 => stored.get(..32)?.try_into().ok(),
+                NodeHash::Sha3 => stored.get(32..)?.try_into().ok(),
+            });
+            return half.ok_or_else(|| {
+                Error::Verification(format!("table log_nodes: level {level}, place {place} is not there"))
+            });
+        }
+        let start = place << level;
+        let leaves = (start..start + (1 << level))
+            .map(|index| Ok(leaf_hash::<H>(&[ENVELOPE_TAG, &self.view.envelope(index)?.text])))
+            .collect::<Result<Vec<_>>>()?;
+        Ok(merkle::root::<H>(&leaves))
+    }
+}
+
+fn log_path<H: Hasher>(view: &View, index: u64, half: NodeHash) -> Result<Vec<Hash>> {
+    let mut nodes = LogLeaves::<H> { view, half, hasher: std::marker::PhantomData };
+    inclusion_path::<H, _>(&mut nodes, index, view.size)
+}
+
+fn text(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|error| Error::Verification(error.to_string()))
+}

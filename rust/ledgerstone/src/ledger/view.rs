@@ -1,0 +1,259 @@
+//! A consistent view: a snapshot of the store and the authority that holds at it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+
+use ledgerstone_verify::canon::{Json, parse_canonical};
+use ledgerstone_verify::envelope::Envelope;
+use siphasher::sip::SipHasher24;
+
+use crate::error::{Error, Result};
+use crate::execute::authority::Authority;
+use crate::execute::write_key;
+use crate::limits::CHUNK_ROWS;
+use crate::model::{RowId, State};
+use crate::query::{ChunkRows, ReadError, Reader, segments};
+use crate::schema::{Primitive, RecordType};
+use crate::store::{Snapshot, Table, number_key};
+
+/// Record types of the built-in module, whose records make the authority.
+const AUTHORITY_TYPES: [&str; 6] =
+    ["ledger.genesis", "ledger.member", "ledger.key", "ledger.revoke", "ledger.grant", "ledger.module"];
+
+/// The secret of a file, by which unique keys and postings are hashed.
+#[derive(Clone, Copy)]
+pub(crate) struct FileSecret(pub(crate) [u8; 16]);
+
+impl FileSecret {
+    /// SipHash-2-4 of bytes.
+    pub(crate) fn hash(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = SipHasher24::new_with_key(&self.0);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+}
+
+/// A view of a ledger at one size.
+pub(crate) struct View {
+    pub(crate) snapshot: Box<dyn Snapshot>,
+    pub(crate) authority: Arc<Authority>,
+    pub(crate) size: u64,
+    pub(crate) secret: FileSecret,
+    /// The chunk read last: neighbours are often asked for next.
+    last: RefCell<Option<ChunkRows>>,
+}
+
+impl View {
+    /// A view of a snapshot. `known` is an authority and the size at which it held.
+    pub(crate) fn new(
+        snapshot: Box<dyn Snapshot>,
+        secret: FileSecret,
+        known: (u64, Arc<Authority>),
+    ) -> Result<Self> {
+        let size = snapshot.size()?;
+        let (from, authority) = known;
+        let mut view = View { snapshot, authority, size, secret, last: RefCell::new(None) };
+        view.catch_up(from)?;
+        Ok(view)
+    }
+
+    /// Applies the records of the module `ledger` from index `from` on.
+    fn catch_up(&mut self, from: u64) -> Result<()> {
+        let mut firsts = Vec::new();
+        for name in AUTHORITY_TYPES {
+            firsts.extend(segments(&*self.snapshot, name, RowId::new(from, 0))?);
+        }
+        firsts.sort_unstable();
+        for (first, _) in firsts {
+            let authority = Arc::clone(&self.authority);
+            let types = |name: &str, version: u64| authority.version(name, version).cloned();
+            let chunk = Reader { snapshot: &*self.snapshot, types: &types }.chunk(first).map_err(damage)?;
+            let view = chunk.view(first).map_err(damage)?;
+            let mut bytes = Vec::new();
+            for place in 0..chunk.rows.len() {
+                bytes.clear();
+                view.write_record(place, &mut bytes);
+                if let Ok(record) = Json::parse(&bytes)
+                    && let Some(data) = record.get("data")
+                {
+                    Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, data);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `read` with a reader of stored rows.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(Reader<'_>) -> std::result::Result<T, ReadError>) -> Result<T> {
+        let authority = &*self.authority;
+        let types = |name: &str, version: u64| authority.version(name, version).cloned();
+        read(Reader { snapshot: &*self.snapshot, types: &types }).map_err(damage)
+    }
+
+    /// Runs `look` on the chunk that holds a row; an error where the row is not stored.
+    pub(crate) fn with_row<T>(&self, row: RowId, look: impl FnOnce(&ChunkRows, usize) -> Result<T>) -> Result<T> {
+        let mut last = self.last.borrow_mut();
+        if let Some(chunk) = &*last
+            && let Ok(place) = chunk.rows.binary_search(&row)
+        {
+            return look(chunk, place);
+        }
+        let found = self.read(|reader| reader.locate(row))?;
+        let (chunk, place) =
+            found.ok_or_else(|| Error::Verification(format!("table chunks: row {row} is not there")))?;
+        let result = look(&chunk, place);
+        if chunk.rows.len() <= CHUNK_ROWS {
+            *last = Some(chunk);
+        }
+        result
+    }
+
+    /// Record bytes of a row.
+    pub(crate) fn record_bytes(&self, row: RowId) -> Result<Vec<u8>> {
+        self.with_row(row, |chunk, place| {
+            let mut bytes = Vec::new();
+            chunk.view(row).map_err(damage)?.write_record(place, &mut bytes);
+            Ok(bytes)
+        })
+    }
+
+    /// The bytes of every unique key of a row.
+    pub(crate) fn unique_keys(&self, row: RowId) -> Result<Vec<Vec<u8>>> {
+        self.with_row(row, |chunk, place| {
+            let view = chunk.view(row).map_err(damage)?;
+            let uniques = chunk.record_type.rules.iter().filter_map(|rule| match &rule.primitive {
+                Primitive::Unique(values) => Some(values),
+                _ => None,
+            });
+            let keys = uniques.enumerate().filter_map(|(number, values)| {
+                let mut bytes = Vec::new();
+                write_key(&chunk.record_type.name, number, values, &view, place, None, &mut bytes).then_some(bytes)
+            });
+            Ok(keys.collect())
+        })
+    }
+
+    /// Secret and envelope of a transaction, and the envelope's text.
+    pub(crate) fn envelope(&self, index: u64) -> Result<StoredEnvelope> {
+        let stored = self.snapshot.get(Table::Envelopes, &number_key(index))?;
+        let stored = stored.ok_or_else(|| missing(index))?;
+        StoredEnvelope::parse(index, &stored)
+    }
+
+    /// The row with this unique key, if one is stored.
+    pub(crate) fn row_by_key(&self, key: &[u8]) -> Result<Option<RowId>> {
+        let mut rows = Vec::new();
+        self.rows_by_key_hash(&[self.secret.hash(key)], &mut |_, row| rows.push(row))?;
+        for row in rows {
+            if self.unique_keys(row)?.iter().any(|known| known == key) {
+                return Ok(Some(row));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The record type of that name, in the version in force.
+    pub(crate) fn record_type(&self, name: &str) -> Result<Arc<RecordType>> {
+        self.authority.record_type(name).cloned().ok_or_else(|| unknown_type(&self.authority, name))
+    }
+
+    /// The current value of a cell: index of its last change, and JCS bytes.
+    pub(crate) fn cell(&self, name: &[u8]) -> Result<Option<(u64, Vec<u8>)>> {
+        let Some(stored) = self.snapshot.get(Table::Cells, name)? else { return Ok(None) };
+        let Some((index, value)) = stored.split_first_chunk::<8>() else {
+            return Err(Error::Verification(format!(
+                "table cells: {} is too short",
+                String::from_utf8_lossy(name)
+            )));
+        };
+        Ok(Some((u64::from_be_bytes(*index), value.to_vec())))
+    }
+}
+
+impl State for View {
+    type Error = Error;
+
+    fn cells(&self, names: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        // In the order of the table, so that neighbours share pages.
+        let mut order: Vec<usize> = (0..names.len()).collect();
+        order.sort_unstable_by_key(|&place| names[place]);
+        let mut values = vec![None; names.len()];
+        for place in order {
+            values[place] = self.cell(names[place])?.map(|(_, value)| value);
+        }
+        Ok(values)
+    }
+
+    fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {
+        let prefixes: Vec<[u8; 8]> = hashes.iter().map(|hash| hash.to_be_bytes()).collect();
+        self.snapshot.probe(Table::UniqueKeys, &prefixes, &mut |key| {
+            if let Some((hash, rest)) = key.split_first_chunk::<8>()
+                && let Ok(row) = rest.try_into()
+            {
+                visit(u64::from_be_bytes(*hash), RowId::from_number(u64::from_be_bytes(row)));
+            }
+        })?;
+        Ok(())
+    }
+
+    fn record(&self, row: RowId) -> Result<Vec<u8>> {
+        self.record_bytes(row)
+    }
+
+    fn key_hash(&self, key: &[u8]) -> u64 {
+        self.secret.hash(key)
+    }
+}
+
+/// A row of the table `envelopes`.
+pub(crate) struct StoredEnvelope {
+    pub(crate) secret: [u8; 32],
+    pub(crate) text: Vec<u8>,
+    pub(crate) envelope: Envelope,
+}
+
+impl StoredEnvelope {
+    /// Reads a stored value.
+    pub(crate) fn parse(index: u64, stored: &[u8]) -> Result<Self> {
+        let (secret, text) = stored.split_first_chunk::<32>().ok_or_else(|| missing(index))?;
+        let envelope = Envelope::parse(text)
+            .map_err(|error| Error::Verification(format!("table envelopes, index {index}: {error}")))?;
+        Ok(StoredEnvelope { secret: *secret, text: text.to_vec(), envelope })
+    }
+}
+
+/// The data of the genesis record.
+pub(crate) fn genesis_data(view: &View) -> Result<Json> {
+    let record = view.record_bytes(RowId::new(0, 0))?;
+    let record = parse_canonical(&record).map_err(|error| Error::Verification(error.to_string()))?;
+    match record {
+        Json::Object(members) => members
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+            .remove("data")
+            .ok_or_else(|| Error::Verification("the first record holds no data".to_owned())),
+        _ => Err(Error::Verification("the first record is no object".to_owned())),
+    }
+}
+
+/// A read error as the engine's.
+pub(crate) fn damage(error: ReadError) -> Error {
+    match error {
+        ReadError::Store(error) => Error::Store(error),
+        damaged @ ReadError::Damaged { .. } => Error::Verification(damaged.to_string()),
+    }
+}
+
+fn missing(index: u64) -> Error {
+    Error::Verification(format!("table envelopes: index {index} is not there"))
+}
+
+/// The error where no module in force declares a type.
+pub(crate) fn unknown_type(authority: &Authority, name: &str) -> Error {
+    let mut known: Vec<&str> =
+        authority.modules().flat_map(|module| module.types.iter().map(|declared| declared.name.as_str())).collect();
+    known.sort_unstable();
+    Error::Schema(format!("no module in force declares the record type {name}; there are {}", known.join(", ")))
+}

@@ -1,0 +1,50 @@
+//! The state of the one process that writes.
+
+use std::sync::Arc;
+
+use ledgerstone_verify::hash::Hash;
+
+use super::view::unknown_type;
+use crate::error::{Error, Result};
+use crate::execute::authority::Authority;
+use crate::keys::{Key, LogKey};
+use crate::log::{Checkpoints, LogTrees};
+use crate::schema::RecordType;
+use crate::store::WriterLock;
+
+/// What appending needs, as of the last durable commit.
+pub(crate) struct Writer {
+    pub(crate) key: Option<Arc<Key>>,
+    pub(crate) log_key: LogKey,
+    pub(crate) trees: LogTrees,
+    pub(crate) authority: Arc<Authority>,
+    /// Hash of the genesis; `None` until it is in the log.
+    pub(crate) genesis: Option<Hash>,
+    /// Ledger time of the last transaction, in microseconds.
+    pub(crate) last_time: i64,
+    pub(crate) checkpoint: Option<Checkpoints>,
+    /// In seconds.
+    pub(crate) max_clock_step: i64,
+    pub(crate) _lock: Option<WriterLock>,
+}
+
+impl Writer {
+    /// The record type of that name, in the version in force.
+    pub(crate) fn record_type(&self, name: &str) -> Result<Arc<RecordType>> {
+        self.authority.record_type(name).cloned().ok_or_else(|| unknown_type(&self.authority, name))
+    }
+
+    /// Ledger time of the next transaction: the clock, but never before the last one, and never far beyond it.
+    pub(crate) fn next_time(&self, now: i64) -> Result<i64> {
+        let step = now.saturating_sub(self.last_time) / 1_000_000;
+        if self.trees.size() > 0 && step > self.max_clock_step {
+            return Err(Error::Limit {
+                what: "the clock's step beyond the last transaction, in seconds,".to_owned(),
+                value: step as u64,
+                limit: "max_clock_step",
+                bound: self.max_clock_step as u64,
+            });
+        }
+        Ok(now.max(self.last_time))
+    }
+}

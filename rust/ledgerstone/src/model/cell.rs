@@ -1,0 +1,77 @@
+//! Values of cells, in memory; their bytes are FORMAT.md section 4.
+
+use crate::limits::PARTS;
+
+/// The value of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellValue {
+    /// A balance.
+    Parts(Parts),
+    /// A lifecycle: the number of its state.
+    State(u8),
+}
+
+/// The parts of a balance, as mantissas at the scale of the cell; each may be absent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parts {
+    present: u8,
+    values: [i128; PARTS],
+}
+
+impl Parts {
+    /// No part present.
+    pub const EMPTY: Parts = Parts { present: 0, values: [0; PARTS] };
+
+    /// The value of a part.
+    pub fn part(&self, part: usize) -> Option<i128> {
+        (self.present & (1 << part) != 0).then(|| self.values[part])
+    }
+
+    /// Sets a part.
+    pub fn set(&mut self, part: usize, value: i128) {
+        self.present |= 1 << part;
+        self.values[part] = value;
+    }
+
+    /// Adds to a part; an absent one counts as zero. `None` on overflow, with nothing changed.
+    #[must_use]
+    pub fn add(&mut self, part: usize, delta: i128) -> Option<()> {
+        let sum = self.values[part].checked_add(delta)?;
+        self.set(part, sum);
+        Some(())
+    }
+}
+
+/// The place of a record: its transaction, and its position in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowId {
+    /// Index of the transaction in the log.
+    pub index: u64,
+    /// Position among the records of the transaction.
+    pub position: u32,
+}
+
+impl RowId {
+    const POSITION_BITS: u32 = 24;
+
+    /// The row at this place.
+    pub const fn new(index: u64, position: u32) -> Self {
+        RowId { index, position }
+    }
+
+    /// As one number: index·2^24 + position (FORMAT.md section 9).
+    pub const fn number(self) -> u64 {
+        self.index << Self::POSITION_BITS | self.position as u64
+    }
+
+    /// From one number.
+    pub const fn from_number(number: u64) -> Self {
+        RowId { index: number >> Self::POSITION_BITS, position: (number & 0xff_ffff) as u32 }
+    }
+}
+
+impl std::fmt::Display for RowId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.index, self.position)
+    }
+}

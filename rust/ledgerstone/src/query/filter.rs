@@ -1,0 +1,199 @@
+//! Predicates over the fields of a record type, on columns.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray, Datum, RecordBatch, Scalar};
+use arrow_buffer::BooleanBuffer;
+use arrow_ord::cmp;
+use arrow_schema::ArrowError;
+
+use crate::limits::FIELD_BYTES;
+use crate::model::Value;
+use crate::schema::{Field, FieldKind, RecordType, Rows, from_values, lookup_path};
+
+/// How a field is compared with the values given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// Equal to the one value; `Null`: absent.
+    Equal,
+    /// Less than the one value.
+    Less,
+    /// At most the one value.
+    AtMost,
+    /// More than the one value.
+    More,
+    /// At least the one value.
+    AtLeast,
+    /// Equal to one of the values.
+    In,
+    /// At least the first and at most the second value.
+    Between,
+    /// Text that begins with the one value.
+    StartsWith,
+}
+
+/// A condition on one field of a record type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Predicate {
+    /// Name of a top-level field.
+    pub field: String,
+    /// How.
+    pub comparison: Comparison,
+    /// With what.
+    pub values: Vec<Value>,
+}
+
+/// Predicates, checked against a record type.
+#[derive(Clone, Debug)]
+pub(crate) struct Filter {
+    terms: Vec<Term>,
+}
+
+#[derive(Clone, Debug)]
+struct Term {
+    column: usize,
+    comparison: Comparison,
+    /// Typed as the field, one slot per value.
+    operands: ArrayRef,
+}
+
+impl Filter {
+    /// Checks predicates; the message says what does not fit.
+    pub(crate) fn new(record_type: &RecordType, predicates: &[Predicate]) -> Result<Self, String> {
+        let terms = predicates.iter().map(|predicate| Term::new(record_type, predicate)).collect::<Result<_, _>>()?;
+        Ok(Filter { terms })
+    }
+
+    /// Whether it lets everything pass.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.terms.is_empty()
+    }
+
+    /// For each row, whether every predicate holds.
+    pub(crate) fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
+        let mut mask = BooleanBuffer::new_set(batch.num_rows());
+        for term in &self.terms {
+            mask = &mask & &term.mask(batch.column(term.column))?;
+        }
+        Ok(BooleanArray::new(mask, None))
+    }
+}
+
+impl Term {
+    fn new(record_type: &RecordType, predicate: &Predicate) -> Result<Self, String> {
+        let Predicate { field: name, comparison, values } = predicate;
+        let column = record_type.fields.iter().position(|field| field.name == *name).ok_or_else(|| {
+            let known: Vec<&str> = record_type.fields.iter().map(|field| field.name.as_str()).collect();
+            format!("{} has no field {name}; its fields are {}", record_type.name, known.join(", "))
+        })?;
+        let kind = comparable(&record_type.fields[column], *comparison)?;
+        let wanted = match comparison {
+            Comparison::In => values.len(),
+            Comparison::Between => 2,
+            _ => 1,
+        };
+        if values.len() != wanted {
+            return Err(format!("the comparison of {name} takes {wanted} value(s), {} given", values.len()));
+        }
+        let operands = operands(name, kind, values)?;
+        let has_null = operands.null_count() > 0;
+        if has_null && !matches!(comparison, Comparison::Equal | Comparison::In) {
+            return Err(format!("{name} can be compared with an absent value by equality only"));
+        }
+        Ok(Term { column, comparison: *comparison, operands })
+    }
+
+    fn mask(&self, column: &ArrayRef) -> Result<BooleanBuffer, ArrowError> {
+        let operand = |nth: usize| Scalar::new(self.operands.slice(nth, 1));
+        let compare = |kernel: fn(&dyn Datum, &dyn Datum) -> Result<BooleanArray, ArrowError>, nth: usize| {
+            kernel(column, &operand(nth)).map(|mask| true_only(&mask))
+        };
+        Ok(match self.comparison {
+            Comparison::Equal => compare(cmp::not_distinct, 0)?,
+            Comparison::Less => compare(cmp::lt, 0)?,
+            Comparison::AtMost => compare(cmp::lt_eq, 0)?,
+            Comparison::More => compare(cmp::gt, 0)?,
+            Comparison::AtLeast => compare(cmp::gt_eq, 0)?,
+            Comparison::Between => &compare(cmp::gt_eq, 0)? & &compare(cmp::lt_eq, 1)?,
+            Comparison::In => {
+                let mut any = BooleanBuffer::new_unset(column.len());
+                for nth in 0..self.operands.len() {
+                    any = &any | &compare(cmp::not_distinct, nth)?;
+                }
+                any
+            }
+            Comparison::StartsWith => {
+                let prefix = self.operands.as_string::<i32>().value(0);
+                let texts = column.as_string::<i32>();
+                BooleanBuffer::collect_bool(texts.len(), |row| {
+                    texts.is_valid(row) && texts.value(row).starts_with(prefix)
+                })
+            }
+        })
+    }
+}
+
+/// The kind that operands are read as: a text is compared as text whatever its format.
+fn comparable(field: &Field, comparison: Comparison) -> Result<FieldKind, String> {
+    let text = FieldKind::Text { max: FIELD_BYTES, format: None };
+    match (&field.kind, comparison) {
+        (FieldKind::List { .. } | FieldKind::Struct(_), _) => {
+            Err(format!("{} is a list or struct and cannot be compared", field.name))
+        }
+        (FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid, _) => Ok(text),
+        (_, Comparison::StartsWith) => Err(format!("{} is no text and begins with nothing", field.name)),
+        (FieldKind::Decimal { scale, .. }, _) => Ok(FieldKind::Decimal { precision: 28, scale: *scale }),
+        (FieldKind::Int { .. }, _) => {
+            Ok(FieldKind::Int { min: -crate::limits::INT_MAX, max: crate::limits::INT_MAX })
+        }
+        (kind, _) => Ok(kind.clone()),
+    }
+}
+
+/// The canonical JSON of a value of a field; the message says why it is none.
+pub(crate) fn value_json(field: &Field, value: &Value) -> Result<Vec<u8>, String> {
+    let record_type = one_field(&field.name, comparable(field, Comparison::Equal)?);
+    let rows = typed(&record_type, std::slice::from_ref(value))?;
+    let rows = Rows::new(&record_type, &rows).map_err(|error| error.to_string())?;
+    let mut json = Vec::new();
+    let path = lookup_path(&record_type, &field.name).ok_or("no such field")?;
+    rows.scalar(&path, 0, None).write_json(&mut json);
+    Ok(json)
+}
+
+fn operands(name: &str, kind: FieldKind, values: &[Value]) -> Result<ArrayRef, String> {
+    Ok(Arc::clone(typed(&one_field(name, kind), values)?.column(0)))
+}
+
+/// A record type of one optional field, by which single values are read as the field reads them.
+fn one_field(name: &str, kind: FieldKind) -> RecordType {
+    let field = Field { name: name.to_owned(), kind, required: false, index: false, doc: String::new() };
+    RecordType {
+        name: "value".to_owned(),
+        version: 0,
+        doc: String::new(),
+        fields: vec![field],
+        cells: Vec::new(),
+        rules: Vec::new(),
+        authorise: Vec::new(),
+    }
+}
+
+fn typed(record_type: &RecordType, values: &[Value]) -> Result<RecordBatch, String> {
+    let name = &record_type.fields[0].name;
+    let rows: Vec<Value> =
+        values.iter().map(|value| Value::Object(vec![(name.clone(), value.clone())])).collect();
+    let checked = from_values(record_type, &rows);
+    match checked.failures.first() {
+        Some(failure) => Err(format!("{name}: {}", failure.message)),
+        None => Ok(checked.rows),
+    }
+}
+
+fn true_only(mask: &BooleanArray) -> BooleanBuffer {
+    match mask.nulls() {
+        None => mask.values().clone(),
+        Some(nulls) => mask.values() & nulls.inner(),
+    }
+}

@@ -1,0 +1,157 @@
+//! Stored chunks, decoded.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+
+use crate::model::RowId;
+use crate::schema::{RecordType, Rows, from_record_bytes};
+use crate::store::codec::{self, ChunkHeader, Encoding};
+use crate::store::{Snapshot, StoreError, Table, number_key};
+
+/// Finds the record type of a name and version that was in force at some time.
+pub(crate) type Types<'a> = &'a (dyn Fn(&str, u64) -> Option<Arc<RecordType>> + Sync);
+
+/// Why stored rows could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ReadError {
+    /// The store failed.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// Stored bytes are not what the format says.
+    #[error("table {table}, row {row}: {why}")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// The row of the table.
+        row: RowId,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// The rows of a chunk.
+#[derive(Clone, Debug)]
+pub(crate) struct ChunkRows {
+    pub(crate) record_type: Arc<RecordType>,
+    /// In the type's Arrow schema.
+    pub(crate) batch: RecordBatch,
+    /// Where each row stands.
+    pub(crate) rows: Vec<RowId>,
+}
+
+/// Reads chunks out of a snapshot.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a> {
+    pub(crate) snapshot: &'a dyn Snapshot,
+    pub(crate) types: Types<'a>,
+}
+
+impl<'a> Reader<'a> {
+    /// The chunk that holds a row, and the row's place in it; `None` where no stored row has this id.
+    pub(crate) fn locate(&self, row: RowId) -> Result<Option<(ChunkRows, usize)>, ReadError> {
+        let Some((key, bytes)) = self.snapshot.last_at(Table::Chunks, &number_key(row.number()))? else {
+            return Ok(None);
+        };
+        let first = chunk_key(&key)?;
+        if first.index != row.index {
+            return Ok(None);
+        }
+        let chunk = decode(first, &bytes, self.types)?;
+        let place = chunk.rows.binary_search(&row).ok();
+        Ok(place.map(|place| (chunk, place)))
+    }
+
+    /// The record bytes of a row.
+    pub(crate) fn record(&self, row: RowId) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some((chunk, place)) = self.locate(row)? else { return Ok(None) };
+        let mut bytes = Vec::new();
+        chunk.view(row)?.write_record(place, &mut bytes);
+        Ok(Some(bytes))
+    }
+
+    /// The chunk whose first row this is.
+    pub(crate) fn chunk(&self, first: RowId) -> Result<ChunkRows, ReadError> {
+        let bytes = self
+            .snapshot
+            .get(Table::Chunks, &number_key(first.number()))?
+            .ok_or_else(|| damaged(first, "a segment names it, and it is not there"))?;
+        decode(first, &bytes, self.types)
+    }
+
+    /// The chunks of one transaction, in order of positions.
+    pub(crate) fn transaction(&self, index: u64) -> Result<Vec<ChunkRows>, ReadError> {
+        let from = number_key(RowId::new(index, 0).number());
+        let to = number_key(RowId::new(index + 1, 0).number());
+        let mut chunks = Vec::new();
+        let mut failed = None;
+        self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
+            match chunk_key(key).and_then(|first| decode(first, bytes, self.types)) {
+                Ok(chunk) => chunks.push(chunk),
+                Err(error) => failed = Some(error),
+            }
+            failed.is_none()
+        })?;
+        failed.map_or(Ok(chunks), Err)
+    }
+}
+
+impl ChunkRows {
+    /// Typed access to the rows. `row` is named where it fails.
+    pub(crate) fn view(&self, row: RowId) -> Result<Rows<'_>, ReadError> {
+        Rows::new(&self.record_type, &self.batch).map_err(|error| damaged(row, &error.to_string()))
+    }
+}
+
+/// The row id that a key of the table `chunks` is.
+pub(crate) fn chunk_key(key: &[u8]) -> Result<RowId, ReadError> {
+    let number = <[u8; 8]>::try_from(key).map_err(|_| damaged(RowId::new(0, 0), "a key is not a number"))?;
+    Ok(RowId::from_number(u64::from_be_bytes(number)))
+}
+
+/// Decodes a chunk.
+pub(crate) fn decode(first: RowId, bytes: &[u8], types: Types<'_>) -> Result<ChunkRows, ReadError> {
+    let wrong = |why: &dyn std::fmt::Display| damaged(first, &why.to_string());
+    let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| wrong(&error))?;
+    let record_type = record_type_of(first, &header, types)?;
+    let batch = match encoding {
+        Encoding::Columns => {
+            codec::decode_columns(bytes, &record_type.fields, None).map_err(|error| wrong(&error))?
+        }
+        Encoding::Plain => {
+            let records = codec::decode_plain(bytes).map_err(|error| wrong(&error))?;
+            from_record_bytes(&record_type, &records).map_err(|error| wrong(&error))?
+        }
+    };
+    let rows = positions(first, &header)?;
+    if rows.len() != batch.num_rows() || rows.first() != Some(&first) {
+        return Err(damaged(first, "its positions are not those of its rows"));
+    }
+    Ok(ChunkRows { record_type, batch, rows })
+}
+
+/// The type of a chunk's rows.
+pub(crate) fn record_type_of(
+    first: RowId,
+    header: &ChunkHeader,
+    types: Types<'_>,
+) -> Result<Arc<RecordType>, ReadError> {
+    let (name, version) = (&header.type_name, u64::from(header.version));
+    types(name, version)
+        .ok_or_else(|| damaged(first, &format!("it holds {name} version {version}, which no module declared")))
+}
+
+/// The places of a chunk's rows.
+pub(crate) fn positions(first: RowId, header: &ChunkHeader) -> Result<Vec<RowId>, ReadError> {
+    let mut rows = Vec::with_capacity(header.rows as usize);
+    for &(start, count) in &header.runs {
+        let end = start.checked_add(count).filter(|end| *end <= 1 << 24);
+        let end = end.ok_or_else(|| damaged(first, "its positions are out of range"))?;
+        rows.extend((start..end).map(|position| RowId::new(first.index, position)));
+    }
+    if rows.is_sorted_by(|a, b| a < b) { Ok(rows) } else { Err(damaged(first, "its positions are not in order")) }
+}
+
+fn damaged(row: RowId, why: &str) -> ReadError {
+    ReadError::Damaged { table: Table::Chunks.name(), row, why: why.to_owned() }
+}

@@ -1,0 +1,46 @@
+//! Which reason a failed operation gives: the cell's own where it declares one, otherwise the rule's.
+
+use super::module::{CellKind, CellType, Primitive, Reason, RecordType, Rule};
+
+impl CellType {
+    /// Where the cell does not exist.
+    pub(crate) fn missing_reason(&self) -> &Reason {
+        match &self.kind {
+            CellKind::Balance(balance) => &balance.missing,
+            CellKind::Lifecycle(lifecycle) => &lifecycle.missing,
+        }
+    }
+
+    /// Where an operand has too many digits.
+    pub(crate) fn too_precise_reason<'a>(&'a self, rule: &'a Reason) -> &'a Reason {
+        match &self.kind {
+            CellKind::Balance(balance) => &balance.too_precise,
+            CellKind::Lifecycle(_) => rule,
+        }
+    }
+
+    /// Where a bound does not hold.
+    pub(crate) fn bound_reason<'a>(&'a self, bound: u8, rule: &'a Reason) -> &'a Reason {
+        match &self.kind {
+            CellKind::Balance(balance) => balance.bounds.get(usize::from(bound)).map_or(rule, |bound| &bound.reason),
+            CellKind::Lifecycle(_) => rule,
+        }
+    }
+}
+
+impl Rule {
+    /// Where the record it refers to does not exist.
+    pub(crate) fn missing_reason(&self) -> &Reason {
+        match &self.primitive {
+            Primitive::Match { missing, .. } => missing,
+            _ => &self.reason,
+        }
+    }
+}
+
+impl RecordType {
+    /// The place of a rule among the `unique` rules.
+    pub(crate) fn unique_number(&self, rule: usize) -> usize {
+        self.rules[..rule].iter().filter(|rule| matches!(rule.primitive, Primitive::Unique(_))).count()
+    }
+}

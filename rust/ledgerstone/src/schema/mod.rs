@@ -1,0 +1,37 @@
+//! Modules are data: reading schema files, and everything that a record type decides about a record on its own.
+//!
+//! ```text
+//! schema file --parse--> Module            Arrow table / dicts --check--> typed columns
+//!                          |                                                   |
+//!                          +--- Expr, Format, rules ---> stateless_failure <--Rows--> canonical record bytes
+//! ```
+//!
+//! Nothing here reads a ledger, a clock or a random number: the result is a function of the schema and the rows alone.
+
+mod cell_bytes;
+mod cell_reasons;
+pub mod check;
+pub mod columns;
+pub mod error;
+pub mod expr;
+pub mod format;
+mod json;
+pub mod module;
+pub mod parse;
+pub mod record;
+pub mod scalar;
+pub mod stateless;
+mod time;
+
+pub use check::{Checked, arrow_schema, from_arrow, from_values};
+pub use columns::{FieldPath, Rows, lookup_path, path_values};
+pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
+pub use expr::Expr;
+pub use format::Format;
+pub use module::{
+    BalanceType, Bound, CellKind, CellType, Field, FieldKind, LifecycleType, MatchPair, Module, Primitive, Reason, RecordType, Role, Rule,
+};
+pub use parse::{parse, parse_builtin, parse_with};
+pub use record::from_record_bytes;
+pub use scalar::{Scalar, ScalarKind};
+pub use stateless::stateless_failure;

@@ -1,0 +1,176 @@
+//! Single values of typed columns, as expressions and cell names see them.
+
+use std::cmp::Ordering;
+
+use super::{json, time};
+use crate::model::Decimal;
+
+/// The type of a [`Scalar`]. Enums, named formats and UUIDs are text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScalarKind {
+    /// A truth value.
+    Bool,
+    /// An integer.
+    Int,
+    /// A decimal.
+    Decimal,
+    /// Text.
+    Text,
+    /// Bytes.
+    Bytes,
+    /// A date.
+    Date,
+    /// An instant.
+    Timestamp,
+}
+
+impl ScalarKind {
+    /// The word for it in a message.
+    pub fn name(self) -> &'static str {
+        match self {
+            ScalarKind::Bool => "bool",
+            ScalarKind::Int => "int",
+            ScalarKind::Decimal => "decimal",
+            ScalarKind::Text => "text",
+            ScalarKind::Bytes => "bytes",
+            ScalarKind::Date => "date",
+            ScalarKind::Timestamp => "timestamp",
+        }
+    }
+
+    /// Whether it is an int or a decimal.
+    pub fn is_number(self) -> bool {
+        matches!(self, ScalarKind::Int | ScalarKind::Decimal)
+    }
+}
+
+/// One value. Equality is of value: the decimals 1 and 1.00 are equal, and the int 1 equals both; absent equals absent.
+#[derive(Debug, Clone, Copy)]
+pub enum Scalar<'a> {
+    /// No value.
+    Absent,
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// Mantissa and digits behind the point.
+    Decimal(i128, u8),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+}
+
+impl Scalar<'_> {
+    /// Whether there is no value.
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Scalar::Absent)
+    }
+
+    /// The number as a decimal; `None` where it is none.
+    pub fn as_decimal(&self) -> Option<Decimal> {
+        match *self {
+            Scalar::Int(value) => Some(Decimal::new(i128::from(value), 0)),
+            Scalar::Decimal(mantissa, scale) => Some(Decimal::new(mantissa, scale)),
+            _ => None,
+        }
+    }
+
+    /// How two values of one kind are ordered (int and decimal mix); `None` where one is absent or the kinds differ.
+    pub fn compare(&self, other: &Scalar<'_>) -> Option<Ordering> {
+        match (self, other) {
+            (Scalar::Int(a), Scalar::Int(b)) => Some(a.cmp(b)),
+            (Scalar::Decimal(a, m), Scalar::Decimal(b, n)) if m == n => Some(a.cmp(b)),
+            (Scalar::Decimal(..) | Scalar::Int(_), Scalar::Decimal(..) | Scalar::Int(_)) => {
+                Some(compare_decimals(self.as_decimal()?, other.as_decimal()?))
+            }
+            (Scalar::Text(a), Scalar::Text(b)) => Some(a.cmp(b)),
+            (Scalar::Bytes(a), Scalar::Bytes(b)) => Some(a.cmp(b)),
+            (Scalar::Bool(a), Scalar::Bool(b)) => Some(a.cmp(b)),
+            (Scalar::Date(a), Scalar::Date(b)) => Some(a.cmp(b)),
+            (Scalar::Timestamp(a), Scalar::Timestamp(b)) => Some(a.cmp(b)),
+            _ => None,
+        }
+    }
+
+    /// Appends its canonical JSON (FORMAT.md section 2); absent is `null`.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
+        match *self {
+            Scalar::Absent => out.extend_from_slice(b"null"),
+            Scalar::Bool(true) => out.extend_from_slice(b"true"),
+            Scalar::Bool(false) => out.extend_from_slice(b"false"),
+            Scalar::Int(value) => json::write_int(value, out),
+            Scalar::Decimal(mantissa, scale) => quoted(out, |out| json::write_decimal(mantissa, scale, out)),
+            Scalar::Text(text) => json::write_string(text, out),
+            Scalar::Bytes(bytes) => json::write_bytes(bytes, out),
+            Scalar::Date(days) => quoted(out, |out| time::write_date(days, out)),
+            Scalar::Timestamp(micros) => quoted(out, |out| time::write_instant(micros, out)),
+        }
+    }
+}
+
+impl PartialEq for Scalar<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Scalar::Text(a), Scalar::Text(b)) => a == b,
+            (Scalar::Absent, Scalar::Absent) => true,
+            _ => self.compare(other) == Some(Ordering::Equal),
+        }
+    }
+}
+
+impl Eq for Scalar<'_> {}
+
+fn quoted(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b'"');
+    write(out);
+    out.push(b'"');
+}
+
+/// Compares by value. Where bringing both to one scale overflows, the one that would overflow has the larger magnitude.
+fn compare_decimals(a: Decimal, b: Decimal) -> Ordering {
+    let scale = a.scale.max(b.scale);
+    match (a.rescaled(scale), b.rescaled(scale)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (None, _) => a.mantissa.cmp(&0),
+        (_, None) => 0.cmp(&b.mantissa),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        assert_eq!(Scalar::Decimal(100, 2), Scalar::Int(1));
+        assert_eq!(Scalar::Decimal(i128::MAX, 0).compare(&Scalar::Decimal(1, 28)), Some(Ordering::Greater));
+        assert_eq!(Scalar::Decimal(1, 28).compare(&Scalar::Decimal(i128::MIN, 0)), Some(Ordering::Greater));
+        assert_eq!(Scalar::Text("a").compare(&Scalar::Absent), None);
+        assert_ne!(Scalar::Date(1), Scalar::Int(1));
+    }
+
+    #[test]
+    fn the_canonical_json() {
+        let cases: [(Scalar<'_>, &str); 9] = [
+            (Scalar::Absent, "null"),
+            (Scalar::Bool(true), "true"),
+            (Scalar::Int(-7), "-7"),
+            (Scalar::Decimal(-1250, 2), "\"-12.5\""),
+            (Scalar::Decimal(0, 12), "\"0\""),
+            (Scalar::Text("a\"\n"), "\"a\\\"\\n\""),
+            (Scalar::Bytes(b"\0\xff"), "\"AP8=\""),
+            (Scalar::Date(0), "\"1970-01-01\""),
+            (Scalar::Timestamp(-1), "\"1969-12-31T23:59:59.999999Z\""),
+        ];
+        for (scalar, expected) in cases {
+            let mut out = Vec::new();
+            scalar.write_json(&mut out);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! The contract: tables, rows, and what a store guarantees.
+
+/// The file format that this build writes, and the newest that it reads.
+pub const FORMAT: u32 = 1;
+
+/// A table of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// Facts about the file.
+    Meta,
+    /// Secret and envelope of each transaction.
+    Envelopes,
+    /// Rows of one type.
+    Chunks,
+    /// Which chunks hold a type.
+    Segments,
+    /// Records that were not plainly accepted.
+    Exceptions,
+    /// Cells that each transaction changed.
+    CellRuns,
+    /// Inner nodes of the records trees.
+    RecordNodes,
+    /// Inner nodes of the log trees.
+    LogNodes,
+    /// Cells as they are now.
+    Cells,
+    /// Unique keys, hashed.
+    UniqueKeys,
+    /// Rows by the value of an indexed field.
+    Postings,
+    /// Indexes by member and caller's id.
+    Idempotency,
+}
+
+/// How the keys of a table look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Eight bytes, big-endian, below 2^63.
+    Numbered,
+    /// Any bytes.
+    Named,
+}
+
+impl Table {
+    /// Every table, in the order of FORMAT.md.
+    pub const ALL: [Table; 12] = [
+        Table::Meta,
+        Table::Envelopes,
+        Table::Chunks,
+        Table::Segments,
+        Table::Exceptions,
+        Table::CellRuns,
+        Table::RecordNodes,
+        Table::LogNodes,
+        Table::Cells,
+        Table::UniqueKeys,
+        Table::Postings,
+        Table::Idempotency,
+    ];
+
+    /// Its name in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Meta => "meta",
+            Table::Envelopes => "envelopes",
+            Table::Chunks => "chunks",
+            Table::Segments => "segments",
+            Table::Exceptions => "exceptions",
+            Table::CellRuns => "cell_runs",
+            Table::RecordNodes => "record_nodes",
+            Table::LogNodes => "log_nodes",
+            Table::Cells => "cells",
+            Table::UniqueKeys => "unique_keys",
+            Table::Postings => "postings",
+            Table::Idempotency => "idempotency",
+        }
+    }
+
+    /// How its keys look.
+    pub const fn key_kind(self) -> KeyKind {
+        match self {
+            Table::Envelopes
+            | Table::Chunks
+            | Table::Exceptions
+            | Table::CellRuns
+            | Table::RecordNodes
+            | Table::LogNodes => KeyKind::Numbered,
+            _ => KeyKind::Named,
+        }
+    }
+}
+
+/// One row to be written: it must not exist yet, unless the table is `Meta` or `Cells`, where it replaces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Put {
+    /// Where.
+    pub table: Table,
+    /// Key; for a numbered table eight bytes, big-endian.
+    pub key: Vec<u8>,
+    /// Value; `None` removes the row (`Cells` only).
+    pub value: Option<Vec<u8>>,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no such file.
+    #[error("{0}: no such ledger; `create` makes a new one")]
+    Missing(std::path::PathBuf),
+    /// The file is there already.
+    #[error("{0} exists; `open` opens it, and `create` never overwrites")]
+    Exists(std::path::PathBuf),
+    /// The file is something else.
+    #[error("{path} is not a ledger: {why}")]
+    NotALedger {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What was found.
+        why: String,
+    },
+    /// Written by a newer build.
+    #[error(
+        "{path} has file format {found}; this build reads up to {FORMAT}: install a newer ledgerstone"
+    )]
+    NewerFormat {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Its format.
+        found: u32,
+    },
+    /// Another process writes.
+    #[error("{path} is open for writing by {holder}; open it read-only, or close it there")]
+    Locked {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Who, as far as it is known.
+        holder: String,
+    },
+    /// Somebody committed in between.
+    #[error("the ledger has grown to size {found}, this commit was made at size {expected}")]
+    StaleHead {
+        /// Size the commit was made for.
+        expected: u64,
+        /// Size found.
+        found: u64,
+    },
+    /// A row that must be new exists.
+    #[error("table {table}: a row with this key exists")]
+    Conflict {
+        /// The table.
+        table: &'static str,
+    },
+    /// The storage engine failed.
+    #[error("storage: {0}")]
+    Engine(String),
+    /// The operating system failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What it said.
+        source: std::io::Error,
+    },
+}
+
+/// A consistent view of all tables at one moment: later commits do not show.
+pub trait Snapshot: Send {
+    /// The value at a key.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Visits the rows with `from <= key < to` (`to` `None`: to the end) in ascending order of key bytes, until `visit` returns false.
+    fn scan(
+        &self,
+        table: Table,
+        from: &[u8],
+        to: Option<&[u8]>,
+        visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError>;
+
+    /// The last row with `key <= at`, if any.
+    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+
+    /// For each 8-byte prefix, ascending and distinct: visits every key of a named table that starts with it.
+    fn probe(
+        &self,
+        table: Table,
+        prefixes: &[[u8; 8]],
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> Result<(), StoreError>;
+
+    /// Number of transactions: one more than the last key of `Envelopes`.
+    fn size(&self) -> Result<u64, StoreError>;
+
+    /// What the storage engine itself finds wrong with its structures; empty where nothing.
+    fn integrity_check(&self) -> Result<Vec<String>, StoreError>;
+}
+
+/// A store. One writer, any number of snapshots, from any thread.
+///
+/// - `commit` is atomic: all its rows or none, also after a crash or a full disk; it returns only when they are durable.
+/// - `commit` refuses a stale head: the size must be `expected_size`, and afterwards it is what `Envelopes` says.
+/// - `commit` refuses a row that exists, in every table but `Meta` and `Cells`.
+/// - A snapshot taken after `commit` returned sees it; one taken before does not, however long it lives.
+/// - Nothing but `commit` changes a byte.
+pub trait Store: Send + Sync {
+    /// Writes rows, in any order of tables and keys.
+    fn commit(&self, expected_size: u64, puts: Vec<Put>) -> Result<(), StoreError>;
+
+    /// A consistent view of now.
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;
+}
+
+/// The key of a numbered table.
+pub fn number_key(number: u64) -> Vec<u8> {
+    number.to_be_bytes().to_vec()
+}
+
+/// Whether a row of this table may exist already.
+pub(super) const fn replaces(table: Table) -> bool {
+    matches!(table, Table::Meta | Table::Cells)
+}
+
+/// Refuses a row that no store can hold.
+pub(super) fn check_put(put: &Put) -> Result<(), StoreError> {
+    let name = put.table.name();
+    if put.value.is_none() && put.table != Table::Cells {
+        return Err(StoreError::Engine(format!(
+            "table {name}: only cells are ever removed"
+        )));
+    }
+    if put.table.key_kind() == KeyKind::Numbered && number_of(&put.key).is_none() {
+        return Err(StoreError::Engine(format!(
+            "table {name}: a key is eight bytes, below 2^63"
+        )));
+    }
+    Ok(())
+}
+
+/// The number of a key of a numbered table.
+pub(super) fn number_of(key: &[u8]) -> Option<i64> {
+    i64::try_from(u64::from_be_bytes(key.try_into().ok()?)).ok()
+}
