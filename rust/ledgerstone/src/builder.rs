@@ -18,7 +18,7 @@ use crate::ledger::{
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{Checkpoints, LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
 use crate::model::Value;
-use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, WriterLock, number_key};
+use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, number_key};
 
 /// A ledger to be made.
 #[derive(Debug)]
@@ -79,20 +79,19 @@ impl Create {
     /// Makes the file, which must not exist, and beside it the log key.
     pub fn at(self, path: &Path) -> Result<Ledger> {
         check_origin(&self.origin)?;
-        if path.exists() {
-            return Err(StoreError::Exists(path.to_owned()).into());
-        }
-        let lock = WriterLock::acquire(path)?;
+        let store = SqliteStore::create(path)?;
         let log_key_path = self.log_key.clone().unwrap_or_else(|| log_key_path(path));
-        let log_key = LogKey::generate()?;
-        log_key.save(&log_key_path, &self.origin)?;
-        let made = SqliteStore::create(path)
-            .map_err(Error::from)
-            .and_then(|store| self.begin(Box::new(store), Some(path), log_key, Some(lock)));
+        let saved = LogKey::generate()
+            .and_then(|key| key.save(&log_key_path, &self.origin).map(|()| key))
+            .map_err(Error::from);
+        let is_saved = saved.is_ok();
+        let made = saved.and_then(|log_key| self.begin(Box::new(store), Some(path), log_key));
         if made.is_err() {
             // Half a ledger is none: what this call made is taken back.
             let _ = std::fs::remove_file(path);
-            let _ = std::fs::remove_file(&log_key_path);
+            if is_saved {
+                let _ = std::fs::remove_file(&log_key_path);
+            }
         }
         made
     }
@@ -101,7 +100,7 @@ impl Create {
     pub fn in_memory(self) -> Result<Ledger> {
         check_origin(&self.origin)?;
         let log_key = LogKey::from_seed(self.sources.random()?);
-        self.begin(Box::new(MemoryStore::new()), None, log_key, None)
+        self.begin(Box::new(MemoryStore::new()), None, log_key)
     }
 
     fn begin(
@@ -109,7 +108,6 @@ impl Create {
         store: Box<dyn Store>,
         path: Option<&Path>,
         log_key: LogKey,
-        lock: Option<WriterLock>,
     ) -> Result<Ledger> {
         let Create { origin, key, modules, threads, sources, .. } = self;
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
@@ -127,7 +125,6 @@ impl Create {
             last_time: i64::MIN,
             checkpoint: None,
             max_clock_step: MAX_CLOCK_STEP_SECS,
-            _lock: lock,
         };
         let ledger = Ledger {
             path: path.map(Path::to_owned),
@@ -209,12 +206,9 @@ impl Open {
             (false, None) => Err("there is no log key beside it, and none was named with log_key="),
             (false, Some(path)) => Ok(path),
         };
-        let (store, lock): (Box<dyn Store>, _) = match reason {
-            Err(_) => (Box::new(SqliteStore::open_readonly(path)?), None),
-            Ok(_) => {
-                let lock = WriterLock::acquire(path)?;
-                (Box::new(SqliteStore::open(path)?), Some(lock))
-            }
+        let store = match reason {
+            Err(_) => SqliteStore::open_readonly(path)?,
+            Ok(_) => SqliteStore::open(path)?,
         };
         let log_key = reason.map(LogKey::load);
         let log_key = match log_key {
@@ -222,7 +216,7 @@ impl Open {
             Ok(Err(error)) => return Err(error.into()),
             Err(why) => Err(why),
         };
-        self.finish(path, store, log_key, lock)
+        self.finish(path, Box::new(store), log_key)
     }
 
     fn finish(
@@ -230,7 +224,6 @@ impl Open {
         path: &Path,
         store: Box<dyn Store>,
         log_key: std::result::Result<LogKey, &'static str>,
-        lock: Option<WriterLock>,
     ) -> Result<Ledger> {
         let snapshot = store.snapshot()?;
         let secret = file_secret(&*snapshot)?;
@@ -245,7 +238,7 @@ impl Open {
                 if log_key.public() != *keys[0].key() {
                     return Err(Error::Verification(format!("the log key is not that of {origin}")));
                 }
-                Ok(Mutex::new(resume(&view, &genesis, self.key, log_key, lock)?))
+                Ok(Mutex::new(resume(&view, &genesis, self.key, log_key)?))
             }
         };
         let known = RwLock::new((view.size, authority));
@@ -270,7 +263,6 @@ fn resume(
     genesis: &Json,
     key: Option<Key>,
     log_key: LogKey,
-    lock: Option<WriterLock>,
 ) -> Result<Writer> {
     let trees = stored_trees(view)?;
     let checkpoint = view.snapshot.get(Table::Meta, b"checkpoint")?;
@@ -302,7 +294,6 @@ fn resume(
         last_time: parse_time(&last.envelope.time)?,
         checkpoint,
         max_clock_step,
-        _lock: lock,
     })
 }
 

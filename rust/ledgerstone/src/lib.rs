@@ -1,6 +1,7 @@
 //! The ledgerstone engine.
 pub mod limits;
 
+mod audit;
 mod builder;
 mod error;
 mod execute;
@@ -12,6 +13,7 @@ pub mod query;
 pub mod schema;
 pub mod store;
 
+pub use audit::{AuditOptions, AuditReport, Counts, Finding, Verdict};
 pub use builder::{Create, Open};
 pub use error::{Error, Rejected, Result};
 pub use keys::{Key, LogKey};

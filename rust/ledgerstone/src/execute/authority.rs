@@ -211,12 +211,12 @@ impl AuthorityGate {
 
     fn may_append(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection> {
         if let Some((first, answer)) = &self.answered
-            && *first == chunk.first
+            && Some(first) == chunk.positions.first()
         {
             return answer.clone();
         }
         let answer = self.ask(&chunk.record_type);
-        self.answered = Some((chunk.first, answer.clone()));
+        self.answered = chunk.positions.first().map(|first| (*first, answer.clone()));
         answer
     }
 

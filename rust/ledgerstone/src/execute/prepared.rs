@@ -16,8 +16,8 @@ use crate::schema::{Reason, RecordType, Rows, stateless_failure};
 #[derive(Debug)]
 pub(crate) struct PreparedChunk {
     pub(crate) record_type: Arc<RecordType>,
-    /// Position of the first row in the transaction.
-    pub(crate) first: u32,
+    /// Position of each row in the transaction, ascending.
+    pub(crate) positions: Vec<u32>,
     /// The rows, in the type's Arrow schema.
     pub(crate) batch: RecordBatch,
     pub(crate) bytes: Arc<RecordBytes>,
@@ -96,7 +96,7 @@ impl PreparedChunk {
     /// Hashes the rows and makes their operations.
     pub(crate) fn new(
         record_type: Arc<RecordType>,
-        first: u32,
+        positions: Vec<u32>,
         batch: RecordBatch,
         bytes: Arc<RecordBytes>,
         secret: [u8; 32],
@@ -105,13 +105,13 @@ impl PreparedChunk {
         let rows = Rows::new(&record_type, &batch)?;
         let ops = lower(&rows, &record_type, key_hash);
         let mut salts = Salts::new(secret, EntryList::Records);
-        let leaves = (0..batch.num_rows())
-            .map(|row| {
-                let salt = salts.salt(u64::from(first) + row as u64);
+        let leaves = (positions.iter().enumerate())
+            .map(|(row, &position)| {
+                let salt = salts.salt(u64::from(position));
                 entry_leaf(EntryList::Records, &salt, bytes.row(row))
             })
             .collect();
-        Ok(PreparedChunk { record_type, first, batch, bytes, leaves, ops })
+        Ok(PreparedChunk { record_type, positions, batch, bytes, leaves, ops })
     }
 
     /// Number of rows.

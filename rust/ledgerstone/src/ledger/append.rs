@@ -115,7 +115,7 @@ impl Ledger {
                     let key_hash = |key: &[u8]| file_secret.hash(key);
                     PreparedChunk::new(
                         Arc::clone(&screened.record_type),
-                        *first,
+                        (*first..).take(screened.inputs.len()).collect(),
                         screened.batch.clone(),
                         Arc::clone(&screened.bytes),
                         secret,
@@ -304,7 +304,7 @@ fn describe(prepared: &Prepared, refused: &[Refused], draft: &Draft<'_>) -> Vec<
     refused
         .iter()
         .map(|refused| {
-            let position = prepared.chunks[refused.chunk].first + refused.row as u32;
+            let position = prepared.chunks[refused.chunk].positions[refused.row];
             let (row, record_type) = draft.input(position);
             let rejection = &refused.rejection;
             let rejected = Rejected {

@@ -52,7 +52,7 @@ pub(crate) fn exceptions(secret: [u8; 32], chunks: &[PreparedChunk], refused: &[
         .map(|refused| {
             let chunk = &chunks[refused.chunk];
             Exception {
-                position: u64::from(chunk.first) + refused.row as u64,
+                position: u64::from(chunk.positions[refused.row]),
                 leaf: chunk.leaves[refused.row],
                 outcome: ExceptionOutcome::Rejected,
                 code: refused.rejection.reason.code.clone(),
@@ -109,7 +109,7 @@ pub(crate) fn record_puts(
         .flatten()
         .collect();
     puts.extend(taken.map(|(hash, chunk, row)| {
-        let position = chunks[chunk as usize].first + row;
+        let position = chunks[chunk as usize].positions[row as usize];
         unique_key(hash, RowId::new(index, position))
     }));
     Ok(puts)
@@ -147,7 +147,7 @@ pub(crate) fn chunk_puts(
         type_name: record_type.name.clone(),
         version: record_type.version as u32,
         rows: rows as u32,
-        runs: runs(chunk.first, &keep),
+        runs: runs(&chunk.positions, &keep),
     };
     let first = RowId::new(index, header.runs[0].0);
     let body = if rows < SMALL_CHUNK_ROWS {
@@ -197,9 +197,9 @@ fn posting_hashes(view: &Rows<'_>, field: usize, secret: FileSecret) -> Vec<Opti
 }
 
 /// Consecutive positions of the rows kept.
-fn runs(first: u32, keep: &[bool]) -> Vec<(u32, u32)> {
+fn runs(positions: &[u32], keep: &[bool]) -> Vec<(u32, u32)> {
     let mut runs: Vec<(u32, u32)> = Vec::new();
-    for (position, _) in (first..).zip(keep).filter(|(_, keep)| **keep) {
+    for (&position, _) in positions.iter().zip(keep).filter(|(_, keep)| **keep) {
         match runs.last_mut() {
             Some((start, count)) if *start + *count == position => *count += 1,
             _ => runs.push((position, 1)),

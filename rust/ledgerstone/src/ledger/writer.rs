@@ -10,7 +10,6 @@ use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
 use crate::log::{Checkpoints, LogTrees};
 use crate::schema::RecordType;
-use crate::store::WriterLock;
 
 /// What appending needs, as of the last durable commit.
 pub(crate) struct Writer {
@@ -25,7 +24,6 @@ pub(crate) struct Writer {
     pub(crate) checkpoint: Option<Checkpoints>,
     /// In seconds.
     pub(crate) max_clock_step: i64,
-    pub(crate) _lock: Option<WriterLock>,
 }
 
 impl Writer {

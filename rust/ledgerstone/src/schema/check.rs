@@ -64,3 +64,6 @@ pub(crate) fn arrow_type(kind: &FieldKind) -> DataType {
         FieldKind::Struct(fields) => DataType::Struct(arrow_fields(fields)),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -139,8 +139,7 @@ impl Expr {
     pub fn overflows(&self, rows: &Rows<'_>, row: usize, item: Option<usize>) -> bool {
         eval::eval(&self.node, rows, row, item).is_err()
     }
-
-    pub(crate) fn node(&self) -> &Node {
-        &self.node
-    }
 }
+
+#[cfg(test)]
+mod tests;

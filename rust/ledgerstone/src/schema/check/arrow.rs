@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Date64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, new_null_array};
+use arrow_array::{Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use super::failure::{Failures, Fault};
 use super::nested::{self, Scope};
 use super::scalars::{check_bytes, check_date, check_int, check_text, parse_date};
-use super::{Checked, arrow_schema, arrow_type, decimal, instants};
+use super::{Checked, arrow_schema, decimal, instants};
 use crate::schema::error::{MISSING_FIELD, NOT_EXACT, OUT_OF_RANGE, TableError, suggestion};
 use crate::schema::module::{Field, FieldKind, RecordType};
 
@@ -58,7 +58,7 @@ pub(super) fn convert_fields<'b>(
                 let message = format!("the required column \"{}\" is missing", here.path());
                 return Err(TableError::new(here.path(), message));
             }
-            None => new_null_array(&arrow_type(&field.kind), scope.len()),
+            None => nested::absent(&field.kind, scope.len()),
         });
     }
     Ok(typed)
@@ -73,7 +73,7 @@ pub(super) fn convert(field: &Field, array: &ArrayRef, here: &Scope<'_>, failure
             here.note_all(|_| true, missing, failures);
             return Ok(nested::placeholders(&field.kind, array.len()));
         }
-        return Ok(new_null_array(&arrow_type(&field.kind), array.len()));
+        return Ok(nested::absent(&field.kind, array.len()));
     }
     if field.required && array.null_count() > 0 {
         here.note_all(|index| array.is_null(index), missing, failures);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, ListArray, StructArray, UInt64Array};
+use arrow_array::{Array, ArrayRef, ListArray, StructArray, UInt64Array, new_null_array};
 use arrow_buffer::{NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_cast::cast;
 use arrow_schema::{DataType, Field as ArrowField};
@@ -13,7 +13,7 @@ use super::arrow::{convert, convert_fields, misfit};
 use super::builder::Builder;
 use super::failure::{Failures, Fault, Place};
 use super::scalars::too_long;
-use super::{arrow_fields, item_field};
+use super::{arrow_fields, arrow_type, item_field};
 use crate::schema::error::{TableError, suggestion};
 use crate::schema::module::{Field, FieldKind};
 
@@ -127,6 +127,16 @@ pub(super) fn placeholders(kind: &FieldKind, len: usize) -> ArrayRef {
     let mut builder = Builder::new(kind);
     (0..len).for_each(|_| builder.absent(true));
     builder.finish(true)
+}
+
+/// A column of an optional field without any value. The members of an absent struct are no nulls where they are required.
+pub(super) fn absent(kind: &FieldKind, len: usize) -> ArrayRef {
+    if !matches!(kind, FieldKind::Struct(_)) {
+        return new_null_array(&arrow_type(kind), len);
+    }
+    let mut builder = Builder::new(kind);
+    (0..len).for_each(|_| builder.absent(false));
+    builder.finish(false)
 }
 
 /// A typed list column: compact, its items checked.

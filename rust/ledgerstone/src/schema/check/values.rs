@@ -50,7 +50,7 @@ impl Writer<'_> {
         for (position, (field, builder)) in fields.iter().zip(builders).enumerate() {
             // Of a name given twice the last counts, as in JSON readers; Python dicts cannot hold one.
             let value = members.iter().rev().find(|(name, _)| *name == field.name).map_or(&Value::Null, |(_, value)| value);
-            self.value(field, value, builder, || place.field(position, &field.name));
+            self.value(field, value, builder, &|| place.field(position, &field.name));
         }
         if members.len() > fields.len() || members.iter().any(|(name, _)| fields.iter().all(|field| field.name != *name)) {
             let unknown = members.iter().filter(|(name, _)| fields.iter().all(|field| field.name != *name));
@@ -62,7 +62,7 @@ impl Writer<'_> {
     }
 
     /// Appends a value, or a placeholder and the fault.
-    fn value(&mut self, field: &Field, value: &Value, builder: &mut Builder, place: impl Fn() -> Place) {
+    fn value(&mut self, field: &Field, value: &Value, builder: &mut Builder, place: &dyn Fn() -> Place) {
         if matches!(value, Value::Null) {
             if field.required {
                 self.note(place(), Fault::new(MISSING_FIELD, "the field is required"));
@@ -75,7 +75,7 @@ impl Writer<'_> {
                     Err(too_long("list", values.len(), "items", *max))
                 } else {
                     let here = place();
-                    values.iter().enumerate().for_each(|(index, value)| self.value(item, value, items, || here.item(index)));
+                    values.iter().enumerate().for_each(|(index, value)| self.value(item, value, items, &|| here.item(index)));
                     offsets.push(offsets.last().copied().unwrap_or_default() + values.len() as i32);
                     valid.push(true);
                     Ok(())

@@ -44,7 +44,7 @@ fn data_type(kind: &FieldKind) -> DataType {
         FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => DataType::Utf8,
         FieldKind::Bool => DataType::Boolean,
         FieldKind::Int { .. } => DataType::Int64,
-        FieldKind::Decimal { precision, scale } => DataType::Decimal128(*precision, *scale as i8),
+        FieldKind::Decimal { scale, .. } => DataType::Decimal128(38, *scale as i8),
         FieldKind::Date => DataType::Date32,
         FieldKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         FieldKind::Bytes { .. } => DataType::Binary,

@@ -62,7 +62,8 @@ enum Form {
         /// Per value: which distinct one.
         indexes: Vec<i64>,
     },
-    Uuids,
+    /// Their bytes.
+    Uuids(Vec<u8>),
 }
 
 /// Writes `values`.
@@ -80,12 +81,9 @@ pub(super) fn put(out: &mut Vec<u8>, values: Strings<'_>) {
             put_plain(out, lengths, &entries.collect::<Vec<_>>().concat());
             integers::put_i64(out, &indexes);
         }
-        Form::Uuids => {
+        Form::Uuids(bytes) => {
             out.push(UUIDS);
-            out.reserve(values.len() * 16);
-            values
-                .iter()
-                .for_each(|text| out.extend(parse_uuid(text).unwrap_or_default()));
+            out.extend_from_slice(&bytes);
         }
     }
 }
@@ -104,8 +102,8 @@ fn choose(values: Strings<'_>) -> Form {
     if count == 0 {
         return Form::Plain;
     }
-    if values.iter().all(|text| parse_uuid(text).is_some()) {
-        return Form::Uuids;
+    if let Some(bytes) = uuids(values) {
+        return Form::Uuids(bytes);
     }
     let (least, greatest) = spread(values.lengths());
     let plain_size = integers::size_of(count, greatest - least) + values.bytes().len();
@@ -294,9 +292,7 @@ fn check_dictionary(
     }
     let (least, greatest) = spread(entries.lengths());
     let plain_size = integers::size_of(count, greatest - least) + total;
-    if dictionary_size(entries.lengths(), count) >= plain_size
-        || entries.iter().all(|text| parse_uuid(text).is_some())
-    {
+    if dictionary_size(entries.lengths(), count) >= plain_size || uuids(entries).is_some() {
         return Err(CodecError::new(
             "strings have a dictionary that have a shorter form",
         ));
@@ -335,6 +331,15 @@ const DIGITS: [u8; 256] = {
     }
     table
 };
+
+/// The bytes of all values, where every one is a UUID.
+fn uuids(values: Strings<'_>) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for text in values.iter() {
+        bytes.extend_from_slice(&parse_uuid(text)?);
+    }
+    Some(bytes)
+}
 
 /// The bytes of a UUID in lower-case text with hyphens.
 fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {

@@ -1,1 +1,599 @@
+//! Tests of the stored forms. `LEDGERSTONE_REGENERATE=1` writes the golden files anew.
 
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BinaryBuilder, Decimal128Builder, Int64Builder, ListBuilder, StringBuilder,
+};
+use arrow_array::{
+    Array, ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray,
+};
+use arrow_buffer::NullBuffer;
+use arrow_schema::{DataType, Field as ArrowField};
+use proptest::prelude::*;
+
+use super::*;
+use crate::schema::module::{Field, FieldKind};
+
+fn field(name: &str, kind: FieldKind) -> Field {
+    Field {
+        name: name.into(),
+        kind,
+        required: false,
+        index: false,
+        doc: String::new(),
+    }
+}
+
+fn text() -> FieldKind {
+    FieldKind::Text {
+        max: 65_536,
+        format: None,
+    }
+}
+
+fn int() -> FieldKind {
+    FieldKind::Int {
+        min: -crate::limits::INT_MAX,
+        max: crate::limits::INT_MAX,
+    }
+}
+
+fn item(kind: FieldKind) -> Box<Field> {
+    Box::new(Field {
+        required: true,
+        ..field("item", kind)
+    })
+}
+
+/// One field of every kind.
+fn fields() -> Vec<Field> {
+    let inner = vec![field("account", text()), field("part", int())];
+    vec![
+        field("text", text()),
+        field("unique", text()),
+        field(
+            "choice",
+            FieldKind::Enum(vec!["debit".into(), "credit".into()]),
+        ),
+        field("bool", FieldKind::Bool),
+        field("int", int()),
+        field(
+            "decimal",
+            FieldKind::Decimal {
+                precision: 28,
+                scale: 2,
+            },
+        ),
+        field("date", FieldKind::Date),
+        field("timestamp", FieldKind::Timestamp),
+        field("bytes", FieldKind::Bytes { max: 100 }),
+        field("uuid", FieldKind::Uuid),
+        field(
+            "list",
+            FieldKind::List {
+                item: item(text()),
+                max: 1024,
+            },
+        ),
+        field("struct", FieldKind::Struct(inner.clone())),
+        field(
+            "legs",
+            FieldKind::List {
+                item: item(FieldKind::Struct(inner)),
+                max: 1024,
+            },
+        ),
+    ]
+}
+
+/// Whether row `row` of column `column` has a value: every kind is seen full, with holes and empty.
+fn has(row: usize, column: usize, holes: usize) -> bool {
+    holes == 0 || (holes != 2 && !(row + column).is_multiple_of(3))
+}
+
+fn inner(rows: usize, holes: usize, nulls: Option<NullBuffer>) -> StructArray {
+    let FieldKind::Struct(declared) = &fields()[11].kind else {
+        unreachable!()
+    };
+    let account = (0..rows).map(|row| has(row, 1, holes).then(|| format!("account {}", row % 7)));
+    let part = (0..rows).map(|row| has(row, 2, holes).then_some(row as i64 * 1_000_003));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(account.collect::<StringArray>()),
+        Arc::new(part.collect::<Int64Array>()),
+    ];
+    StructArray::new(declared.iter().map(arrow_field).collect(), columns, nulls)
+}
+
+/// Rows of every kind; `holes` 0: all present, 1: some, 2: none.
+fn batch(rows: usize, holes: usize) -> RecordBatch {
+    let each = || 0..rows;
+    let words = ["debit", "credit"];
+    let uuid = |row: usize| format!("6f1c0d6a-5f0e-4b7a-9c3d-{:012x}", row * 0x0123_4567);
+    let mut decimals = Decimal128Builder::new().with_data_type(DataType::Decimal128(28, 2));
+    let mut bytes = BinaryBuilder::new();
+    let item_field = ArrowField::new("item", DataType::Utf8, false);
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(item_field);
+    for row in each() {
+        let amount = if row == 5 {
+            10_i128.pow(28) - 1
+        } else {
+            row as i128 * 12_345 - 700_000
+        };
+        decimals.append_option(has(row, 5, holes).then_some(amount));
+        bytes.append_option(has(row, 8, holes).then(|| vec![row as u8; row % 5]));
+        (0..row % 4)
+            .filter(|_| has(row, 10, holes))
+            .for_each(|n| lists.values().append_value(format!("tag {n}")));
+        lists.append(has(row, 10, holes));
+    }
+    let nulls = |column| {
+        (holes > 0).then(|| {
+            each()
+                .map(|row| has(row, column, holes))
+                .collect::<NullBuffer>()
+        })
+    };
+    let lengths: Vec<usize> = each()
+        .map(|row| if has(row, 12, holes) { row % 3 } else { 0 })
+        .collect();
+    let items: Arc<StructArray> = Arc::new(inner(lengths.iter().sum(), holes.min(1), None));
+    let item_field = Arc::new(ArrowField::new("item", items.data_type().clone(), false));
+    let legs = arrow_array::ListArray::new(
+        item_field,
+        arrow_buffer::OffsetBuffer::from_lengths(lengths),
+        items,
+        nulls(12),
+    );
+    let micros = each()
+        .map(|row| has(row, 7, holes).then_some(1_790_000_000_000_000 + row as i64 * 999_983));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(
+            each()
+                .map(|row| has(row, 0, holes).then(|| ["Ärger", "x"][row % 2]))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(
+            each()
+                .map(|row| has(row, 1, holes).then(|| format!("t{row}")))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(
+            each()
+                .map(|row| has(row, 2, holes).then(|| words[row / 3 % 2]))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(
+            each()
+                .map(|row| has(row, 3, holes).then_some(row % 5 == 0))
+                .collect::<BooleanArray>(),
+        ),
+        Arc::new(
+            each()
+                .map(|row| has(row, 4, holes).then_some(row as i64 - 9))
+                .collect::<Int64Array>(),
+        ),
+        Arc::new(decimals.finish()),
+        Arc::new(
+            each()
+                .map(|row| has(row, 6, holes).then_some(20_000 + row as i32))
+                .collect::<Date32Array>(),
+        ),
+        Arc::new(
+            micros
+                .collect::<TimestampMicrosecondArray>()
+                .with_timezone("UTC"),
+        ),
+        Arc::new(bytes.finish()),
+        Arc::new(
+            each()
+                .map(|row| has(row, 9, holes).then(|| uuid(row)))
+                .collect::<StringArray>(),
+        ),
+        Arc::new(lists.finish()),
+        Arc::new(inner(rows, holes.min(1), nulls(11))),
+        Arc::new(legs),
+    ];
+    RecordBatch::try_new(arrow_schema(&fields()), columns).unwrap()
+}
+
+fn header(rows: usize) -> ChunkHeader {
+    ChunkHeader::new(
+        "finance.transfer",
+        1,
+        (0..rows as u32).map(|row| row + row / 50),
+    )
+}
+
+fn encode(rows: &RecordBatch) -> Vec<u8> {
+    encode_columns(&header(rows.num_rows()), &fields(), rows)
+}
+
+#[test]
+fn columns_survive_whole_holed_and_empty() {
+    for rows in [1, 7, 8, 64, 100, 1_000] {
+        for holes in 0..3 {
+            let rows = batch(rows, holes);
+            let bytes = encode(&rows);
+            let back = decode_columns(&bytes, &fields(), None).unwrap();
+            assert_eq!(back, rows);
+            assert_eq!(encode(&back), bytes);
+        }
+    }
+}
+
+#[test]
+fn a_slice_is_encoded_like_its_copy() {
+    for holes in 0..3 {
+        let whole = batch(100, holes);
+        let slice = whole.slice(13, 70);
+        let indices = arrow_array::UInt32Array::from_iter_values(13..83);
+        let copies = whole
+            .columns()
+            .iter()
+            .map(|column| arrow_select::take::take(column, &indices, None).unwrap());
+        let copy = RecordBatch::try_new(whole.schema(), copies.collect()).unwrap();
+        assert_eq!(encode(&slice), encode(&copy));
+        assert_eq!(
+            decode_columns(&encode(&slice), &fields(), None).unwrap(),
+            slice
+        );
+    }
+}
+
+#[test]
+fn a_projection_reads_what_it_names() {
+    let rows = batch(100, 1);
+    let bytes = encode(&rows);
+    for wanted in [vec![], vec![0], vec![12, 3], (0..13).collect()] {
+        let read = decode_columns(&bytes, &fields(), Some(&wanted)).unwrap();
+        assert_eq!(read, rows.project(&wanted).unwrap());
+    }
+    assert!(decode_columns(&bytes, &fields(), Some(&[13])).is_err());
+}
+
+/// The heart of it: whatever is accepted is exactly what the encoder writes. Every byte of a chunk is changed in turn.
+#[test]
+fn what_is_accepted_is_canonical() {
+    let mut accepted = 0;
+    for holes in 0..3 {
+        let bytes = encode(&batch(65, holes));
+        for place in 0..bytes.len() {
+            for change in [1, 2, 0x80, 0xff] {
+                let mut changed = bytes.clone();
+                changed[place] ^= change;
+                accepted += usize::from(is_canonical(&changed));
+            }
+            assert!(decode_columns(&bytes[..place], &fields(), None).is_err());
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(decode_columns(&longer, &fields(), None).is_err());
+    }
+    assert!(
+        accepted > 1_000,
+        "only {accepted} changes were accepted: the test has lost its point"
+    );
+}
+
+/// Whether the chunk is accepted; if so, encoding it again gives the same bytes.
+fn is_canonical(bytes: &[u8]) -> bool {
+    let _ = decode_columns(bytes, &fields(), Some(&[12]));
+    let Ok(rows) = decode_columns(bytes, &fields(), None) else {
+        return false;
+    };
+    let (_, header, _) = decode_header(bytes).unwrap();
+    assert_eq!(encode_columns(&header, &fields(), &rows), bytes);
+    true
+}
+
+/// A chunk of one text column with this body.
+fn text_chunk(rows: usize, body: &[u8]) -> Result<RecordBatch, CodecError> {
+    let values = StringArray::from_iter_values((0..rows).map(|_| "a"));
+    let declared = [field("text", text())];
+    let rows = header(rows);
+    let batch = RecordBatch::try_new(arrow_schema(&declared), vec![Arc::new(values)]).unwrap();
+    let mut bytes = encode_columns(&rows, &declared, &batch);
+    let (_, _, start) = decode_header(&bytes).unwrap();
+    bytes.truncate(start);
+    bytes.extend_from_slice(body);
+    decode_columns(&bytes, &declared, None)
+}
+
+fn packed(values: &[i64]) -> Vec<u8> {
+    let mut out = Vec::new();
+    integers::put_i64(&mut out, values);
+    out
+}
+
+#[test]
+fn forms_that_are_not_the_chosen_one_are_refused() {
+    let plain = |texts: &[&str]| {
+        let lengths: Vec<i64> = texts.iter().map(|text| text.len() as i64).collect();
+        [&[0, 0][..], &packed(&lengths), texts.concat().as_bytes()].concat()
+    };
+    let dictionary = |texts: &[&str], indexes: &[i64]| {
+        let count = (texts.len() as u32).to_le_bytes();
+        [&[0, 1][..], &count, &plain(texts)[2..], &packed(indexes)].concat()
+    };
+    let (long, uuid) = [
+        "x".repeat(100),
+        "6f1c0d6a-5f0e-4b7a-9c3d-000000000000".to_owned(),
+    ]
+    .into();
+    assert!(text_chunk(2, &plain(&["a", "b"])).is_ok());
+    assert!(
+        text_chunk(3, &plain(&[&long, &long, &long])).is_err(),
+        "a dictionary is shorter"
+    );
+    assert!(text_chunk(1, &plain(&[&uuid])).is_err(), "a UUID");
+    assert!(
+        text_chunk(2, &dictionary(&["a", "b"], &[0, 1])).is_err(),
+        "plain is shorter"
+    );
+    assert!(text_chunk(3, &dictionary(&[&long], &[0, 0, 0])).is_ok());
+    assert!(
+        text_chunk(3, &dictionary(&[&long, &long], &[0, 1, 1])).is_err(),
+        "repeated"
+    );
+    assert!(
+        text_chunk(4, &dictionary(&[&long, "b"], &[1, 0, 0, 0])).is_err(),
+        "out of order"
+    );
+    assert!(
+        text_chunk(4, &dictionary(&[&long, "b"], &[0, 0, 0, 0])).is_err(),
+        "not used"
+    );
+    assert!(
+        text_chunk(4, &dictionary(&[&long, "b"], &[0, 0, 0, 2])).is_err(),
+        "out of range"
+    );
+    assert!(text_chunk(2, &[0, 0, 0]).is_err());
+    let split = [&[0, 0][..], &packed(&[1, 1]), "é".as_bytes()].concat();
+    assert_eq!(
+        text_chunk(2, &split).unwrap_err().to_string(),
+        "column text: text is not UTF-8"
+    );
+}
+
+#[test]
+fn equal_items_cannot_ask_for_any_amount_of_memory() {
+    let declared = [field(
+        "list",
+        FieldKind::List {
+            item: item(int()),
+            max: usize::MAX,
+        },
+    )];
+    let mut bytes = Vec::new();
+    header(8_192).write(Encoding::Columns, &mut bytes);
+    bytes.push(0);
+    bytes.extend(packed(&[1 << 23; 8_192]));
+    bytes.push(0);
+    bytes.extend(packed(&[7]));
+    let error = decode_columns(&bytes, &declared, None).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "column list: too many items in one chunk"
+    );
+    assert!(decode_columns(&bytes, &declared, Some(&[])).is_err());
+}
+
+#[test]
+fn a_required_value_is_there() {
+    let declared = [Field {
+        required: true,
+        ..field("int", int())
+    }];
+    let loose = [field("int", int())];
+    let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
+    let rows = RecordBatch::try_new(arrow_schema(&loose), vec![values]).unwrap();
+    let bytes = encode_columns(&header(2), &loose, &rows);
+    assert!(decode_columns(&bytes, &loose, None).is_ok());
+    assert!(decode_columns(&bytes, &declared, None).is_err());
+}
+
+#[test]
+fn values_outside_the_language_are_refused() {
+    let out_of_range = |kind, base: i128| {
+        let mut bytes = Vec::new();
+        header(1).write(Encoding::Columns, &mut bytes);
+        bytes.push(0);
+        bytes.extend(base.to_le_bytes());
+        bytes.push(0);
+        decode_columns(&bytes, &[field("x", kind)], None).is_err()
+    };
+    assert!(!out_of_range(FieldKind::Date, -719_162) && out_of_range(FieldKind::Date, -719_163));
+    assert!(!out_of_range(FieldKind::Date, 2_932_896) && out_of_range(FieldKind::Date, 2_932_897));
+    let last = 253_402_300_799_999_999;
+    assert!(
+        !out_of_range(FieldKind::Timestamp, last) && out_of_range(FieldKind::Timestamp, last + 1)
+    );
+    let decimal = || FieldKind::Decimal {
+        precision: 3,
+        scale: 1,
+    };
+    assert!(!out_of_range(decimal(), -999) && out_of_range(decimal(), 1_000));
+    assert!(!out_of_range(int(), (1 << 53) - 1) && out_of_range(int(), 1 << 53));
+}
+
+#[test]
+fn headers_are_checked() {
+    let record: &[u8] = b"{}";
+    let good = ChunkHeader {
+        type_name: "a.b".into(),
+        version: 2,
+        rows: 3,
+        runs: vec![(0, 1), (5, 2)],
+    };
+    let bytes = encode_plain(&good, &[record; 3]);
+    let (encoding, read, _) = decode_header(&bytes).unwrap();
+    assert_eq!((encoding, &read), (Encoding::Plain, &good));
+    assert_eq!(read.positions().collect::<Vec<_>>(), [0, 5, 6]);
+    for runs in [
+        vec![(0, 1), (1, 2)],
+        vec![(5, 2), (0, 1)],
+        vec![(0, 3), (9, 0)],
+        vec![(0, 2)],
+        vec![(16_777_214, 3)],
+    ] {
+        assert!(
+            ChunkHeader {
+                runs,
+                ..good.clone()
+            }
+            .check()
+            .is_err()
+        );
+    }
+    assert!(
+        ChunkHeader {
+            runs: vec![(16_777_213, 3)],
+            ..good.clone()
+        }
+        .check()
+        .is_ok()
+    );
+    assert!(
+        ChunkHeader {
+            rows: 0,
+            runs: vec![],
+            ..good
+        }
+        .check()
+        .is_err()
+    );
+}
+
+#[test]
+fn plain_chunks_and_lists_survive_and_nothing_else_does() {
+    let records: Vec<&[u8]> = vec![b"{\"a\":1}", b"", b"xyz"];
+    let chunk = encode_plain(&header(3), &records);
+    let list = encode_list(records.iter().copied());
+    assert_eq!(decode_plain(&chunk).unwrap(), records);
+    assert_eq!(decode_list(&list).unwrap(), records);
+    assert_eq!(list[..11], [3, 0, 0, 0, 7, 0, 0, 0, b'{', b'"', b'a']);
+    for place in 0..chunk.len() {
+        assert!(decode_plain(&chunk[..place]).is_err());
+        let mut changed = chunk.clone();
+        changed[place] ^= 0x41;
+        if let Ok(read) = decode_plain(&changed) {
+            assert_eq!(
+                encode_plain(&decode_header(&changed).unwrap().1, &read),
+                changed
+            );
+        }
+    }
+    for place in 0..list.len() {
+        assert!(decode_list(&list[..place]).is_err());
+    }
+    assert!(decode_list(&[255; 4]).is_err());
+    assert!(decode_columns(&chunk, &fields(), None).is_err());
+}
+
+#[test]
+fn postings_find_every_row_of_a_value() {
+    let hashes = [Some(7), None, Some(3), Some(7), Some(u32::MAX), Some(7)];
+    let bytes = encode_postings(&hashes);
+    assert_eq!(bytes.len(), 4 + 3 * 6 + 5 * 2);
+    assert_eq!(lookup_postings(&bytes, 7).unwrap(), [0, 3, 5]);
+    assert_eq!(lookup_postings(&bytes, 3).unwrap(), [2]);
+    assert_eq!(lookup_postings(&bytes, u32::MAX).unwrap(), [4]);
+    assert!(lookup_postings(&bytes, 4).unwrap().is_empty());
+    assert_eq!(encode_postings(&[None; 64]), [0; 4]);
+    (0..bytes.len()).for_each(|place| assert!(lookup_postings(&bytes[..place], 7).is_err()));
+    for place in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[place] ^= 0xff;
+        let _ = lookup_postings(&changed, 7);
+    }
+}
+
+#[test]
+fn golden_chunks() {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/fixtures/chunks");
+    let mut seen = 0;
+    for (holes, name) in [(0, "full"), (1, "holes"), (2, "absent")] {
+        let rows = batch(64, holes);
+        for (place, declared) in fields().iter().enumerate() {
+            let column = rows.project(&[place]).unwrap();
+            let bytes = encode_columns(&header(64), std::slice::from_ref(declared), &column);
+            golden(&format!("{directory}/{}-{name}.hex", declared.name), &bytes);
+            seen += 1;
+        }
+    }
+    let postings: Vec<_> = (0..64)
+        .map(|row| (row % 5 > 0).then_some(0x1234_5678 * (row % 7)))
+        .collect();
+    golden(
+        &format!("{directory}/postings.hex"),
+        &encode_postings(&postings),
+    );
+    golden(
+        &format!("{directory}/plain.hex"),
+        &encode_plain(&header(2), &[b"{\"a\":1}", b"{}"]),
+    );
+    assert_eq!(seen, 39);
+}
+
+/// Compares with a file of hexadecimal digits, 32 bytes a line.
+fn golden(path: &str, bytes: &[u8]) {
+    let text: String = bytes
+        .chunks(32)
+        .map(|line| hex::encode(line) + "\n")
+        .collect();
+    if std::env::var_os("LEDGERSTONE_REGENERATE").is_some() {
+        std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
+        std::fs::write(path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), text, "{path}");
+}
+
+fn any_column() -> impl Strategy<Value = Vec<Option<String>>> {
+    let value = prop_oneof![
+        "[a-c]{0,3}",
+        "[a-z]{1,40}",
+        "[0-9a-f]{8}-0000-0000-0000-000000000000"
+    ];
+    prop::collection::vec(prop::option::weighted(0.8, value), 1..200)
+}
+
+proptest! {
+    #[test]
+    fn any_texts_survive(values in any_column()) {
+        let declared = [field("text", text())];
+        let column: ArrayRef = Arc::new(StringArray::from(values));
+        let rows = RecordBatch::try_new(arrow_schema(&declared), vec![column]).unwrap();
+        let bytes = encode_columns(&header(rows.num_rows()), &declared, &rows);
+        let back = decode_columns(&bytes, &declared, None).unwrap();
+        prop_assert_eq!(&back, &rows);
+        prop_assert_eq!(encode_columns(&header(rows.num_rows()), &declared, &back), bytes);
+    }
+
+    #[test]
+    fn any_integers_survive(values in prop::collection::vec(-99_999_i64..99_999, 1..100), shift in 0_u32..36) {
+        let declared = [field("int", int()), field("decimal", FieldKind::Decimal { precision: 28, scale: 0 })];
+        let values: Vec<i64> = values.iter().map(|value| value << shift).collect();
+        let mut decimals = Decimal128Builder::new().with_data_type(DataType::Decimal128(28, 0));
+        values.iter().for_each(|value| decimals.append_value(i128::from(*value) * 99_991));
+        let mut ints = Int64Builder::new();
+        ints.append_slice(&values);
+        let columns: Vec<ArrayRef> = vec![Arc::new(ints.finish()), Arc::new(decimals.finish())];
+        let rows = RecordBatch::try_new(arrow_schema(&declared), columns).unwrap();
+        let bytes = encode_columns(&header(rows.num_rows()), &declared, &rows);
+        prop_assert_eq!(decode_columns(&bytes, &declared, None).unwrap(), rows);
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_canonical(body in prop::collection::vec(prop_oneof![Just(0_u8), Just(1), any::<u8>()], 0..200), place in 0_usize..13) {
+        let mut bytes = Vec::new();
+        header(3).write(Encoding::Columns, &mut bytes);
+        bytes.extend(body);
+        let declared = &fields()[place..=place];
+        let _ = decode_columns(&bytes, declared, Some(&[]));
+        if let Ok(rows) = decode_columns(&bytes, declared, None) {
+            prop_assert_eq!(encode_columns(&header(3), declared, &rows), &bytes[..]);
+        }
+        let _ = (decode_plain(&bytes), decode_list(&bytes), lookup_postings(&bytes, 0));
+    }
+}

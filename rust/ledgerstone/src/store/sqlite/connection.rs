@@ -111,9 +111,9 @@ fn configure(connection: &Connection, mode: Mode) -> rusqlite::Result<()> {
     };
     connection.execute_batch(&format!(
         "PRAGMA cell_size_check=ON;
-         PRAGMA mmap_size={};
+         PRAGMA mmap_size=0;
          PRAGMA temp_store=MEMORY;
-         PRAGMA cache_size=-{cache};",std::env::var("MM").unwrap_or("0".into())
+         PRAGMA cache_size=-{cache};"
     ))?;
     if mode != Mode::Write {
         return connection.execute_batch("PRAGMA query_only=ON; PRAGMA wal_autocheckpoint=0;");
@@ -124,7 +124,7 @@ fn configure(connection: &Connection, mode: Mode) -> rusqlite::Result<()> {
          PRAGMA checkpoint_fullfsync=ON;
          PRAGMA journal_size_limit={WAL_KEPT_BYTES};
          PRAGMA wal_autocheckpoint={};",
-        std::env::var("CP").map_or(CHECKPOINT_BYTES, |v| v.parse().unwrap()) / std::env::var("PS").map_or(PAGE_BYTES, |v| v.parse().unwrap())
+        CHECKPOINT_BYTES / PAGE_BYTES
     ))
 }
 
@@ -149,7 +149,7 @@ fn frozen_uri(path: &OsStr) -> Result<String, StoreError> {
 /// Fills an empty file.
 pub(super) fn create_tables(connection: &mut Connection) -> Result<(), StoreError> {
     let fill = |connection: &mut Connection| {
-        connection.pragma_update(None, "page_size", std::env::var("PS").map_or(PAGE_BYTES, |v| v.parse().unwrap()))?;
+        connection.pragma_update(None, "page_size", PAGE_BYTES)?;
         let transaction = connection.transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;

@@ -275,7 +275,8 @@ impl Snapshot for SqliteSnapshot {
     ) -> Result<(), StoreError> {
         if table.key_kind() == KeyKind::Numbered {
             return prefixes.iter().try_for_each(|prefix| {
-                self.get(table, prefix).map(|found| found.iter().for_each(|_| visit(prefix)))
+                self.get(table, prefix)
+                    .map(|found| found.iter().for_each(|_| visit(prefix)))
             });
         }
         self.read(|connection| {
@@ -284,22 +285,35 @@ impl Snapshot for SqliteSnapshot {
             let (mut rest, mut patience, mut lookups) = (prefixes, STEPS, 0_u32);
             while let Some(first) = rest.first() {
                 let mut rows = statement.query([&first[..]]).map_err(engine)?;
-                patience = if lookups.is_multiple_of(RETRY_LOOKUPS) { STEPS } else { patience };
+                patience = if lookups.is_multiple_of(RETRY_LOOKUPS) {
+                    STEPS
+                } else {
+                    patience
+                };
                 lookups = lookups.wrapping_add(1);
                 let (mut steps, mut visited) = (0, false);
                 while steps <= patience {
-                    let Some(row) = rows.next().map_err(engine)? else { return Ok(()) };
+                    let Some(row) = rows.next().map_err(engine)? else {
+                        return Ok(());
+                    };
                     let key = bytes(row, 0, table)?;
-                    let behind = |prefix: &&[u8; 8]| key > &prefix[..] && !key.starts_with(&prefix[..]);
+                    let behind =
+                        |prefix: &&[u8; 8]| key > &prefix[..] && !key.starts_with(&prefix[..]);
                     let passed = rest.iter().take_while(behind).count();
                     rest = &rest[passed..];
-                    let Some(next) = rest.first() else { return Ok(()) };
+                    let Some(next) = rest.first() else {
+                        return Ok(());
+                    };
                     let arrived = key.starts_with(next);
                     if arrived {
                         visit(key);
                     }
                     if arrived || passed > usize::from(visited) {
-                        patience = if steps > 0 { (patience * 2).min(STEPS) } else { patience };
+                        patience = if steps > 0 {
+                            (patience * 2).min(STEPS)
+                        } else {
+                            patience
+                        };
                         steps = 0;
                     } else {
                         steps += 1;

@@ -1,0 +1,75 @@
+"""A tamper-evident, permissioned, typed ledger that is a library.
+
+>>> import ledgerstone as ls
+>>> me = ls.Key.generate("controller")
+>>> ledger = ls.create(getfixture("tmp_path") / "books.ledger", origin="acme.example/books", key=me, modules=["finance"])
+>>> with ledger.transaction() as tx:
+...     tx.append("finance.account", {"id": "cash", "currency": "EUR", "kind": "asset", "floor": "0"})
+...     tx.append("finance.account", {"id": "sales", "currency": "EUR", "kind": "income"})
+>>> sale = {"id": "t1", "debit": "cash", "credit": "sales", "currency": "EUR", "amount": "12.50"}
+>>> receipt = ledger.receipt(ledger.append("finance.transfer", sale))
+>>> ls.verify(receipt, trust=ledger.verifier_keys).data["amount"]
+'12.5'
+>>> ledger.balance("finance.account", "cash", by="EUR")["posted"]
+Decimal('12.5')
+"""
+
+from ._core import (
+    Appended,
+    AuditReport,
+    Checkpoint,
+    Key,
+    Ledger,
+    LoadResult,
+    Query,
+    Receipt,
+    Record,
+    Rejections,
+    Transaction,
+    Verified,
+    __version__,
+    create,
+    open,
+    verify,
+    verify_checkpoint,
+)
+from ._rows import RowId
+from .exceptions import (
+    FaultError,
+    ForbiddenError,
+    LedgerError,
+    LimitError,
+    RejectedError,
+    SchemaError,
+    StoreError,
+    VerificationError,
+)
+
+__all__ = [
+    "Appended",
+    "AuditReport",
+    "Checkpoint",
+    "FaultError",
+    "ForbiddenError",
+    "Key",
+    "Ledger",
+    "LedgerError",
+    "LimitError",
+    "LoadResult",
+    "Query",
+    "Receipt",
+    "Record",
+    "RejectedError",
+    "Rejections",
+    "RowId",
+    "SchemaError",
+    "StoreError",
+    "Transaction",
+    "VerificationError",
+    "Verified",
+    "__version__",
+    "create",
+    "open",
+    "verify",
+    "verify_checkpoint",
+]

@@ -1,0 +1,129 @@
+"""What can go wrong: one tree, whose branches are what a caller tells apart.
+
+    LedgerError
+        RejectedError       a record was refused by a rule: an expected outcome
+            ForbiddenError  its author may not do this
+        SchemaError         a schema file, a table that does not fit its type, a value that no field takes
+        VerificationError   evidence or stored bytes do not verify
+        StoreError          the file or the storage failed
+        LimitError          a value over a bound
+        FaultError          what must not happen; nothing was logged
+
+Every error can be pickled. ``str(error)`` is for people and may change; the fields are for programs, and ``code`` is stable.
+An error that ends a load carries a note (``error.__notes__``) of what had been committed before.
+
+>>> error = RejectedError("no", "finance.insufficient_funds", "the balance would fall below the floor", row=7)
+>>> error.code, error.row, isinstance(error, LedgerError)
+('finance.insufficient_funds', 7, True)
+"""
+
+__all__ = [
+    "FaultError",
+    "ForbiddenError",
+    "LedgerError",
+    "LimitError",
+    "RejectedError",
+    "SchemaError",
+    "StoreError",
+    "VerificationError",
+]
+
+
+class LedgerError(Exception):
+    """Anything that ledgerstone raises on its own account; arguments of a wrong Python type are a ``TypeError``."""
+
+    def __str__(self) -> str:
+        # Further arguments are the fields, kept in `args` so that the error can be pickled.
+        return str(self.args[0]) if self.args else ""
+
+
+class RejectedError(LedgerError):
+    """A record or transaction was refused by a rule. Nothing of it is in the ledger.
+
+    >>> try:
+    ...     raise RejectedError("refused", "finance.duplicate", "a transfer with this id exists", "finance.transfer")
+    ... except RejectedError as error:
+    ...     print(error.code, error.type)
+    finance.duplicate finance.transfer
+    """
+
+    def __init__(
+        self,
+        text: str,
+        code: str,
+        message: str,
+        type: str = "",
+        row: int = 0,
+        field: str | None = None,
+        cell: str | None = None,
+    ) -> None:
+        super().__init__(text, code, message, type, row, field, cell)
+        self.code = code
+        """Stable name of the reason."""
+        self.message = message
+        """The reason in words."""
+        self.type = type
+        """The record type."""
+        self.row = row
+        """Which of the records handed over, from 0."""
+        self.field = field
+        """Dotted path of the field, where one field is the reason."""
+        self.cell = cell
+        """Name of the cell, where the state of the ledger is the reason."""
+
+
+class ForbiddenError(RejectedError):
+    """The author may not do this; the message names the role that would allow it, or the argument that is missing."""
+
+
+class SchemaError(LedgerError):
+    """A schema file is wrong (every fault is listed, with its place), or data does not have the shape of its type."""
+
+
+class VerificationError(LedgerError):
+    """Evidence or stored bytes do not verify.
+
+    >>> VerificationError("the signature does not hold", "link_broken").code
+    'link_broken'
+    """
+
+    def __init__(self, text: str, code: str | None = None) -> None:
+        super().__init__(text, code)
+        self.code = code
+        """What the failure means, where it is known: ``content_changed``, ``link_broken``, ``not_trusted``,
+        ``unverifiable_version`` (not an alarm), ``incomplete`` or ``malformed``."""
+
+
+class StoreError(LedgerError):
+    """The file or the storage failed, or is not what the call needs.
+
+    >>> StoreError("books.ledger: no such ledger", "books.ledger").path
+    'books.ledger'
+    """
+
+    def __init__(self, text: str, path: str | None = None) -> None:
+        super().__init__(text, path)
+        self.path = path
+        """The file, where there is one."""
+
+
+class LimitError(LedgerError):
+    """A value is over a bound.
+
+    >>> error = LimitError("the id has 70 bytes; the limit ID_BYTES is 64", "ID_BYTES", 70, 64)
+    >>> error.limit, error.value, error.bound
+    ('ID_BYTES', 70, 64)
+    """
+
+    def __init__(self, text: str, limit: str, value: int, bound: int) -> None:
+        super().__init__(text, limit, value, bound)
+        self.limit = limit
+        """Name of the bound."""
+        self.value = value
+        """What was handed over."""
+        self.bound = bound
+        """The bound."""
+
+
+class FaultError(LedgerError):
+    """Something that must not happen. Nothing was logged; open the ledger again, and report it."""

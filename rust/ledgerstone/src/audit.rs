@@ -1,0 +1,104 @@
+//! Audit: re-read every live row of every table, replay from index 0, rebuild and compare everything derived.
+//!
+//! A wave of transactions is read from one snapshot, then examined side by side ([`examine`]): envelopes parsed, signatures checked,
+//! records decoded and hashed by the function that append used, lists and trees rebuilt. Then, in order ([`replay`]): the chain of the
+//! two log trees, who was allowed to sign, and the decision itself, whose cells must be the ones the log committed to. In the end the
+//! tables that hold state are compared with the state that the replay arrived at ([`compare`]).
+
+mod compare;
+mod examine;
+mod replay;
+mod report;
+mod state;
+
+use rayon::prelude::*;
+
+pub use report::{AuditReport, Counts, Finding, Verdict};
+
+use crate::error::{Error, Result};
+use crate::ledger::{Ledger, View};
+use crate::store::{Table, number_key};
+use examine::{Examined, RawTransaction, examine};
+use replay::Replay;
+use report::Findings;
+
+/// Bytes of chunks in one wave: bounds memory, and keeps all threads busy.
+const WAVE_BYTES: usize = 16 << 20;
+/// Transactions in one wave.
+const WAVE_TRANSACTIONS: usize = 4096;
+
+/// How to audit.
+pub struct AuditOptions<'a> {
+    /// A checkpoint that left the file, a signed note: without one, truncation cannot be seen.
+    pub against: Option<&'a str>,
+    /// Told after each wave: transactions done, and transactions in all; an error stops the audit.
+    pub progress: &'a mut dyn FnMut(u64, u64) -> Result<()>,
+}
+
+impl Ledger {
+    /// Audits the ledger as it is now. What is wrong with it is in the report; an error means that the audit itself could not go on.
+    pub fn audit(&self, options: AuditOptions<'_>) -> Result<AuditReport> {
+        let mut findings = Findings::default();
+        let snapshot = self.store.snapshot()?;
+        for problem in snapshot.integrity_check()? {
+            findings.add(Finding::of(Verdict::StorageCorrupt, "", problem));
+        }
+        let size = snapshot.size()?;
+        drop(snapshot);
+        let view = match self.view() {
+            Ok(view) => view,
+            Err(Error::Verification(why)) => {
+                findings.add(Finding::of(Verdict::ContentChanged, "", why));
+                return Ok(AuditReport::unread(&self.origin, size, findings));
+            }
+            Err(other) => return Err(other),
+        };
+        let mut replay = Replay::new(self, &view, options.against, &mut findings)?;
+        let mut next = 0;
+        while next < view.size {
+            let wave = read_wave(&view, next)?;
+            next += wave.len() as u64;
+            let examined = self.examine_wave(&view, wave)?;
+            for transaction in examined {
+                replay.transaction(transaction, &mut findings)?;
+            }
+            (options.progress)(next, view.size)?;
+        }
+        let finished = replay.finish(&mut findings)?;
+        let has_anchor = finished.has_anchor;
+        let counts = compare::state_tables(&view, finished, &mut findings)?;
+        Ok(AuditReport::new(&self.origin, view.size, counts, has_anchor, findings))
+    }
+
+    fn examine_wave(&self, view: &View, wave: Vec<RawTransaction>) -> Result<Vec<Examined>> {
+        let authority = &*view.authority;
+        let secret = view.secret;
+        self.pool.run(|| {
+            wave.into_par_iter()
+                .map(|raw| {
+                    let types = |name: &str, version: u64| authority.version(name, version).cloned();
+                    examine(raw, &types, secret)
+                })
+                .collect()
+        })
+    }
+}
+
+/// Reads the stored rows of the transactions from `first` on.
+fn read_wave(view: &View, first: u64) -> Result<Vec<RawTransaction>> {
+    let mut wave = Vec::new();
+    let mut bytes = 0;
+    let mut index = first;
+    while index < view.size && bytes < WAVE_BYTES && wave.len() < WAVE_TRANSACTIONS {
+        let raw = RawTransaction::read(view, index)?;
+        bytes += raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
+        wave.push(raw);
+        index += 1;
+    }
+    Ok(wave)
+}
+
+/// The value of a numbered table at a transaction's index.
+fn numbered(view: &View, table: Table, index: u64) -> Result<Option<Vec<u8>>> {
+    Ok(view.snapshot.get(table, &number_key(index))?)
+}

@@ -1,0 +1,317 @@
+//! What can be said of one transaction alone: its envelope, its signatures, its records and lists, its derived rows.
+
+use std::sync::Arc;
+
+use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
+use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
+use ledgerstone_verify::error::VerifyErrorKind;
+use ledgerstone_verify::hash::{Hash, Sha3_256, Sha256, leaf_hash};
+use ledgerstone_verify::merkle;
+use super::numbered;
+use super::report::{Finding, Verdict};
+use crate::error::Result;
+use crate::execute::{PreparedChunk, RecordBytes};
+use crate::ledger::{FileSecret, View, chunk_puts};
+use crate::limits::NODE_LEVEL;
+use crate::log::RecordTree;
+use crate::model::RowId;
+use crate::query::{Types, chunk_key, decode};
+use crate::schema::Rows;
+use crate::store::codec::decode_list;
+use crate::store::{Put, Table, number_key};
+
+/// The stored rows of one transaction.
+pub(super) struct RawTransaction {
+    index: u64,
+    envelope: Option<Vec<u8>>,
+    pub(super) chunks: Vec<(RowId, Vec<u8>)>,
+    exceptions: Option<Vec<u8>>,
+    nodes: Option<Vec<u8>>,
+    cells: Option<Vec<u8>>,
+}
+
+/// A transaction, examined.
+pub(super) struct Examined {
+    pub(super) index: u64,
+    /// `None` where the envelope cannot be read.
+    pub(super) content: Option<Content>,
+    pub(super) findings: Vec<Finding>,
+    pub(super) bytes: u64,
+}
+
+/// What a transaction holds.
+pub(super) struct Content {
+    pub(super) envelope: Envelope,
+    pub(super) secret: [u8; 32],
+    pub(super) leaf: Hash,
+    pub(super) leaf_sha3: Hash,
+    /// The accepted records, ready to be replayed; `None` where they cannot be.
+    pub(super) chunks: Option<Vec<PreparedChunk>>,
+    pub(super) exceptions: Vec<Exception>,
+    /// Entries of the stored cells list.
+    pub(super) cells: Vec<Vec<u8>>,
+    /// Rows that the chunks make in other tables.
+    pub(super) derived: Vec<Put>,
+    pub(super) node_count: u64,
+}
+
+impl RawTransaction {
+    /// Reads the rows.
+    pub(super) fn read(view: &View, index: u64) -> Result<Self> {
+        let from = number_key(RowId::new(index, 0).number());
+        let to = number_key(RowId::new(index + 1, 0).number());
+        let mut chunks = Vec::new();
+        view.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
+            if let Ok(first) = chunk_key(key) {
+                chunks.push((first, bytes.to_vec()));
+            }
+            true
+        })?;
+        Ok(RawTransaction {
+            index,
+            envelope: numbered(view, Table::Envelopes, index)?,
+            chunks,
+            exceptions: numbered(view, Table::Exceptions, index)?,
+            nodes: numbered(view, Table::RecordNodes, index)?,
+            cells: numbered(view, Table::CellRuns, index)?,
+        })
+    }
+}
+
+/// Examines one transaction.
+pub(super) fn examine(raw: RawTransaction, types: Types<'_>, file_secret: FileSecret) -> Examined {
+    let bytes = raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+        + raw.envelope.as_ref().map_or(0, Vec::len);
+    let mut examination = Examination { index: raw.index, findings: Vec::new() };
+    let content = examination.content(&raw, types, file_secret);
+    Examined { index: raw.index, content, findings: examination.findings, bytes: bytes as u64 }
+}
+
+struct Examination {
+    index: u64,
+    findings: Vec<Finding>,
+}
+
+impl Examination {
+    fn find(&mut self, verdict: Verdict, table: Table, message: impl Into<String>) {
+        self.findings.push(Finding::at(verdict, table.name(), self.index, message));
+    }
+
+    fn content(&mut self, raw: &RawTransaction, types: Types<'_>, file_secret: FileSecret) -> Option<Content> {
+        let Some((secret, text)) = raw.envelope.as_deref().and_then(|stored| stored.split_first_chunk::<32>()) else {
+            self.find(Verdict::ContentChanged, Table::Envelopes, "the envelope is not there");
+            return None;
+        };
+        let envelope = self.envelope(text)?;
+        let exceptions = self.exceptions(raw, *secret, &envelope);
+        let cells = self.cells(raw, *secret, &envelope);
+        let chunks = self.chunks(raw, *secret, types, file_secret);
+        let mut derived = Vec::new();
+        let mut node_count = 0;
+        if let Some(chunks) = &chunks {
+            node_count = self.records(raw, &envelope, chunks, &exceptions);
+            for chunk in chunks {
+                match chunk_puts(raw.index, chunk, &[], file_secret) {
+                    Ok(puts) => derived.extend(puts),
+                    Err(error) => self.find(Verdict::ContentChanged, Table::Chunks, error.to_string()),
+                }
+            }
+            derived = self.compare_chunks(raw, derived);
+        }
+        Some(Content {
+            leaf: leaf_hash::<Sha256>(&[ENVELOPE_TAG, text]),
+            leaf_sha3: leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, text]),
+            envelope,
+            secret: *secret,
+            chunks,
+            exceptions,
+            cells,
+            derived,
+            node_count,
+        })
+    }
+
+    fn envelope(&mut self, text: &[u8]) -> Option<Envelope> {
+        let envelope = match Envelope::parse(text) {
+            Ok(envelope) => envelope,
+            Err(error) => {
+                let verdict = match error.kind() {
+                    VerifyErrorKind::UnverifiableVersion => Verdict::UnverifiableVersion,
+                    _ => Verdict::ContentChanged,
+                };
+                self.find(verdict, Table::Envelopes, error.to_string());
+                return None;
+            }
+        };
+        if envelope.index != self.index {
+            self.find(Verdict::ContentChanged, Table::Envelopes, format!("it says index {}", envelope.index));
+        }
+        if let Err(error) = envelope.verify_signatures() {
+            self.find(Verdict::LinkBroken, Table::Envelopes, error.to_string());
+        }
+        Some(envelope)
+    }
+
+    /// Decodes a stored list and compares its root; the entries.
+    fn list(
+        &mut self,
+        table: Table,
+        list: EntryList,
+        stored: Option<&[u8]>,
+        secret: [u8; 32],
+        expected: (u64, Option<Hash>),
+    ) -> Vec<Vec<u8>> {
+        let entries = match stored.map(decode_list) {
+            None => Vec::new(),
+            Some(Ok(entries)) => entries,
+            Some(Err(error)) => {
+                self.find(Verdict::ContentChanged, table, error.to_string());
+                return Vec::new();
+            }
+        };
+        let mut salts = Salts::new(secret, list);
+        let leaves: Vec<Hash> =
+            (0u64..).zip(&entries).map(|(place, bytes)| entry_leaf(list, &salts.salt(place), bytes)).collect();
+        let root = (!leaves.is_empty()).then(|| RecordTree::new(&leaves).root);
+        if (leaves.len() as u64, root) != expected || stored.is_some_and(|_| leaves.is_empty()) {
+            self.find(Verdict::ContentChanged, table, "the list is not the one in the envelope");
+        }
+        entries.into_iter().map(<[u8]>::to_vec).collect()
+    }
+
+    fn exceptions(&mut self, raw: &RawTransaction, secret: [u8; 32], envelope: &Envelope) -> Vec<Exception> {
+        let expected = (envelope.exceptions.count, envelope.exceptions.root);
+        let stored = raw.exceptions.as_deref();
+        let entries = self.list(Table::Exceptions, EntryList::Exceptions, stored, secret, expected);
+        let mut exceptions = Vec::with_capacity(entries.len());
+        for bytes in entries {
+            match Exception::parse(&bytes) {
+                Ok(exception) => exceptions.push(exception),
+                Err(error) => self.find(Verdict::ContentChanged, Table::Exceptions, error.to_string()),
+            }
+        }
+        if !exceptions.is_sorted_by(|a, b| a.position < b.position) {
+            self.find(Verdict::LinkBroken, Table::Exceptions, "the list is not sorted by position");
+        }
+        exceptions
+    }
+
+    fn cells(&mut self, raw: &RawTransaction, secret: [u8; 32], envelope: &Envelope) -> Vec<Vec<u8>> {
+        let expected = (envelope.cells.count, envelope.cells.root);
+        self.list(Table::CellRuns, EntryList::Cells, raw.cells.as_deref(), secret, expected)
+    }
+
+    /// Decodes the chunks; `None` where one cannot be.
+    fn chunks(
+        &mut self,
+        raw: &RawTransaction,
+        secret: [u8; 32],
+        types: Types<'_>,
+        file_secret: FileSecret,
+    ) -> Option<Vec<PreparedChunk>> {
+        let mut prepared = Vec::with_capacity(raw.chunks.len());
+        let mut is_whole = true;
+        for (first, bytes) in &raw.chunks {
+            match prepare(*first, bytes, types, secret, file_secret) {
+                Ok(chunk) => prepared.push(chunk),
+                Err(why) => {
+                    let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, why);
+                    self.findings.push(finding.among(first.position, first.position));
+                    is_whole = false;
+                }
+            }
+        }
+        is_whole.then_some(prepared)
+    }
+
+    /// Rebuilds the records tree; the number of stored nodes that were compared.
+    fn records(
+        &mut self,
+        raw: &RawTransaction,
+        envelope: &Envelope,
+        chunks: &[PreparedChunk],
+        exceptions: &[Exception],
+    ) -> u64 {
+        let count = envelope.intent.count as usize;
+        let mut leaves: Vec<Option<Hash>> = vec![None; count];
+        let rows = chunks.iter().flat_map(|chunk| {
+            chunk.positions.iter().zip(&chunk.leaves).map(|(position, leaf)| (*position as usize, *leaf))
+        });
+        let rejected = exceptions.iter().map(|exception| (exception.position as usize, exception.leaf));
+        for (position, leaf) in rows.chain(rejected) {
+            match leaves.get_mut(position) {
+                Some(place @ None) => *place = Some(leaf),
+                _ => {
+                    let message = format!("position {position} is taken twice, or is not one of {count} records");
+                    self.find(Verdict::ContentChanged, Table::Chunks, message);
+                    return 0;
+                }
+            }
+        }
+        let Some(leaves) = leaves.iter().copied().collect::<Option<Vec<Hash>>>() else {
+            let missing = leaves.iter().position(Option::is_none).unwrap_or(0) as u32;
+            let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, "the record is not there");
+            self.findings.push(finding.among(missing, missing));
+            return 0;
+        };
+        let tree = RecordTree::new(&leaves);
+        let stored = raw.nodes.as_deref().unwrap_or_default();
+        if tree.root != envelope.intent.root {
+            let (first, last) = changed_block(&leaves, stored);
+            let message = "the records are not those that were signed";
+            let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, message);
+            self.findings.push(finding.among(first, last));
+        } else if stored != tree.nodes {
+            self.find(Verdict::StateDiffers, Table::RecordNodes, "the stored nodes are not those of the records");
+        }
+        (tree.nodes.len() / 32) as u64
+    }
+
+    /// Compares each chunk with its own encoding again; gives back the rows of the other tables.
+    fn compare_chunks(&mut self, raw: &RawTransaction, derived: Vec<Put>) -> Vec<Put> {
+        let (chunks, others): (Vec<Put>, Vec<Put>) = derived.into_iter().partition(|put| put.table == Table::Chunks);
+        let mut merged = chunks.into_iter().peekable();
+        for (first, bytes) in &raw.chunks {
+            let again = merged.next_if(|put| put.key == number_key(first.number()));
+            if again.and_then(|put| put.value).as_ref() != Some(bytes) {
+                let message = "the chunk is not encoded as its rows are";
+                let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, message);
+                self.findings.push(finding.among(first.position, first.position));
+            }
+        }
+        others
+    }
+}
+
+/// The positions among which the stored nodes of level 6 say that a record changed; all where there are none.
+fn changed_block(leaves: &[Hash], nodes: &[u8]) -> (u32, u32) {
+    let block = 1usize << NODE_LEVEL;
+    let whole = leaves.len() / block;
+    let changed = leaves
+        .chunks_exact(block)
+        .zip(nodes.chunks_exact(32).take(whole))
+        .position(|(leaves, node)| merkle::root::<Sha3_256>(leaves) != node);
+    match changed {
+        Some(number) => ((number * block) as u32, ((number + 1) * block - 1) as u32),
+        None if nodes.is_empty() => (0, leaves.len() as u32 - 1),
+        None => ((whole * block).min(leaves.len() - 1) as u32, leaves.len() as u32 - 1),
+    }
+}
+
+/// Decodes a chunk and prepares it by the function that append used.
+fn prepare(
+    first: RowId,
+    bytes: &[u8],
+    types: Types<'_>,
+    secret: [u8; 32],
+    file_secret: FileSecret,
+) -> std::result::Result<PreparedChunk, String> {
+    let chunk = decode(first, bytes, types).map_err(|error| error.to_string())?;
+    let key_hash = |key: &[u8]| file_secret.hash(key);
+    let view = Rows::new(&chunk.record_type, &chunk.batch).map_err(|error| error.to_string())?;
+    let written = RecordBytes::write(&view);
+    let positions = chunk.rows.iter().map(|row| row.position).collect();
+    let (record_type, batch) = (Arc::clone(&chunk.record_type), chunk.batch.clone());
+    PreparedChunk::new(record_type, positions, batch, Arc::new(written), secret, &key_hash)
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,336 @@
+//! The chain and the replay: what has to follow from the transactions before.
+
+use std::sync::Arc;
+
+use ledgerstone_verify::checkpoint::verify_checkpoint;
+use ledgerstone_verify::entry::EntryList;
+use ledgerstone_verify::envelope::{Envelope, ListRoot, Mode, idempotency_digest};
+use ledgerstone_verify::hash::{Hash, Sha256};
+use ledgerstone_verify::merkle::Frontier;
+
+use super::examine::{Content, Examined};
+use super::report::{Counts, Finding, Findings, Verdict};
+use super::state::ReplayedState;
+use crate::error::{Error, Result};
+use crate::execute::authority::{Authority, AuthorityGate};
+use crate::execute::{Decide, InOrder, LoadError, Working};
+use crate::ledger::{EntriesList, Ledger, View, cell_entry};
+use crate::limits::NODE_LEVEL;
+use crate::log::{LogTrees, node_key};
+use crate::model::RowId;
+use crate::store::{Table, number_key};
+
+/// The replay of a ledger, so far.
+pub(super) struct Replay<'a> {
+    ledger: &'a Ledger,
+    view: &'a View,
+    trees: LogTrees,
+    /// Root of the SHA-256 tree at each size, for what authors say they have seen.
+    roots: Vec<Hash>,
+    genesis: Option<Hash>,
+    time: String,
+    authority: Arc<Authority>,
+    state: ReplayedState<'a>,
+    /// A checkpoint that left the file: size and root.
+    anchor: Option<(u64, Hash)>,
+    /// First transaction that could not be replayed: state after it is not known.
+    stopped_at: Option<u64>,
+    /// The chain is broken: what follows cannot follow either, and is not reported again.
+    is_broken: bool,
+    derived_rows: DerivedRows,
+    counts: Counts,
+    with_id: u64,
+}
+
+/// How many rows each table must have.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct DerivedRows {
+    pub(super) chunks: u64,
+    pub(super) segments: u64,
+    pub(super) postings: u64,
+    pub(super) exceptions: u64,
+    pub(super) cell_runs: u64,
+    pub(super) record_nodes: u64,
+    pub(super) log_nodes: u64,
+    pub(super) idempotency: u64,
+}
+
+/// What the replay arrived at.
+pub(super) struct Finished<'a> {
+    pub(super) state: ReplayedState<'a>,
+    pub(super) counts: Counts,
+    pub(super) has_anchor: bool,
+    pub(super) is_whole: bool,
+    pub(super) rows: DerivedRows,
+}
+
+impl<'a> Replay<'a> {
+    pub(super) fn new(
+        ledger: &'a Ledger,
+        view: &'a View,
+        against: Option<&str>,
+        findings: &mut Findings,
+    ) -> Result<Self> {
+        let anchor = against.map(|note| anchor(ledger, view, note, findings)).transpose()?.flatten();
+        Ok(Replay {
+            ledger,
+            view,
+            trees: LogTrees::new(),
+            roots: vec![Frontier::<Sha256>::new().root()],
+            genesis: None,
+            time: String::new(),
+            authority: Arc::new(Authority::new()),
+            state: ReplayedState::new(view),
+            anchor,
+            stopped_at: None,
+            is_broken: false,
+            derived_rows: DerivedRows::default(),
+            counts: Counts::default(),
+            with_id: 0,
+        })
+    }
+
+    /// Takes the next transaction.
+    pub(super) fn transaction(&mut self, examined: Examined, findings: &mut Findings) -> Result<()> {
+        let Examined { index, content, findings: found, bytes } = examined;
+        let is_sound = found.is_empty();
+        found.into_iter().for_each(|finding| findings.add(finding));
+        self.counts.bytes += bytes;
+        let Some(content) = content else {
+            // Without this leaf no later root can be rebuilt.
+            self.stop(index, findings);
+            self.is_broken = true;
+            self.push_leaf(index, [0; 32], [0; 32], findings)?;
+            return Ok(());
+        };
+        self.counts.transactions += 1;
+        self.counts.signatures += content.envelope.signatures.len() as u64;
+        self.chain(index, &content.envelope, findings);
+        self.derived(index, &content, findings)?;
+        match &content.chunks {
+            Some(_) if is_sound && self.stopped_at.is_none() => self.decide(index, &content, findings)?,
+            _ => self.stop(index, findings),
+        }
+        if index == 0 {
+            self.genesis = Some(content.leaf_sha3);
+        }
+        self.time.clone_from(&content.envelope.time);
+        self.push_leaf(index, content.leaf, content.leaf_sha3, findings)
+    }
+
+    /// What the envelope says of the log before it.
+    fn chain(&mut self, index: u64, envelope: &Envelope, findings: &mut Findings) {
+        let mut broken = |message: String| {
+            findings.add(Finding::at(Verdict::LinkBroken, Table::Envelopes.name(), index, message));
+        };
+        if !self.is_broken && envelope.prev != self.trees.sha3.root() {
+            self.is_broken = true;
+            broken(match index.checked_sub(1) {
+                Some(before) => format!("`prev` is not the root of what is stored: transaction {before} is not as it was"),
+                None => "`prev` is not the root of an empty log".to_owned(),
+            });
+        }
+        if !self.is_broken && envelope.intent.genesis != self.genesis {
+            broken("the intent names another genesis".to_owned());
+        }
+        let seen = envelope.intent.seen;
+        if !self.is_broken && seen.is_some_and(|seen| self.roots.get(seen.size as usize) != Some(&seen.root)) {
+            broken("the intent has seen a state that is not in this log's past".to_owned());
+        }
+        // Timestamps have a fixed width, so their order is that of their text.
+        if envelope.time < self.time {
+            broken("its ledger time is before that of the transaction before".to_owned());
+        }
+    }
+
+    /// Compares the rows that the transaction makes in other tables.
+    fn derived(&mut self, index: u64, content: &Content, findings: &mut Findings) -> Result<()> {
+        let rows = &mut self.derived_rows;
+        rows.exceptions += u64::from(!content.exceptions.is_empty());
+        rows.cell_runs += u64::from(!content.cells.is_empty());
+        rows.record_nodes += u64::from(content.node_count > 0);
+        self.counts.nodes += content.node_count;
+        self.counts.claimed_rejections += content.exceptions.len() as u64;
+        rows.chunks += content.derived.iter().filter(|put| put.table == Table::Segments).count() as u64;
+        for put in &content.derived {
+            let count = match put.table {
+                Table::Segments => &mut rows.segments,
+                _ => {
+                    self.counts.postings += 1;
+                    &mut rows.postings
+                }
+            };
+            *count += 1;
+            if self.view.snapshot.get(put.table, &put.key)? != put.value {
+                let message = format!("the row {} is not the one its chunk makes", readable(&put.key));
+                findings.add(Finding::at(Verdict::StateDiffers, put.table.name(), index, message));
+            }
+        }
+        if let Some(digest) = &content.envelope.intent.idempotency {
+            self.with_id += 1;
+            self.id_row(index, content, digest, findings)?;
+        }
+        Ok(())
+    }
+
+    /// The row of `idempotency` that names this transaction says an id whose digest its author signed.
+    fn id_row(&mut self, index: u64, content: &Content, digest: &Hash, findings: &mut Findings) -> Result<()> {
+        let author = &content.envelope.intent.author;
+        let member = hex::decode(author).unwrap_or_default();
+        let mut end = member.clone();
+        end.extend_from_slice(&[0xff; 128]);
+        let mut found = false;
+        self.view.snapshot.scan(Table::Idempotency, &member, Some(&end), &mut |key, value| {
+            let id = key.get(member.len()..).and_then(|id| str::from_utf8(id).ok());
+            found = value == number_key(index)
+                && id.is_some_and(|id| idempotency_digest(&content.secret, id) == *digest);
+            !found
+        })?;
+        if !found {
+            let message = "no row holds the id that its author signed";
+            findings.add(Finding::at(Verdict::StateDiffers, Table::Idempotency.name(), index, message));
+        }
+        Ok(())
+    }
+
+    /// Decides the transaction again: every accepted record must be accepted, and the cells must be those of the envelope.
+    fn decide(&mut self, index: u64, content: &Content, findings: &mut Findings) -> Result<()> {
+        let Some(chunks) = &content.chunks else { return Ok(()) };
+        let intent = &content.envelope.intent;
+        let mut differs = |message: String| {
+            findings.add(Finding::at(Verdict::StateDiffers, "", index, message));
+        };
+        if index > 0 && self.authority.member_of(&intent.key) != Some(&intent.author) {
+            differs("the key was not an active key of its author".to_owned());
+        }
+        if intent.mode == Mode::Atomic && !content.exceptions.is_empty() {
+            differs("an atomic transaction has exceptions".to_owned());
+        }
+        let view = self.view;
+        let loaded = Working::load(&self.state, chunks, &|row| view.unique_keys(row));
+        let mut working = match loaded {
+            Ok(working) => working,
+            Err(LoadError::State(error @ Error::Store(_))) => return Err(error),
+            Err(LoadError::State(error)) => {
+                differs(format!("it cannot be replayed: {error}"));
+                self.stop(index, findings);
+                return Ok(());
+            }
+            Err(LoadError::Cell(name)) => return Err(Error::Fault(format!("the replay made the cell {name} unreadable"))),
+        };
+        let mut gate = AuthorityGate::new(Arc::clone(&self.authority), &intent.author, index == 0);
+        let record = |row: RowId| view.record_bytes(row);
+        let refused = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &record)?;
+        for refused in &refused {
+            let position = chunks[refused.chunk].positions[refused.row];
+            let message = format!("the log says accepted, the replay says {}", refused.rejection.reason.code);
+            findings.add(Finding::at(Verdict::StateDiffers, "", index, message).among(position, position));
+        }
+        self.counts.records += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        let changed = working.changed();
+        let entries: Vec<Vec<u8>> = changed.iter().map(|(name, value)| cell_entry(name, value)).collect();
+        if entries != content.cells || entries.len() as u64 != content.envelope.cells.count {
+            let expected = EntriesList::new(EntryList::Cells, content.secret, entries).root;
+            let table = if matches(&expected, &content.envelope.cells) { Table::CellRuns.name() } else { "" };
+            let message = "the cells it changed are not those that the replay changes";
+            findings.add(Finding::at(Verdict::StateDiffers, table, index, message));
+        }
+        let keys = working.taken().map(|(hash, chunk, row)| {
+            let position = chunks[chunk as usize].positions[row as usize];
+            (hash, RowId::new(index, position).number())
+        });
+        self.state.keys.extend(keys.collect());
+        self.state.apply(index, changed);
+        self.authority = gate.authority;
+        Ok(())
+    }
+
+    fn push_leaf(&mut self, index: u64, leaf: Hash, leaf_sha3: Hash, findings: &mut Findings) -> Result<()> {
+        let mut sha256 = Vec::new();
+        let mut sha3 = Vec::new();
+        self.trees.sha256.push_visiting(leaf, &mut |level, hash| sha256.push((level, hash)));
+        self.trees.sha3.push_visiting(leaf_sha3, &mut |level, hash| sha3.push((level, hash)));
+        self.roots.push(self.trees.sha256.root());
+        let size = index + 1;
+        for ((level, left), (_, right)) in sha256.into_iter().zip(sha3).filter(|((level, _), _)| *level >= NODE_LEVEL) {
+            self.derived_rows.log_nodes += 1;
+            self.counts.nodes += 1;
+            let place = (size >> level) - 1;
+            let stored = self.view.snapshot.get(Table::LogNodes, &number_key(node_key(level, place)))?;
+            if stored.as_deref() != Some(&[left, right].concat()) {
+                let message = format!("the node at level {level}, place {place} is not that of the envelopes");
+                findings.add(Finding::at(Verdict::StateDiffers, Table::LogNodes.name(), index, message));
+            }
+        }
+        if let Some((size, root)) = self.anchor
+            && size == self.trees.size()
+            && root != self.trees.sha256.root()
+        {
+            let message = format!("at size {size} the log is not the one of the checkpoint");
+            findings.add(Finding::at(Verdict::Truncated, "", index, message));
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self, index: u64, findings: &mut Findings) {
+        if self.stopped_at.is_none() {
+            self.stopped_at = Some(index);
+            let message = "from here on records were read and hashed, but not replayed";
+            findings.add(Finding::at(Verdict::Incomplete, "", index, message));
+        }
+    }
+
+    /// The end of the log: the newest checkpoint.
+    pub(super) fn finish(mut self, findings: &mut Findings) -> Result<Finished<'a>> {
+        let broken = |message: String| Finding::of(Verdict::LinkBroken, Table::Meta.name(), message);
+        match self.ledger.checkpoint() {
+            Err(Error::Verification(why)) => findings.add(broken(why)),
+            Err(other) => return Err(other),
+            Ok(checkpoint) => {
+                let notes = [&checkpoint.note, &checkpoint.note_sha3];
+                for (note, key) in notes.into_iter().zip(&self.ledger.verifier_keys) {
+                    self.counts.signatures += 1;
+                    if let Err(error) = verify_checkpoint(note, key) {
+                        findings.add(broken(format!("the newest checkpoint: {error}")));
+                    }
+                }
+                let follows = checkpoint.size == self.trees.size()
+                    && checkpoint.root == self.trees.sha256.root()
+                    && checkpoint.root_sha3 == self.trees.sha3.root();
+                // A reader's snapshot may be older than the checkpoint beside it; the size tells.
+                if !follows && !self.is_broken && checkpoint.size <= self.view.size {
+                    findings.add(broken("the newest checkpoint does not follow from the envelopes".to_owned()));
+                }
+            }
+        }
+        self.derived_rows.idempotency = self.with_id;
+        Ok(Finished {
+            state: self.state,
+            counts: self.counts,
+            has_anchor: self.anchor.is_some(),
+            is_whole: self.stopped_at.is_none(),
+            rows: self.derived_rows,
+        })
+    }
+}
+
+/// Reads a checkpoint that left the file. One that is not this log's is an error of the caller; one beyond the file is a finding.
+fn anchor(ledger: &Ledger, view: &View, note: &str, findings: &mut Findings) -> Result<Option<(u64, Hash)>> {
+    let checkpoint = verify_checkpoint(note, &ledger.verifier_keys[0])
+        .map_err(|error| Error::Verification(format!("the checkpoint to audit against: {error}")))?;
+    if checkpoint.size > view.size {
+        let message = format!("a checkpoint of size {} left the file, which holds {}", checkpoint.size, view.size);
+        findings.add(Finding::of(Verdict::Truncated, Table::Envelopes.name(), message));
+        return Ok(None);
+    }
+    Ok(Some((checkpoint.size, checkpoint.root)))
+}
+
+fn matches(found: &ListRoot, expected: &ListRoot) -> bool {
+    found.count == expected.count && found.root == expected.root
+}
+
+/// A key as far as it can be read.
+pub(super) fn readable(key: &[u8]) -> String {
+    key.escape_ascii().to_string()
+}

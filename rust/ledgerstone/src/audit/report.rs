@@ -1,0 +1,223 @@
+//! Verdicts and the report.
+
+use std::fmt;
+
+/// What an audit can find, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// The storage engine's own structures are damaged.
+    StorageCorrupt,
+    /// Stored bytes are not those that were hashed.
+    ContentChanged,
+    /// A root or signature does not follow.
+    LinkBroken,
+    /// The ledger is shorter than, or other than, a checkpoint that left the file.
+    Truncated,
+    /// Derived state is not what the replay gives.
+    StateDiffers,
+    /// This build lacks the version that some of it needs: not an alarm, and not verified.
+    UnverifiableVersion,
+    /// Something was not read.
+    Incomplete,
+    /// All is well up to this size; without a checkpoint from outside, whether more was there cannot be said.
+    OkUpToSize,
+    /// All is well.
+    Ok,
+}
+
+/// One thing that is wrong, as precisely as it can be named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// How bad.
+    pub verdict: Verdict,
+    /// Table of the file, if it is in one.
+    pub table: &'static str,
+    /// Index of the first bad transaction.
+    pub index: Option<u64>,
+    /// First and last position of the records among which the bad one is.
+    pub positions: Option<(u32, u32)>,
+    /// In words.
+    pub message: String,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Transactions: envelopes parsed, hashed into both trees, signatures checked.
+    pub transactions: u64,
+    /// Records decoded, hashed and replayed.
+    pub records: u64,
+    /// Rejections that the log claims and that cannot be replayed, because the bytes of rejected records are not kept.
+    pub claimed_rejections: u64,
+    /// Signatures checked.
+    pub signatures: u64,
+    /// Cells compared.
+    pub cells: u64,
+    /// Unique keys compared.
+    pub unique_keys: u64,
+    /// Postings compared.
+    pub postings: u64,
+    /// Tree nodes compared.
+    pub nodes: u64,
+    /// Bytes of chunks and envelopes read.
+    pub bytes: u64,
+}
+
+/// The outcome of an audit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditReport {
+    /// The ledger's name.
+    pub origin: String,
+    /// Transactions in the file.
+    pub size: u64,
+    /// The one verdict: the worst of what was found.
+    pub verdict: Verdict,
+    /// Whether what was read is what was written.
+    pub integrity: Verdict,
+    /// Whether everything was read.
+    pub completeness: Verdict,
+    /// What was read.
+    pub counts: Counts,
+    /// The first findings, in the order found.
+    pub findings: Vec<Finding>,
+    /// How many there were in all.
+    pub findings_total: u64,
+}
+
+/// Findings so far.
+#[derive(Default)]
+pub(super) struct Findings {
+    kept: Vec<Finding>,
+    total: u64,
+    worst: Option<Verdict>,
+}
+
+/// Findings that a report holds: enough to act on, few enough to read.
+const KEPT: usize = 1_000;
+
+impl Verdict {
+    /// Stable name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Verdict::StorageCorrupt => "storage corrupt",
+            Verdict::ContentChanged => "content changed",
+            Verdict::LinkBroken => "link broken",
+            Verdict::Truncated => "truncated or rolled back",
+            Verdict::StateDiffers => "state differs from replay",
+            Verdict::UnverifiableVersion => "unverifiable version",
+            Verdict::Incomplete => "incomplete",
+            Verdict::OkUpToSize => "ok up to size",
+            Verdict::Ok => "ok",
+        }
+    }
+
+    /// Whether nothing is wrong.
+    pub fn is_ok(self) -> bool {
+        matches!(self, Verdict::Ok | Verdict::OkUpToSize)
+    }
+}
+
+impl Finding {
+    /// A finding about a table.
+    pub(super) fn of(verdict: Verdict, table: &'static str, message: impl Into<String>) -> Self {
+        Finding { verdict, table, index: None, positions: None, message: message.into() }
+    }
+
+    /// A finding about a transaction.
+    pub(super) fn at(verdict: Verdict, table: &'static str, index: u64, message: impl Into<String>) -> Self {
+        Finding { index: Some(index), ..Finding::of(verdict, table, message) }
+    }
+
+    /// Among these records.
+    pub(super) fn among(self, first: u32, last: u32) -> Self {
+        Finding { positions: Some((first, last)), ..self }
+    }
+}
+
+impl Findings {
+    pub(super) fn add(&mut self, finding: Finding) {
+        self.worst = Some(self.worst.map_or(finding.verdict, |worst| worst.min(finding.verdict)));
+        self.total += 1;
+        if self.kept.len() < KEPT {
+            self.kept.push(finding);
+        }
+    }
+}
+
+impl AuditReport {
+    pub(super) fn new(origin: &str, size: u64, counts: Counts, has_anchor: bool, findings: Findings) -> Self {
+        let best = if has_anchor { Verdict::Ok } else { Verdict::OkUpToSize };
+        let verdict = findings.worst.unwrap_or(best);
+        let is_incomplete = findings.kept.iter().any(|finding| finding.verdict == Verdict::Incomplete);
+        let broken = findings.kept.iter().map(|finding| finding.verdict).filter(|worst| *worst < Verdict::Incomplete).min();
+        AuditReport {
+            origin: origin.to_owned(),
+            size,
+            verdict,
+            integrity: broken.unwrap_or(Verdict::Ok),
+            completeness: if is_incomplete { Verdict::Incomplete } else { best },
+            counts,
+            findings: findings.kept,
+            findings_total: findings.total,
+        }
+    }
+
+    /// The report of a ledger of which nothing could be read.
+    pub(super) fn unread(origin: &str, size: u64, mut findings: Findings) -> Self {
+        findings.add(Finding::of(Verdict::Incomplete, "", "the transactions were not read"));
+        AuditReport::new(origin, size, Counts::default(), false, findings)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.verdict)?;
+        if !self.table.is_empty() {
+            write!(f, ", table {}", self.table)?;
+        }
+        if let Some(index) = self.index {
+            write!(f, ", transaction {index}")?;
+        }
+        match self.positions {
+            Some((first, last)) if first == last => write!(f, ", record {first}")?,
+            Some((first, last)) => write!(f, ", records {first} to {last}")?,
+            None => {}
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+impl fmt::Display for AuditReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = &self.counts;
+        match self.verdict {
+            Verdict::OkUpToSize => writeln!(f, "{}: ok up to size {}", self.origin, self.size)?,
+            verdict => writeln!(f, "{}: {verdict} (size {})", self.origin, self.size)?,
+        }
+        writeln!(
+            f,
+            "read: {} transactions, {} records, {} signatures, {} cells, {} unique keys, {} postings, {} tree nodes",
+            counts.transactions,
+            counts.records,
+            counts.signatures,
+            counts.cells,
+            counts.unique_keys,
+            counts.postings,
+            counts.nodes,
+        )?;
+        if counts.claimed_rejections > 0 {
+            writeln!(f, "claimed, not replayed: {} rejections", counts.claimed_rejections)?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "- {finding}")?;
+        }
+        let more = self.findings_total - self.findings.len() as u64;
+        if more > 0 { writeln!(f, "- and {more} more") } else { Ok(()) }
+    }
+}

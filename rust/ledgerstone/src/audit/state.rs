@@ -1,0 +1,133 @@
+//! The state that a replay builds, kept apart from the stored one.
+
+use std::collections::BTreeMap;
+
+use crate::error::{Error, Result};
+use crate::ledger::{FileSecret, View};
+use crate::model::{RowId, State};
+
+/// Cells and unique keys as the replay made them.
+pub(super) struct ReplayedState<'a> {
+    view: &'a View,
+    secret: FileSecret,
+    /// Cell name to the index of its last change and its value.
+    pub(super) cells: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
+    /// Hash of each unique key, and its row.
+    pub(super) keys: KeyRows,
+}
+
+/// Rows by the hash of their unique keys: sorted runs of doubling size, so that a lookup is a few binary searches and memory is the
+/// keys alone.
+#[derive(Default)]
+pub(super) struct KeyRows {
+    runs: Vec<Vec<(u64, u64)>>,
+}
+
+impl KeyRows {
+    /// Adds keys.
+    pub(super) fn extend(&mut self, mut keys: Vec<(u64, u64)>) {
+        if keys.is_empty() {
+            return;
+        }
+        keys.sort_unstable();
+        while let Some(last) = self.runs.pop_if(|last| last.len() <= 2 * keys.len()) {
+            keys = merged(&last, &keys);
+        }
+        self.runs.push(keys);
+    }
+
+    /// Visits the rows of a hash.
+    fn rows(&self, hash: u64, visit: &mut dyn FnMut(u64)) {
+        for run in &self.runs {
+            let start = run.partition_point(|(known, _)| *known < hash);
+            run[start..].iter().take_while(|(known, _)| *known == hash).for_each(|(_, row)| visit(*row));
+        }
+    }
+
+    /// All keys, in ascending order.
+    pub(super) fn into_sorted(self) -> Vec<(u64, u64)> {
+        self.runs.into_iter().rev().reduce(|small, large| merged(&large, &small)).unwrap_or_default()
+    }
+}
+
+fn merged(left: &[(u64, u64)], right: &[(u64, u64)]) -> Vec<(u64, u64)> {
+    let mut out = Vec::with_capacity(left.len() + right.len());
+    let (mut l, mut r) = (left.iter().copied().peekable(), right.iter().copied().peekable());
+    loop {
+        let next = match (l.peek(), r.peek()) {
+            (Some(a), Some(b)) if a <= b => l.next(),
+            (Some(_), None) => l.next(),
+            _ => r.next(),
+        };
+        match next {
+            Some(key) => out.push(key),
+            None => return out,
+        }
+    }
+}
+
+impl<'a> ReplayedState<'a> {
+    /// The state before the genesis.
+    pub(super) fn new(view: &'a View) -> Self {
+        ReplayedState { view, secret: view.secret, cells: BTreeMap::new(), keys: KeyRows::default() }
+    }
+
+    /// Applies the cells that a transaction changed.
+    pub(super) fn apply(&mut self, index: u64, changed: Vec<(Vec<u8>, Vec<u8>)>) {
+        for (name, value) in changed {
+            if value == b"null" {
+                self.cells.remove(&name);
+            } else {
+                self.cells.insert(name, (index, value));
+            }
+        }
+    }
+}
+
+impl State for ReplayedState<'_> {
+    type Error = Error;
+
+    fn cells(&self, names: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
+        Ok(names.iter().map(|name| self.cells.get(*name).map(|(_, value)| value.clone())).collect())
+    }
+
+    fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {
+        for &hash in hashes {
+            self.keys.rows(hash, &mut |row| visit(hash, RowId::from_number(row)));
+        }
+        Ok(())
+    }
+
+    fn record(&self, row: RowId) -> Result<Vec<u8>> {
+        self.view.record_bytes(row)
+    }
+
+    fn key_hash(&self, key: &[u8]) -> u64 {
+        self.secret.hash(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_hold_every_key_once() {
+        let mut keys = KeyRows::default();
+        let mut all = Vec::new();
+        for start in [5u64, 1, 9, 3, 3, 100, 7] {
+            let some: Vec<(u64, u64)> = (0..start).map(|n| (start.wrapping_mul(n) % 17, start * 1000 + n)).collect();
+            all.extend_from_slice(&some);
+            keys.extend(some);
+        }
+        all.sort_unstable();
+        for hash in 0..17 {
+            let mut rows = Vec::new();
+            keys.rows(hash, &mut |row| rows.push(row));
+            rows.sort_unstable();
+            let expected: Vec<u64> = all.iter().filter(|(known, _)| *known == hash).map(|(_, row)| *row).collect();
+            assert_eq!(rows, expected);
+        }
+        assert_eq!(keys.into_sorted(), all);
+    }
+}
