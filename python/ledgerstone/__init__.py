@@ -15,25 +15,20 @@ Decimal('12.5')
 """
 
 from ._core import (
-    Appended,
-    AuditReport,
-    Checkpoint,
     Key,
     Ledger,
     LoadResult,
     Query,
     Receipt,
-    Record,
     Rejections,
     Transaction,
-    Verified,
     __version__,
     create,
     open,
     verify,
     verify_checkpoint,
 )
-from ._rows import RowId
+from ._facts import Appended, AuditReport, Checkpoint, Finding, Record, RowId, Verified
 from .exceptions import (
     FaultError,
     ForbiddenError,
@@ -50,6 +45,7 @@ __all__ = [
     "AuditReport",
     "Checkpoint",
     "FaultError",
+    "Finding",
     "ForbiddenError",
     "Key",
     "Ledger",

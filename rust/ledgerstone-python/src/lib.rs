@@ -1,1 +1,49 @@
-//! The extension module `ledgerstone._core`.
+//! The Python face of ledgerstone: a table of contents.
+//!
+//! Thin on purpose: native frozen classes are the API, every call that may block goes through [`door`], errors are mapped in
+//! [`errors`] alone, and unsafe code stands in [`arrow`] alone.
+
+mod arrow;
+mod door;
+mod errors;
+mod facts;
+mod key;
+mod ledger;
+mod load;
+mod query;
+mod receipt;
+mod show;
+mod transaction;
+mod values;
+
+use pyo3::prelude::*;
+
+/// The native half of ledgerstone.
+#[pymodule]
+mod _core {
+    use pyo3::Python;
+
+    #[pymodule_export]
+    use crate::key::PyKey;
+    #[pymodule_export]
+    use crate::ledger::{PyLedger, create, open};
+    #[pymodule_export]
+    use crate::load::{PyLoadResult, PyRejections};
+    #[pymodule_export]
+    use crate::query::PyQuery;
+    #[pymodule_export]
+    use crate::receipt::{PyReceipt, check_checkpoint, verify};
+    #[pymodule_export]
+    use crate::transaction::PyTransaction;
+
+    /// The version of the package.
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name that Python tools look for")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    /// Runs the command `ledgerstone` with these arguments, the program's name first; gives its exit code.
+    #[super::pyfunction]
+    fn cli_main(py: Python<'_>, arguments: Vec<String>) -> i32 {
+        py.detach(|| ledgerstone_cli::main(&arguments))
+    }
+}

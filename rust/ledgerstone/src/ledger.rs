@@ -3,7 +3,9 @@
 mod append;
 mod clock;
 mod commit;
+mod export;
 mod load;
+mod members;
 mod pool;
 mod read;
 mod receipt;
@@ -18,17 +20,19 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
 use ledgerstone_verify::note::VerifierKey;
 
+pub use export::ExportOptions;
 pub use load::{LoadOptions, LoadProgress, LoadReport};
+pub use members::{Member, ModuleInForce};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;
 pub use sources::Sources;
 
-pub(crate) use append::{SEMANTICS, idempotency_key, stored_exceptions};
+pub(crate) use append::SEMANTICS;
 pub(crate) use clock::parse as parse_time;
-pub(crate) use commit::{EntriesList, cell_entry, chunk_puts, unique_key};
-pub(crate) use pool::{Pool, panic_message};
+pub(crate) use commit::{EntriesList, cell_entry, chunk_puts};
+pub(crate) use pool::Pool;
 pub(crate) use records::object;
-pub(crate) use view::{FileSecret, StoredEnvelope, View, damage, genesis_data};
+pub(crate) use view::{FileSecret, View, genesis_data};
 pub(crate) use writer::Writer;
 
 use crate::error::{Error, Result};

@@ -5,6 +5,7 @@ mod audit;
 mod builder;
 mod error;
 mod execute;
+mod export;
 pub mod keys;
 mod ledger;
 pub mod log;
@@ -15,6 +16,7 @@ pub mod store;
 
 pub use audit::{AuditOptions, AuditReport, Counts, Finding, Verdict};
 pub use builder::{Create, Open};
+pub use export::ExportFormat;
 pub use error::{Error, Rejected, Result};
 pub use keys::{Key, LogKey};
-pub use ledger::{Appended, Balance, Ledger, LoadOptions, LoadProgress, LoadReport, QueryRequest, QueryRows, Sources, StoredRecord};
+pub use ledger::{Appended, Balance, ExportOptions, Ledger, LoadOptions, LoadProgress, LoadReport, Member, ModuleInForce, QueryRequest, QueryRows, Sources, StoredRecord};

@@ -17,7 +17,7 @@ use crate::log::RecordTree;
 use crate::model::RowId;
 use crate::query::{Types, chunk_key, decode};
 use crate::schema::Rows;
-use crate::store::codec::decode_list;
+use crate::schema::codec::decode_list;
 use crate::store::{Put, Table, number_key};
 
 /// The stored rows of one transaction.

@@ -14,10 +14,19 @@ pub(super) fn data_of(record: &[u8]) -> Option<Json> {
     }
 }
 
-/// Whether a pair of fields agrees.
-pub(super) fn agree(pair: &MatchPair, theirs: &Json, ours: &Json) -> bool {
+/// Whether a pair of fields agrees. `item`: the list and the place that `item` means in an `each` rule.
+pub(super) fn agree(pair: &MatchPair, theirs: &Json, ours: &Json, item: Option<(&str, usize)>) -> bool {
     let theirs = values(theirs, &pair.theirs);
-    let ours = values(ours, &pair.ours);
+    let ours = match (item, pair.ours.strip_prefix("item")) {
+        (Some((list, place)), Some(path)) if path.is_empty() || path.starts_with('.') => {
+            match ours.get(list).and_then(Json::as_list).and_then(|items| items.get(place)) {
+                Some(item) if path.is_empty() => vec![Some(item)],
+                Some(item) => values(item, &path[1..]),
+                None => vec![None],
+            }
+        }
+        _ => values(ours, &pair.ours),
+    };
     theirs.len() == ours.len()
         && theirs.iter().zip(&ours).all(|(theirs, ours)| match (theirs, ours) {
             (Some(Json::Text(theirs)), Some(Json::Text(ours))) if pair.negated => {
@@ -71,20 +80,30 @@ mod tests {
     fn lists_are_compared_item_by_item() {
         let theirs = json(r#"{"legs":[{"a":"1.5","n":"x"},{"a":"-1.5","n":"y"}]}"#);
         let exact = json(r#"{"legs":[{"a":"-1.5","n":"x"},{"a":"1.5","n":"y"}]}"#);
-        assert!(agree(&pair("legs.a", true), &theirs, &exact));
-        assert!(agree(&pair("legs.n", false), &theirs, &exact));
+        assert!(agree(&pair("legs.a", true), &theirs, &exact, None));
+        assert!(agree(&pair("legs.n", false), &theirs, &exact, None));
         let short = json(r#"{"legs":[{"a":"-1.5","n":"x"}]}"#);
-        assert!(!agree(&pair("legs.a", true), &theirs, &short));
+        assert!(!agree(&pair("legs.a", true), &theirs, &short, None));
         let turned = json(r#"{"legs":[{"a":"1.5","n":"y"},{"a":"-1.5","n":"x"}]}"#);
-        assert!(!agree(&pair("legs.a", true), &theirs, &turned));
+        assert!(!agree(&pair("legs.a", true), &theirs, &turned, None));
+    }
+
+    #[test]
+    fn an_item_stands_for_itself() {
+        let pair = MatchPair { theirs: "exponent".to_owned(), ours: "item.exponent".to_owned(), negated: false };
+        let theirs = json(r#"{"exponent":3}"#);
+        let ours = json(r#"{"exponent":9,"units":[{"exponent":2},{"exponent":3}]}"#);
+        assert!(!agree(&pair, &theirs, &ours, Some(("units", 0))));
+        assert!(agree(&pair, &theirs, &ours, Some(("units", 1))));
+        assert!(!agree(&pair, &theirs, &ours, Some(("units", 2))));
     }
 
     #[test]
     fn absent_fields_agree_with_absent_fields_only() {
         let with = json(r#"{"book":"b"}"#);
         let without = json("{}");
-        assert!(agree(&pair("book", false), &without, &without));
-        assert!(!agree(&pair("book", false), &with, &without));
-        assert!(!agree(&pair("book", true), &without, &without));
+        assert!(agree(&pair("book", false), &without, &without, None));
+        assert!(!agree(&pair("book", false), &with, &without, None));
+        assert!(!agree(&pair("book", true), &without, &without, None));
     }
 }

@@ -20,8 +20,8 @@ pub(crate) enum Action {
     Take { key: u32 },
     /// A record with this key exists.
     Exists { key: u32 },
-    /// Fields equal those of the record with this key.
-    Match { key: u32 },
+    /// Fields equal those of the record with this key. `item`: the place in the list of an `each` rule.
+    Match { key: u32, item: Option<u32> },
     /// The balance does not exist yet; it has these parts from now on.
     Open { cell: u32, parts: u32 },
     /// Adds to a part of a balance. `check`: its bounds are looked at at once.

@@ -111,7 +111,9 @@ impl Lowering<'_> {
             }
             Primitive::Match { target, at, .. } => {
                 if let Some(key) = self.key(target, 0, at, row, item) {
-                    self.push(place, Action::Match { key });
+                    let first = rule.each.map_or(0, |list| self.rows.list_range(list, row).start);
+                    let item = item.map(|item| (item - first) as u32);
+                    self.push(place, Action::Match { key, item });
                 }
             }
             Primitive::Open { cell, at, by, set } => {

@@ -6,6 +6,7 @@
 
 use ledgerstone_verify::envelope::Mode;
 
+use super::matching::{agree, data_of};
 use super::ops::{Action, Failure, Op, OpChunk, Rejection, lifecycle_state};
 use super::prepared::PreparedChunk;
 use super::working::{Holder, Working};
@@ -144,7 +145,7 @@ impl<E> Unit<'_, E> {
                 Some(_) => Ok(()),
                 None => Err(Failure::Rule),
             },
-            (Action::Match { key }, _) => self.compare(chunk, row, op, key)?,
+            (Action::Match { key, item }, _) => self.compare(chunk, row, op, key, item)?,
             (Action::Open { parts, .. }, Some(slot)) => {
                 open(self.working, slot, ops.opened[parts as usize])
             }
@@ -177,12 +178,13 @@ impl<E> Unit<'_, E> {
         row: usize,
         op: Op,
         key: u32,
+        item: Option<u32>,
     ) -> Result<Result<(), Failure>, E> {
-        let Primitive::Match { pairs, .. } =
-            &chunk.record_type.rules[usize::from(op.rule)].primitive
-        else {
+        let rule = &chunk.record_type.rules[usize::from(op.rule)];
+        let Primitive::Match { pairs, .. } = &rule.primitive else {
             return Ok(Err(Failure::Rule));
         };
+        let list = rule.each.map_or("", |list| &chunk.record_type.fields[list].name);
         let stored;
         let theirs = match self.working.holder(self.chunks, &chunk.ops, key) {
             None => return Ok(Err(Failure::Missing)),
@@ -192,14 +194,15 @@ impl<E> Unit<'_, E> {
             }
             Some(Holder::Batch(at)) => self.chunks[at.chunk as usize].bytes.row(at.row as usize),
         };
-        Ok(if pairs_agree(pairs, theirs, chunk.bytes.row(row)) { Ok(()) } else { Err(Failure::Rule) })
+        let ours = chunk.bytes.row(row);
+        let agrees = pairs_agree(pairs, theirs, ours, item.map(|item| (list, item as usize)));
+        Ok(if agrees { Ok(()) } else { Err(Failure::Rule) })
     }
 }
 
-fn pairs_agree(pairs: &[MatchPair], theirs: &[u8], ours: &[u8]) -> bool {
-    use super::matching::{agree, data_of};
+fn pairs_agree(pairs: &[MatchPair], theirs: &[u8], ours: &[u8], item: Option<(&str, usize)>) -> bool {
     match (data_of(theirs), data_of(ours)) {
-        (Some(theirs), Some(ours)) => pairs.iter().all(|pair| agree(pair, &theirs, &ours)),
+        (Some(theirs), Some(ours)) => pairs.iter().all(|pair| agree(pair, &theirs, &ours, item)),
         _ => false,
     }
 }

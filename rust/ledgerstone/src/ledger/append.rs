@@ -21,7 +21,7 @@ use crate::keys::Key;
 use crate::limits::{ATOMIC_RECORDS, INTENT_LIFETIME_MICROS};
 use crate::log::{Checkpoints, LogTrees, NewNodes, RecordTree, node_key};
 use crate::model::RowId;
-use crate::store::codec::decode_list;
+use crate::schema::codec::decode_list;
 use crate::store::{Put, Table, number_key};
 
 /// The number of the semantics this build writes.

@@ -16,7 +16,7 @@ use crate::log::RecordTree;
 use crate::model::RowId;
 use crate::query::segment_prefix;
 use crate::schema::{Rows, lookup_path};
-use crate::store::codec::{self, ChunkHeader};
+use crate::schema::codec::{self, ChunkHeader};
 use crate::store::{Put, Table, number_key};
 
 /// The entries of a list, their bytes in order, and its root.
@@ -143,12 +143,8 @@ pub(crate) fn chunk_puts(
         filter_record_batch(&chunk.batch, &BooleanArray::from(keep.clone())).map_err(|error| fault(&error))?
     };
     let record_type = &chunk.record_type;
-    let header = ChunkHeader {
-        type_name: record_type.name.clone(),
-        version: record_type.version as u32,
-        rows: rows as u32,
-        runs: runs(&chunk.positions, &keep),
-    };
+    let positions = chunk.positions.iter().zip(&keep).filter(|(_, keep)| **keep).map(|(position, _)| *position);
+    let header = ChunkHeader::new(&record_type.name, record_type.version as u32, positions);
     let first = RowId::new(index, header.runs[0].0);
     let body = if rows < SMALL_CHUNK_ROWS {
         let records: Vec<&[u8]> =
@@ -194,18 +190,6 @@ fn posting_hashes(view: &Rows<'_>, field: usize, secret: FileSecret) -> Vec<Opti
             Some(secret.hash(&bytes) as u32)
         })
         .collect()
-}
-
-/// Consecutive positions of the rows kept.
-fn runs(positions: &[u32], keep: &[bool]) -> Vec<(u32, u32)> {
-    let mut runs: Vec<(u32, u32)> = Vec::new();
-    for (&position, _) in positions.iter().zip(keep).filter(|(_, keep)| **keep) {
-        match runs.last_mut() {
-            Some((start, count)) if *start + *count == position => *count += 1,
-            _ => runs.push((position, 1)),
-        }
-    }
-    runs
 }
 
 /// A row to be written.

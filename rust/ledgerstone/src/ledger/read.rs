@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::model::{CellValue, Decimal, RowId, Value};
 use crate::query::{Comparison, Filter, Page, Predicate, Scan, segment_prefix, segments, value_json};
 use crate::schema::{CellKind, CellType, RecordType, arrow_schema};
-use crate::store::codec::lookup_postings;
+use crate::schema::codec::lookup_postings;
 use crate::store::Table;
 
 /// Pseudo-columns of a query: where a record stands.

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 
 use crate::model::RowId;
 use crate::schema::{RecordType, Rows, from_record_bytes};
-use crate::store::codec::{self, ChunkHeader, Encoding};
+use crate::schema::codec::{self, ChunkHeader, Encoding};
 use crate::store::{Snapshot, StoreError, Table, number_key};
 
 /// Finds the record type of a name and version that was in force at some time.
@@ -60,14 +60,6 @@ impl<'a> Reader<'a> {
         let chunk = decode(first, &bytes, self.types)?;
         let place = chunk.rows.binary_search(&row).ok();
         Ok(place.map(|place| (chunk, place)))
-    }
-
-    /// The record bytes of a row.
-    pub(crate) fn record(&self, row: RowId) -> Result<Option<Vec<u8>>, ReadError> {
-        let Some((chunk, place)) = self.locate(row)? else { return Ok(None) };
-        let mut bytes = Vec::new();
-        chunk.view(row)?.write_record(place, &mut bytes);
-        Ok(Some(bytes))
     }
 
     /// The chunk whose first row this is.

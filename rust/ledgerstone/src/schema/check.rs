@@ -42,7 +42,12 @@ pub fn arrow_schema(rt: &RecordType) -> SchemaRef {
 
 /// The Arrow fields of declared fields.
 pub(crate) fn arrow_fields(fields: &[Field]) -> Fields {
-    fields.iter().map(|field| ArrowField::new(&field.name, arrow_type(&field.kind), !field.required)).collect()
+    fields.iter().map(arrow_field).collect()
+}
+
+/// The Arrow field of a field: nullable unless it is required.
+pub(crate) fn arrow_field(field: &Field) -> ArrowField {
+    ArrowField::new(&field.name, arrow_type(&field.kind), !field.required)
 }
 
 /// The Arrow field of the items of a list: never null.
@@ -56,7 +61,9 @@ pub(crate) fn arrow_type(kind: &FieldKind) -> DataType {
         FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => DataType::Utf8,
         FieldKind::Bool => DataType::Boolean,
         FieldKind::Int { .. } => DataType::Int64,
-        FieldKind::Decimal { scale, .. } => DataType::Decimal128(DECIMAL_COLUMN_DIGITS, *scale as i8),
+        FieldKind::Decimal { scale, .. } => {
+            DataType::Decimal128(DECIMAL_COLUMN_DIGITS, *scale as i8)
+        }
         FieldKind::Date => DataType::Date32,
         FieldKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         FieldKind::Bytes { .. } => DataType::Binary,

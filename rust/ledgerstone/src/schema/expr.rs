@@ -25,6 +25,7 @@ mod eval;
 mod iso4217;
 mod lexer;
 mod parser;
+mod paths;
 
 pub(crate) use iso4217::{currency_digits, is_currency};
 pub(crate) use lexer::{Token, tokens};
@@ -102,7 +103,11 @@ impl Expr {
     /// Parses and types an expression.
     pub(crate) fn parse(source: &str, names: Names<'_>) -> Result<Self, ExprError> {
         let (node, kind) = parser::parse(source, names)?;
-        Ok(Expr { source: source.to_owned(), node, kind })
+        Ok(Expr {
+            source: source.to_owned(),
+            node,
+            kind,
+        })
     }
 
     /// The text it was parsed from.
@@ -132,7 +137,10 @@ impl Expr {
     /// Whether its value is `true`; an absent value and an overflow are not.
     #[inline]
     pub fn is_true(&self, rows: &Rows<'_>, row: usize, item: Option<usize>) -> bool {
-        matches!(eval::eval(&self.node, rows, row, item), Ok(Scalar::Bool(true)))
+        matches!(
+            eval::eval(&self.node, rows, row, item),
+            Ok(Scalar::Bool(true))
+        )
     }
 
     /// Whether its arithmetic overflows for a row.

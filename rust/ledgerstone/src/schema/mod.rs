@@ -11,11 +11,12 @@
 mod cell_bytes;
 mod cell_reasons;
 pub mod check;
+pub mod codec;
 pub mod columns;
+mod decimal_text;
 pub mod error;
 pub mod expr;
 pub mod format;
-mod json;
 pub mod module;
 pub mod parse;
 pub mod record;
@@ -29,7 +30,8 @@ pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
 pub use expr::Expr;
 pub use format::Format;
 pub use module::{
-    BalanceType, Bound, CellKind, CellType, Field, FieldKind, LifecycleType, MatchPair, Module, Primitive, Reason, RecordType, Role, Rule,
+    BalanceType, Bound, CellKind, CellType, Field, FieldKind, LifecycleType, MatchPair, Module,
+    Primitive, Reason, RecordType, Role, Rule,
 };
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;

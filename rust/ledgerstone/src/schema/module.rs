@@ -195,6 +195,8 @@ pub struct Rule {
 }
 
 /// The primitives of this version of the language.
+// Rules are few and live as long as their module: boxing the larger variants would save nothing.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Primitive {
     /// An expression that must be true: `require`. Stateless.
@@ -303,7 +305,10 @@ pub struct MatchPair {
 impl Primitive {
     /// Whether the rule needs nothing but the record.
     pub fn is_stateless(&self) -> bool {
-        matches!(self, Primitive::Require(_) | Primitive::Conserve { .. } | Primitive::Window { .. })
+        matches!(
+            self,
+            Primitive::Require(_) | Primitive::Conserve { .. } | Primitive::Window { .. }
+        )
     }
 
     /// Whether it touches only single cells whose names and operands come from the record (design: `local`); otherwise it is `general`.

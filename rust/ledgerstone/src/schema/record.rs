@@ -1,12 +1,13 @@
 //! Record bytes (FORMAT.md section 2): written from typed columns by a writer compiled from the schema, and read back strictly.
 
 use arrow_array::RecordBatch;
+use ledgerstone_verify::canon::write_string;
 use serde_json::Value as Json;
 
 use super::check::from_values;
 use super::columns::{Column, Members, Rows, list_items};
+use super::decimal_text::write_decimal;
 use super::error::RecordError;
-use super::json;
 use super::module::RecordType;
 use crate::model::Value;
 
@@ -38,7 +39,7 @@ fn write_members(members: &Members<'_>, index: usize, out: &mut Vec<u8>) {
 
 fn write_value(column: &Column<'_>, index: usize, out: &mut Vec<u8>) {
     match column {
-        Column::Text(array) => json::write_string(array.value(index), out),
+        Column::Text(array) => write_string(out, array.value(index)),
         Column::List(list, items) => {
             out.push(b'[');
             for (place, item) in list_items(list, index).enumerate() {
@@ -56,7 +57,7 @@ fn write_value(column: &Column<'_>, index: usize, out: &mut Vec<u8>) {
         }
         Column::Decimal(array, scale) => {
             out.push(b'"');
-            json::write_decimal(array.value(index), *scale, out);
+            write_decimal(array.value(index), *scale, out);
             out.push(b'"');
         }
         _ => column.scalar(index).write_json(out),
@@ -73,15 +74,24 @@ pub fn from_record_bytes(rt: &RecordType, rows: &[&[u8]]) -> Result<RecordBatch,
     }
     let checked = from_values(rt, &values);
     if let Some(failure) = checked.failures.first() {
-        return Err(RecordError { position: failure.row, message: format!("{}: {} ({})", failure.field, failure.message, failure.code) });
+        return Err(RecordError {
+            position: failure.row,
+            message: format!("{}: {} ({})", failure.field, failure.message, failure.code),
+        });
     }
-    let typed = Rows::new(rt, &checked.rows).map_err(|error| RecordError { position: 0, message: error.message })?;
+    let typed = Rows::new(rt, &checked.rows).map_err(|error| RecordError {
+        position: 0,
+        message: error.message,
+    })?;
     let mut rewritten = Vec::new();
     for (position, bytes) in rows.iter().enumerate() {
         rewritten.clear();
         typed.write_record(position, &mut rewritten);
         if rewritten != *bytes {
-            return Err(RecordError { position, message: "the bytes are not in canonical form".to_owned() });
+            return Err(RecordError {
+                position,
+                message: "the bytes are not in canonical form".to_owned(),
+            });
         }
     }
     Ok(checked.rows)
@@ -90,7 +100,9 @@ pub fn from_record_bytes(rt: &RecordType, rows: &[&[u8]]) -> Result<RecordBatch,
 /// The `data` of record bytes whose type and version are those of the record type.
 fn data_of(rt: &RecordType, bytes: &[u8]) -> Result<Value, String> {
     let json: Json = serde_json::from_slice(bytes).map_err(|error| format!("not JSON: {error}"))?;
-    let Json::Object(mut members) = json else { return Err("not an object".to_owned()) };
+    let Json::Object(mut members) = json else {
+        return Err("not an object".to_owned());
+    };
     match members.get("type") {
         Some(Json::String(name)) if *name == rt.name => {}
         other => return Err(format!("type is {}, not {:?}", shown(other), rt.name)),
@@ -99,7 +111,10 @@ fn data_of(rt: &RecordType, bytes: &[u8]) -> Result<Value, String> {
         Some(Json::Number(version)) if version.as_u64() == Some(rt.version) => {}
         other => return Err(format!("version is {}, not {}", shown(other), rt.version)),
     }
-    members.remove("data").map(value_of).ok_or_else(|| "there is no data".to_owned())
+    members
+        .remove("data")
+        .map(value_of)
+        .ok_or_else(|| "there is no data".to_owned())
 }
 
 fn shown(json: Option<&Json>) -> String {
@@ -112,7 +127,12 @@ fn value_of(json: Json) -> Value {
         Json::Bool(value) => Value::Bool(value),
         Json::String(text) => Value::Text(text),
         Json::Array(items) => Value::List(items.into_iter().map(value_of).collect()),
-        Json::Object(members) => Value::Object(members.into_iter().map(|(name, value)| (name, value_of(value))).collect()),
+        Json::Object(members) => Value::Object(
+            members
+                .into_iter()
+                .map(|(name, value)| (name, value_of(value)))
+                .collect(),
+        ),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(value), _) => Value::Int(value),
             (None, Some(value)) => Value::BigInt(value.to_string()),

@@ -2,7 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::{json, time};
+use ledgerstone_verify::canon::{write_b64, write_int, write_string};
+
+use super::decimal_text::write_decimal;
+use super::time;
 use crate::model::Decimal;
 
 /// The type of a [`Scalar`]. Enums, named formats and UUIDs are text.
@@ -36,6 +39,15 @@ impl ScalarKind {
             ScalarKind::Date => "date",
             ScalarKind::Timestamp => "timestamp",
         }
+    }
+
+    /// The word with its article.
+    pub(crate) fn a_name(self) -> String {
+        format!(
+            "{} {}",
+            if self == ScalarKind::Int { "an" } else { "a" },
+            self.name()
+        )
     }
 
     /// Whether it is an int or a decimal.
@@ -103,10 +115,12 @@ impl Scalar<'_> {
             Scalar::Absent => out.extend_from_slice(b"null"),
             Scalar::Bool(true) => out.extend_from_slice(b"true"),
             Scalar::Bool(false) => out.extend_from_slice(b"false"),
-            Scalar::Int(value) => json::write_int(value, out),
-            Scalar::Decimal(mantissa, scale) => quoted(out, |out| json::write_decimal(mantissa, scale, out)),
-            Scalar::Text(text) => json::write_string(text, out),
-            Scalar::Bytes(bytes) => json::write_bytes(bytes, out),
+            Scalar::Int(value) => write_int(out, value),
+            Scalar::Decimal(mantissa, scale) => {
+                quoted(out, |out| write_decimal(mantissa, scale, out))
+            }
+            Scalar::Text(text) => write_string(out, text),
+            Scalar::Bytes(bytes) => quoted(out, |out| write_b64(out, bytes)),
             Scalar::Date(days) => quoted(out, |out| time::write_date(days, out)),
             Scalar::Timestamp(micros) => quoted(out, |out| time::write_instant(micros, out)),
         }
@@ -148,8 +162,14 @@ mod tests {
     #[test]
     fn numbers_are_compared_by_value() {
         assert_eq!(Scalar::Decimal(100, 2), Scalar::Int(1));
-        assert_eq!(Scalar::Decimal(i128::MAX, 0).compare(&Scalar::Decimal(1, 28)), Some(Ordering::Greater));
-        assert_eq!(Scalar::Decimal(1, 28).compare(&Scalar::Decimal(i128::MIN, 0)), Some(Ordering::Greater));
+        assert_eq!(
+            Scalar::Decimal(i128::MAX, 0).compare(&Scalar::Decimal(1, 28)),
+            Some(Ordering::Greater)
+        );
+        assert_eq!(
+            Scalar::Decimal(1, 28).compare(&Scalar::Decimal(i128::MIN, 0)),
+            Some(Ordering::Greater)
+        );
         assert_eq!(Scalar::Text("a").compare(&Scalar::Absent), None);
         assert_ne!(Scalar::Date(1), Scalar::Int(1));
     }

@@ -163,6 +163,9 @@ pub enum StoreError {
     },
 }
 
+/// A key and its value.
+pub type Row = (Vec<u8>, Vec<u8>);
+
 /// A consistent view of all tables at one moment: later commits do not show.
 pub trait Snapshot: Send {
     /// The value at a key.
@@ -178,7 +181,7 @@ pub trait Snapshot: Send {
     ) -> Result<(), StoreError>;
 
     /// The last row with `key <= at`, if any.
-    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError>;
+    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<Row>, StoreError>;
 
     /// For each 8-byte prefix, ascending and distinct: visits every key of a named table that starts with it.
     fn probe(

@@ -5,7 +5,7 @@ use std::ops::Bound;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contract::{check_put, replaces};
-use super::{Put, Snapshot, Store, StoreError, Table};
+use super::{Put, Row, Snapshot, Store, StoreError, Table};
 
 type Rows = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
 
@@ -104,7 +104,7 @@ impl Snapshot for Tables {
         Ok(())
     }
 
-    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<Row>, StoreError> {
         let rows = self
             .rows(table)
             .range::<[u8], _>((Bound::Unbounded, Bound::Included(at)));

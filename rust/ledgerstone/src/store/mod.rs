@@ -3,7 +3,6 @@
 //! A store is a set of tables of keys and values (FORMAT.md section 9) and knows no more of a ledger than that. What it must
 //! guarantee stands at [`Store`] and [`Snapshot`]; the SQLite store and the memory store pass one common suite.
 
-pub mod codec;
 mod contract;
 mod lock;
 mod memory;
@@ -11,7 +10,7 @@ mod sqlite;
 #[cfg(test)]
 mod suite;
 
-pub use contract::{FORMAT, KeyKind, Put, Snapshot, Store, StoreError, Table, number_key};
+pub use contract::{FORMAT, KeyKind, Put, Row, Snapshot, Store, StoreError, Table, number_key};
 pub use lock::WriterLock;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

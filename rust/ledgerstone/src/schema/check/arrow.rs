@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Date64Type, Int64Type};
-use arrow_array::{Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
+use arrow_array::{
+    Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions,
+    StringArray,
+};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
@@ -23,23 +26,42 @@ pub fn from_arrow(rt: &RecordType, batch: &RecordBatch) -> Result<Checked, Table
     let mut seen: Vec<&str> = Vec::with_capacity(schema.fields().len());
     for column in schema.fields() {
         if rt.field(column.name()).is_none() {
-            let near = suggestion(column.name(), rt.fields.iter().map(|field| field.name.as_str()));
-            return Err(TableError::new(column.name(), format!("{} has no field \"{}\"{near}", rt.name, column.name())));
+            let near = suggestion(
+                column.name(),
+                rt.fields.iter().map(|field| field.name.as_str()),
+            );
+            return Err(TableError::new(
+                column.name(),
+                format!("{} has no field \"{}\"{near}", rt.name, column.name()),
+            ));
         }
         if seen.contains(&column.name().as_str()) {
-            return Err(TableError::new(column.name(), format!("there are two columns \"{}\"", column.name())));
+            return Err(TableError::new(
+                column.name(),
+                format!("there are two columns \"{}\"", column.name()),
+            ));
         }
         seen.push(column.name());
     }
     let mut failures = Failures::default();
     let scope = Scope::top(batch.num_rows());
     let columns = batch.columns();
-    let named = |name: &str| schema.fields().iter().position(|column| column.name() == name).map(|position| &columns[position]);
+    let named = |name: &str| {
+        schema
+            .fields()
+            .iter()
+            .position(|column| column.name() == name)
+            .map(|position| &columns[position])
+    };
     let typed = convert_fields(&rt.fields, &named, &scope, &mut failures)?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let rows = RecordBatch::try_new_with_options(arrow_schema(rt), typed, &options);
-    let rows = rows.map_err(|error| TableError::new("", format!("the table is not well-formed: {error}")))?;
-    Ok(Checked { rows, failures: failures.sorted() })
+    let rows = rows
+        .map_err(|error| TableError::new("", format!("the table is not well-formed: {error}")))?;
+    Ok(Checked {
+        rows,
+        failures: failures.sorted(),
+    })
 }
 
 /// Typed columns of declared fields; a column that is not there is absent.
@@ -65,7 +87,12 @@ pub(super) fn convert_fields<'b>(
 }
 
 /// A typed column out of an array of any fitting type.
-pub(super) fn convert(field: &Field, array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Result<ArrayRef, TableError> {
+pub(super) fn convert(
+    field: &Field,
+    array: &ArrayRef,
+    here: &Scope<'_>,
+    failures: &mut Failures,
+) -> Result<ArrayRef, TableError> {
     let array = &unpacked(array).map_err(|error| misfit(field, array.data_type(), here, &error))?;
     let missing = || Fault::new(MISSING_FIELD, "the field is required");
     if *array.data_type() == DataType::Null {
@@ -79,22 +106,36 @@ pub(super) fn convert(field: &Field, array: &ArrayRef, here: &Scope<'_>, failure
         here.note_all(|index| array.is_null(index), missing, failures);
     }
     let typed = match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => text(&field.kind, array, here, failures),
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
+            text(&field.kind, array, here, failures)
+        }
         FieldKind::Bool => (*array.data_type() == DataType::Boolean).then(|| Arc::clone(array)),
         FieldKind::Int { min, max } => int(array, *min, *max, here, failures),
         FieldKind::Decimal { precision, scale } => {
             let array = &plain_text(array);
-            let converted = decimal::convert(array, *precision, *scale, &mut |index, fault| here.note(index, fault, failures));
+            let converted = decimal::convert(array, *precision, *scale, &mut |index, fault| {
+                here.note(index, fault, failures)
+            });
             converted.map(|typed| Arc::new(typed) as ArrayRef)
         }
         FieldKind::Date => date(array, here, failures),
-        FieldKind::Timestamp => instants::convert(&plain_text(array), &mut |index, fault| here.note(index, fault, failures)),
+        FieldKind::Timestamp => instants::convert(&plain_text(array), &mut |index, fault| {
+            here.note(index, fault, failures)
+        }),
         FieldKind::Bytes { max } => bytes(array, *max, here, failures),
-        FieldKind::List { item, max } => return nested::list(field, item, *max, array, here, failures),
-        FieldKind::Struct(fields) => return nested::structure(field, fields, array, here, failures),
+        FieldKind::List { item, max } => {
+            return nested::list(field, item, *max, array, here, failures);
+        }
+        FieldKind::Struct(fields) => {
+            return nested::structure(field, fields, array, here, failures);
+        }
     };
     let typed = typed.ok_or_else(|| misfit(field, array.data_type(), here, ""))?;
-    Ok(if field.required { without_nulls(typed) } else { typed })
+    Ok(if field.required {
+        without_nulls(typed)
+    } else {
+        typed
+    })
 }
 
 /// Dictionaries and runs, as what they stand for.
@@ -110,7 +151,9 @@ fn unpacked(array: &ArrayRef) -> Result<ArrayRef, String> {
 /// Text of any width as the narrow one; other arrays as they are.
 fn plain_text(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
-        DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8).unwrap_or_else(|_| Arc::clone(array)),
+        DataType::LargeUtf8 | DataType::Utf8View => {
+            cast(array, &DataType::Utf8).unwrap_or_else(|_| Arc::clone(array))
+        }
         _ => Arc::clone(array),
     }
 }
@@ -124,47 +167,89 @@ fn without_nulls(array: ArrayRef) -> ArrayRef {
     built.map_or(array, arrow_array::make_array)
 }
 
-pub(super) fn misfit(field: &Field, given: &DataType, here: &Scope<'_>, detail: &str) -> TableError {
+pub(super) fn misfit(
+    field: &Field,
+    given: &DataType,
+    here: &Scope<'_>,
+    detail: &str,
+) -> TableError {
     let fits = match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => "a text field takes strings",
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
+            "a text field takes strings"
+        }
         FieldKind::Bool => "a bool field takes booleans",
-        FieldKind::Int { .. } if given.is_floating() => "an int field takes no floating point: cast the column to an integer type",
+        FieldKind::Int { .. } if given.is_floating() => {
+            "an int field takes no floating point: cast the column to an integer type"
+        }
         FieldKind::Int { .. } => "an int field takes integers",
-        FieldKind::Decimal { .. } if given.is_floating() => "a decimal field takes no floating point: cast the column to decimal or to string",
+        FieldKind::Decimal { .. } if given.is_floating() => {
+            "a decimal field takes no floating point: cast the column to decimal or to string"
+        }
         FieldKind::Decimal { .. } => "a decimal field takes decimals, integers or strings",
-        FieldKind::Date => "a date field takes dates, or strings YYYY-MM-DD: cast the column to date",
+        FieldKind::Date => {
+            "a date field takes dates, or strings YYYY-MM-DD: cast the column to date"
+        }
         FieldKind::Timestamp if matches!(given, DataType::Timestamp(_, None)) => {
             "a timestamp field takes instants: say which time zone the column is in (UTC where you do not know better)"
         }
-        FieldKind::Timestamp => "a timestamp field takes timestamps with a time zone, or strings of RFC 3339 with an offset",
+        FieldKind::Timestamp => {
+            "a timestamp field takes timestamps with a time zone, or strings of RFC 3339 with an offset"
+        }
         FieldKind::Bytes { .. } => "a bytes field takes binary",
         FieldKind::List { .. } => "a list field takes lists",
         FieldKind::Struct(_) => "a struct field takes structs",
     };
-    let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
-    TableError::new(here.path(), format!("column \"{}\" is {given}; {fits}{detail}", here.path()))
+    let detail = if detail.is_empty() {
+        String::new()
+    } else {
+        format!(" ({detail})")
+    };
+    TableError::new(
+        here.path(),
+        format!("column \"{}\" is {given}; {fits}{detail}", here.path()),
+    )
 }
 
-fn text(kind: &FieldKind, array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
+fn text(
+    kind: &FieldKind,
+    array: &ArrayRef,
+    here: &Scope<'_>,
+    failures: &mut Failures,
+) -> Option<ArrayRef> {
     let plain = plain_text(array);
     let texts: &StringArray = plain.as_string_opt::<i32>()?;
     if !is_clean(kind, texts) {
-        here.check_each(texts, |index| check_text(kind, texts.value(index)).err(), failures);
+        here.check_each(
+            texts,
+            |index| check_text(kind, texts.value(index)).err(),
+            failures,
+        );
     }
     Some(plain)
 }
 
 /// Whether plain text cannot fail, told from the buffers as a whole. What stands under nulls may make it unsure, never wrong.
 fn is_clean(kind: &FieldKind, texts: &StringArray) -> bool {
-    let FieldKind::Text { max, format: None } = kind else { return texts.is_empty() };
+    let FieldKind::Text { max, format: None } = kind else {
+        return texts.is_empty();
+    };
     let offsets = texts.value_offsets();
     let (first, last) = (offsets[0] as usize, offsets[texts.len()] as usize);
     let bytes = &texts.value_data()[first..last];
-    let short = last - first <= *max || offsets.windows(2).fold(true, |short, pair| short & ((pair[1] - pair[0]) as usize <= *max));
+    let short = last - first <= *max
+        || offsets.windows(2).fold(true, |short, pair| {
+            short & ((pair[1] - pair[0]) as usize <= *max)
+        });
     short && !bytes.contains(&0)
 }
 
-fn int(array: &ArrayRef, min: i64, max: i64, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
+fn int(
+    array: &ArrayRef,
+    min: i64,
+    max: i64,
+    here: &Scope<'_>,
+    failures: &mut Failures,
+) -> Option<ArrayRef> {
     if !array.data_type().is_integer() {
         return None;
     }
@@ -173,11 +258,30 @@ fn int(array: &ArrayRef, min: i64, max: i64, here: &Scope<'_>, failures: &mut Fa
     if wide.null_count() > array.null_count() {
         // Unsigned integers over 63 bits became null: they are out of range, not absent.
         let over = |index: usize| array.is_valid(index) && wide.is_null(index);
-        here.note_all(over, || Fault::new(OUT_OF_RANGE, format!("the number is outside {min} to {max}")), failures);
+        here.note_all(
+            over,
+            || {
+                Fault::new(
+                    OUT_OF_RANGE,
+                    format!("the number is outside {min} to {max}"),
+                )
+            },
+            failures,
+        );
         ints = Int64Array::new(ints.values().clone(), array.nulls().cloned());
     }
-    if !ints.values().iter().fold(true, |inside, value| inside & (min <= *value) & (*value <= max)) {
-        here.check_each(&ints, |index| check_int(ints.value(index), min, max).err().filter(|_| wide.is_valid(index)), failures);
+    if !ints.values().iter().fold(true, |inside, value| {
+        inside & (min <= *value) & (*value <= max)
+    }) {
+        here.check_each(
+            &ints,
+            |index| {
+                check_int(ints.value(index), min, max)
+                    .err()
+                    .filter(|_| wide.is_valid(index))
+            },
+            failures,
+        );
     }
     Some(Arc::new(ints))
 }
@@ -187,7 +291,11 @@ fn date(array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<A
     let dates = match array.data_type() {
         DataType::Date32 => {
             let dates = array.as_primitive::<Date32Type>();
-            here.check_each(dates, |index| check_date(dates.value(index)).err(), failures);
+            here.check_each(
+                dates,
+                |index| check_date(dates.value(index)).err(),
+                failures,
+            );
             return Some(Arc::clone(array));
         }
         DataType::Date64 => {
@@ -200,7 +308,10 @@ fn date(array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<A
         }
         _ => return None,
     };
-    Some(Arc::new(Date32Array::new(dates.into(), array.nulls().cloned())))
+    Some(Arc::new(Date32Array::new(
+        dates.into(),
+        array.nulls().cloned(),
+    )))
 }
 
 fn day_of_millis(millis: i64) -> Result<i32, Fault> {
@@ -208,17 +319,29 @@ fn day_of_millis(millis: i64) -> Result<i32, Fault> {
     if millis % DAY_MILLIS != 0 {
         return Err(Fault::new(NOT_EXACT, "the date has a time of day"));
     }
-    let days = i32::try_from(millis / DAY_MILLIS).map_err(|_| Fault::new(OUT_OF_RANGE, "the year is not in 0001 to 9999"));
+    let days = i32::try_from(millis / DAY_MILLIS)
+        .map_err(|_| Fault::new(OUT_OF_RANGE, "the year is not in 0001 to 9999"));
     check_date(days?)
 }
 
-fn bytes(array: &ArrayRef, max: usize, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
+fn bytes(
+    array: &ArrayRef,
+    max: usize,
+    here: &Scope<'_>,
+    failures: &mut Failures,
+) -> Option<ArrayRef> {
     let plain = match array.data_type() {
         DataType::Binary => Arc::clone(array),
-        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => cast(array, &DataType::Binary).ok()?,
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            cast(array, &DataType::Binary).ok()?
+        }
         _ => return None,
     };
     let values: &BinaryArray = plain.as_binary_opt::<i32>()?;
-    here.check_each(values, |index| check_bytes(values.value(index), max).err(), failures);
+    here.check_each(
+        values,
+        |index| check_bytes(values.value(index), max).err(),
+        failures,
+    );
     Some(plain)
 }

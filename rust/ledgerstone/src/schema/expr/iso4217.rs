@@ -75,18 +75,33 @@ mod tests {
 
     #[test]
     fn every_code_stands_in_one_list_once() {
-        let mut all: Vec<&str> = [TWO, NONE, THREE, FOUR, UNITLESS].iter().flat_map(|list| list.split_whitespace()).collect();
+        let mut all: Vec<&str> = [TWO, NONE, THREE, FOUR, UNITLESS]
+            .iter()
+            .flat_map(|list| list.split_whitespace())
+            .collect();
         let listed = all.len();
         assert!(all.iter().all(|code| code.len() == 3));
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), listed);
-        assert_eq!(TABLE.iter().filter(|&&entry| entry != NO_CODE).count(), listed);
+        assert_eq!(
+            TABLE.iter().filter(|&&entry| entry != NO_CODE).count(),
+            listed
+        );
     }
 
     #[test]
     fn exponents() {
-        for (code, digits) in [("EUR", Some(2)), ("JPY", Some(0)), ("KWD", Some(3)), ("CLF", Some(4)), ("XAU", None), ("AAPL", None), ("eur", None), ("", None)] {
+        for (code, digits) in [
+            ("EUR", Some(2)),
+            ("JPY", Some(0)),
+            ("KWD", Some(3)),
+            ("CLF", Some(4)),
+            ("XAU", None),
+            ("AAPL", None),
+            ("eur", None),
+            ("", None),
+        ] {
             assert_eq!(currency_digits(code), digits, "{code}");
         }
         assert!(is_currency("XAU") && !is_currency("DEM") && !is_currency("ÄÖ"));

@@ -1,8 +1,9 @@
 //! Reading an expression: precedence, names and types in one pass.
 
+use super::paths::{path_of, word, word_of};
 use super::{Comparison, Literal, Names, Node, Operation, Token, tokens};
 use crate::limits;
-use crate::schema::columns::{FieldPath, resolve, scalar_kind};
+use crate::schema::columns::{FieldPath, scalar_kind};
 use crate::schema::error::suggestion;
 use crate::schema::module::{Field, FieldKind};
 use crate::schema::scalar::ScalarKind;
@@ -21,8 +22,18 @@ pub(crate) struct ExprError {
 }
 
 impl ExprError {
-    pub(crate) fn new(offset: usize, message: impl Into<String>, found: impl Into<String>, expected: impl Into<String>) -> Self {
-        ExprError { offset, message: message.into(), found: found.into(), expected: expected.into() }
+    pub(crate) fn new(
+        offset: usize,
+        message: impl Into<String>,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+    ) -> Self {
+        ExprError {
+            offset,
+            message: message.into(),
+            found: found.into(),
+            expected: expected.into(),
+        }
     }
 }
 
@@ -46,7 +57,14 @@ struct Parser<'s> {
 
 pub(super) fn parse(source: &str, names: Names<'_>) -> Result<(Node, ScalarKind), ExprError> {
     let words = tokens(source)?;
-    let mut parser = Parser { names, words, next: 0, end: source.len(), nodes: 0, depth: 0 };
+    let mut parser = Parser {
+        names,
+        words,
+        next: 0,
+        end: source.len(),
+        nodes: 0,
+        depth: 0,
+    };
     let typed = parser.disjunction()?;
     if parser.next < parser.words.len() {
         return Err(parser.unexpected("an operator or the end"));
@@ -58,7 +76,12 @@ impl Parser<'_> {
     fn disjunction(&mut self) -> Parsed {
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(ExprError::new(self.at(), format!("the expression is nested deeper than {DEPTH}"), "", ""));
+            return Err(ExprError::new(
+                self.at(),
+                format!("the expression is nested deeper than {DEPTH}"),
+                "",
+                "",
+            ));
         }
         let mut left = self.conjunction()?;
         while self.take_symbol("||") || self.take_name("or") {
@@ -78,10 +101,19 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn logical(&mut self, left: Typed, right: Typed, join: fn(Box<Node>, Box<Node>) -> Node) -> Parsed {
+    fn logical(
+        &mut self,
+        left: Typed,
+        right: Typed,
+        join: fn(Box<Node>, Box<Node>) -> Node,
+    ) -> Parsed {
         left.must_be(ScalarKind::Bool)?;
         right.must_be(ScalarKind::Bool)?;
-        self.node(left.at, join(Box::new(left.node), Box::new(right.node)), ScalarKind::Bool)
+        self.node(
+            left.at,
+            join(Box::new(left.node), Box::new(right.node)),
+            ScalarKind::Bool,
+        )
     }
 
     fn relation(&mut self) -> Parsed {
@@ -91,7 +123,9 @@ impl Parser<'_> {
                 left = self.membership(left)?;
                 continue;
             }
-            let Some(comparison) = self.comparison()? else { return Ok(left) };
+            let Some(comparison) = self.comparison()? else {
+                return Ok(left);
+            };
             let right = self.sum()?;
             left = self.compared(comparison, left, right)?;
         }
@@ -105,7 +139,14 @@ impl Parser<'_> {
             Some(Token::Symbol("<=")) => Comparison::LessOrEqual,
             Some(Token::Symbol(">")) => Comparison::Greater,
             Some(Token::Symbol(">=")) => Comparison::GreaterOrEqual,
-            Some(Token::Symbol("=")) => return Err(ExprError::new(self.at(), "equality is written `==`", "`=`", "`==`")),
+            Some(Token::Symbol("=")) => {
+                return Err(ExprError::new(
+                    self.at(),
+                    "equality is written `==`",
+                    "`=`",
+                    "`==`",
+                ));
+            }
             _ => return Ok(None),
         };
         self.next += 1;
@@ -115,11 +156,20 @@ impl Parser<'_> {
     fn compared(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Parsed {
         let ordering = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         if ordering && left.kind == ScalarKind::Bool {
-            return Err(ExprError::new(left.at, "bools have no order", "bool", "int, decimal, text, bytes, date or timestamp"));
+            return Err(ExprError::new(
+                left.at,
+                "bools have no order",
+                "bool",
+                "int, decimal, text, bytes, date or timestamp",
+            ));
         }
         let at = left.at;
         let (left, right) = alike(left, right)?;
-        self.node(at, Node::Compare(comparison, Box::new(left.node), Box::new(right.node)), ScalarKind::Bool)
+        self.node(
+            at,
+            Node::Compare(comparison, Box::new(left.node), Box::new(right.node)),
+            ScalarKind::Bool,
+        )
     }
 
     /// `x in […]`, `x in list`.
@@ -129,13 +179,31 @@ impl Parser<'_> {
             let place = self.at();
             let (path, field) = self.path()?;
             let FieldKind::List { item, .. } = &field.kind else {
-                return Err(ExprError::new(place, format!("`{}` is no list", path.text), word(&field.kind), "a list of scalars"));
+                return Err(ExprError::new(
+                    place,
+                    format!("`{}` is no list", path.text),
+                    word(&field.kind),
+                    "a list of scalars",
+                ));
             };
             if scalar_kind(&item.kind) != Some(needle.kind) {
-                let message = format!("a {} is never an item of `{}`", needle.kind.name(), path.text);
-                return Err(ExprError::new(place, message, word(&item.kind), needle.kind.name()));
+                let message = format!(
+                    "{} is never an item of `{}`",
+                    needle.kind.a_name(),
+                    path.text
+                );
+                return Err(ExprError::new(
+                    place,
+                    message,
+                    word(&item.kind),
+                    needle.kind.name(),
+                ));
             }
-            return self.node(at, Node::InList(Box::new(needle.node), path), ScalarKind::Bool);
+            return self.node(
+                at,
+                Node::InList(Box::new(needle.node), path),
+                ScalarKind::Bool,
+            );
         }
         let (mut needle, mut options) = (needle, Vec::new());
         loop {
@@ -148,7 +216,11 @@ impl Parser<'_> {
             }
         }
         self.symbol("]")?;
-        self.node(at, Node::In(Box::new(needle.node), options), ScalarKind::Bool)
+        self.node(
+            at,
+            Node::In(Box::new(needle.node), options),
+            ScalarKind::Bool,
+        )
     }
 
     fn sum(&mut self) -> Parsed {
@@ -177,8 +249,16 @@ impl Parser<'_> {
     fn arithmetic(&mut self, operation: Operation, left: Typed, right: Typed) -> Parsed {
         left.must_be_number()?;
         right.must_be_number()?;
-        let kind = if left.kind == right.kind { left.kind } else { ScalarKind::Decimal };
-        self.node(left.at, Node::Arithmetic(operation, Box::new(left.node), Box::new(right.node)), kind)
+        let kind = if left.kind == right.kind {
+            left.kind
+        } else {
+            ScalarKind::Decimal
+        };
+        self.node(
+            left.at,
+            Node::Arithmetic(operation, Box::new(left.node), Box::new(right.node)),
+            kind,
+        )
     }
 
     fn unary(&mut self) -> Parsed {
@@ -189,7 +269,12 @@ impl Parser<'_> {
         }
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(ExprError::new(at, format!("the expression is nested deeper than {DEPTH}"), "", ""));
+            return Err(ExprError::new(
+                at,
+                format!("the expression is nested deeper than {DEPTH}"),
+                "",
+                "",
+            ));
         }
         let operand = self.unary()?;
         self.depth -= 1;
@@ -199,19 +284,34 @@ impl Parser<'_> {
         }
         operand.must_be_number()?;
         match operand.node {
-            Node::Literal(Literal::Int(value)) => Ok(Typed { node: Node::Literal(Literal::Int(-value)), at, ..operand }),
+            Node::Literal(Literal::Int(value)) => Ok(Typed {
+                node: Node::Literal(Literal::Int(-value)),
+                at,
+                ..operand
+            }),
             node => self.node(at, Node::Negate(Box::new(node)), operand.kind),
         }
     }
 
     fn primary(&mut self) -> Parsed {
         let at = self.at();
-        let Some(word) = self.peek().cloned() else { return Err(self.unexpected("a value")) };
+        let Some(word) = self.peek().cloned() else {
+            return Err(self.unexpected("a value"));
+        };
         match word {
             Token::Int(value) => {
                 self.next += 1;
-                let value = i64::try_from(value).ok().filter(|value| *value <= limits::INT_MAX);
-                let value = value.ok_or_else(|| ExprError::new(at, "the integer is too large", "", format!("at most {}", limits::INT_MAX)))?;
+                let value = i64::try_from(value)
+                    .ok()
+                    .filter(|value| *value <= limits::INT_MAX);
+                let value = value.ok_or_else(|| {
+                    ExprError::new(
+                        at,
+                        "the integer is too large",
+                        "",
+                        format!("at most {}", limits::INT_MAX),
+                    )
+                })?;
                 self.node(at, Node::Literal(Literal::Int(value)), ScalarKind::Int)
             }
             Token::Text(text) => {
@@ -226,9 +326,15 @@ impl Parser<'_> {
             }
             Token::Name(name) if name == "true" || name == "false" => {
                 self.next += 1;
-                self.node(at, Node::Literal(Literal::Bool(name == "true")), ScalarKind::Bool)
+                self.node(
+                    at,
+                    Node::Literal(Literal::Bool(name == "true")),
+                    ScalarKind::Bool,
+                )
             }
-            Token::Name(name) if matches!(self.words.get(self.next + 1), Some((_, Token::Symbol("(")))) => {
+            Token::Name(name)
+                if matches!(self.words.get(self.next + 1), Some((_, Token::Symbol("(")))) =>
+            {
                 self.next += 2;
                 let call = self.call(at, &name)?;
                 self.symbol(")")?;
@@ -237,8 +343,17 @@ impl Parser<'_> {
             Token::Name(_) => {
                 let (path, field) = self.path()?;
                 let Some(kind) = path.kind else {
-                    let message = format!("`{}` is a {}, not one value", path.text, word_of(&field.kind));
-                    return Err(ExprError::new(at, message, word_of(&field.kind), "a scalar field"));
+                    let message = format!(
+                        "`{}` is a {}, not one value",
+                        path.text,
+                        word_of(&field.kind)
+                    );
+                    return Err(ExprError::new(
+                        at,
+                        message,
+                        word_of(&field.kind),
+                        "a scalar field",
+                    ));
                 };
                 self.node(at, Node::Field(path), kind)
             }
@@ -259,20 +374,38 @@ impl Parser<'_> {
                     options.push(right);
                 }
                 // An int beside a decimal anywhere makes the whole a decimal.
-                let decimal = first.kind == ScalarKind::Decimal || options.iter().any(|option| option.kind == ScalarKind::Decimal);
-                let kind = if decimal { ScalarKind::Decimal } else { first.kind };
-                let nodes = std::iter::once(first.node).chain(options.into_iter().map(|option| option.node)).collect();
+                let decimal = first.kind == ScalarKind::Decimal
+                    || options
+                        .iter()
+                        .any(|option| option.kind == ScalarKind::Decimal);
+                let kind = if decimal {
+                    ScalarKind::Decimal
+                } else {
+                    first.kind
+                };
+                let nodes = std::iter::once(first.node)
+                    .chain(options.into_iter().map(|option| option.node))
+                    .collect();
                 self.node(at, Node::Coalesce(nodes), kind)
             }
             "currency_digits" => {
                 let text = self.disjunction()?;
                 text.must_be(ScalarKind::Text)?;
-                self.node(at, Node::CurrencyDigits(Box::new(text.node)), ScalarKind::Int)
+                self.node(
+                    at,
+                    Node::CurrencyDigits(Box::new(text.node)),
+                    ScalarKind::Int,
+                )
             }
             _ => {
                 let known = ["has", "size", "coalesce", "currency_digits"];
                 let message = format!("unknown function `{name}`{}", suggestion(name, known));
-                Err(ExprError::new(at, message, format!("`{name}`"), "one of has, size, coalesce, currency_digits"))
+                Err(ExprError::new(
+                    at,
+                    message,
+                    format!("`{name}`"),
+                    "one of has, size, coalesce, currency_digits",
+                ))
             }
         }
     }
@@ -288,11 +421,20 @@ impl Parser<'_> {
             let place = self.at();
             let (path, field) = self.path()?;
             if self.is_symbol(")") && (has || matches!(field.kind, FieldKind::List { .. })) {
-                let (node, kind) = if has { (Node::HasField(path), ScalarKind::Bool) } else { (Node::SizeOfList(path), ScalarKind::Int) };
+                let (node, kind) = if has {
+                    (Node::HasField(path), ScalarKind::Bool)
+                } else {
+                    (Node::SizeOfList(path), ScalarKind::Int)
+                };
                 return self.node(at, node, kind);
             }
             if !has && path.kind.is_none() {
-                return Err(ExprError::new(place, format!("`{}` has no size", path.text), word_of(&field.kind), "a list or a text"));
+                return Err(ExprError::new(
+                    place,
+                    format!("`{}` has no size", path.text),
+                    word_of(&field.kind),
+                    "a list or a text",
+                ));
             }
             self.next = start;
         }
@@ -301,7 +443,11 @@ impl Parser<'_> {
             return self.node(at, Node::Has(Box::new(operand.node)), ScalarKind::Bool);
         }
         operand.must_be(ScalarKind::Text)?;
-        self.node(at, Node::SizeOfText(Box::new(operand.node)), ScalarKind::Int)
+        self.node(
+            at,
+            Node::SizeOfText(Box::new(operand.node)),
+            ScalarKind::Int,
+        )
     }
 
     /// A dotted path, resolved.
@@ -318,37 +464,16 @@ impl Parser<'_> {
                 break;
             }
         }
-        let text = parts.join(".");
-        let names: Vec<&str> = parts.iter().map(String::as_str).collect();
-        match (names[0], self.names.each) {
-            ("item", Some(list)) => self.item_path(at, list, &names[1..], text),
-            ("item", None) => Err(ExprError::new(at, "`item` is known only in a rule with `each`", "`item`", "a field of the record")),
-            _ => match resolve(self.names.fields, &names) {
-                Some((field, steps)) => Ok((FieldPath { list: None, steps, kind: scalar_kind(&field.kind), text }, field.clone())),
-                None => Err(unknown_field(at, &text, self.names.fields, &names)),
-            },
-        }
-    }
-
-    fn item_path(&self, at: usize, list: usize, names: &[&str], text: String) -> Result<(FieldPath, Field), ExprError> {
-        let Some(FieldKind::List { item, .. }) = self.names.fields.get(list).map(|field| &field.kind) else {
-            return Err(ExprError::new(at, "`each` names no list", "", "a list field"));
-        };
-        if names.is_empty() {
-            let path = FieldPath { list: Some(list), steps: Vec::new(), kind: scalar_kind(&item.kind), text };
-            return Ok((path, item.as_ref().clone()));
-        }
-        let inner: &[Field] = if let FieldKind::Struct(inner) = &item.kind { inner } else { &[] };
-        match resolve(inner, names) {
-            Some((field, steps)) => Ok((FieldPath { list: Some(list), steps, kind: scalar_kind(&field.kind), text }, field.clone())),
-            None => Err(unknown_field(at, &text, inner, names)),
-        }
+        path_of(self.names, at, &parts)
     }
 
     fn node(&mut self, at: usize, node: Node, kind: ScalarKind) -> Parsed {
         self.nodes += 1;
         if self.nodes > limits::EXPRESSION_NODES {
-            let message = format!("the expression has more than {} nodes", limits::EXPRESSION_NODES);
+            let message = format!(
+                "the expression has more than {} nodes",
+                limits::EXPRESSION_NODES
+            );
             return Err(ExprError::new(at, message, "", ""));
         }
         Ok(Typed { node, kind, at })
@@ -384,13 +509,27 @@ impl Parser<'_> {
     }
 
     fn symbol(&mut self, symbol: &'static str) -> Result<(), ExprError> {
-        if self.take_symbol(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
+        if self.take_symbol(symbol) {
+            Ok(())
+        } else {
+            Err(self.unexpected(&format!("`{symbol}`")))
+        }
     }
 
     fn unexpected(&self, expected: &str) -> ExprError {
         match self.peek() {
-            Some(word) => ExprError::new(self.at(), "the expression goes on unexpectedly", word.shown(), expected),
-            None => ExprError::new(self.end, "the expression ends too early", "the end", expected),
+            Some(word) => ExprError::new(
+                self.at(),
+                "the expression goes on unexpectedly",
+                word.shown(),
+                expected,
+            ),
+            None => ExprError::new(
+                self.end,
+                "the expression ends too early",
+                "the end",
+                expected,
+            ),
         }
     }
 }
@@ -400,14 +539,24 @@ impl Typed {
         if self.kind == kind {
             return Ok(());
         }
-        Err(ExprError::new(self.at, format!("a {} is needed here", kind.name()), self.kind.name(), kind.name()))
+        Err(ExprError::new(
+            self.at,
+            format!("{} is needed here", kind.a_name()),
+            self.kind.name(),
+            kind.name(),
+        ))
     }
 
     fn must_be_number(&self) -> Result<(), ExprError> {
         if self.kind.is_number() {
             return Ok(());
         }
-        Err(ExprError::new(self.at, "a number is needed here", self.kind.name(), "int or decimal"))
+        Err(ExprError::new(
+            self.at,
+            "a number is needed here",
+            self.kind.name(),
+            "int or decimal",
+        ))
     }
 }
 
@@ -417,44 +566,28 @@ fn alike(left: Typed, right: Typed) -> Result<(Typed, Typed), ExprError> {
         return Ok((left, right));
     }
     if !(left.kind.is_number() && right.kind.is_number()) {
-        let message = format!("a {} is never compared with a {}", left.kind.name(), right.kind.name());
-        return Err(ExprError::new(right.at, message, right.kind.name(), left.kind.name()));
+        let message = format!(
+            "{} is never compared with {}",
+            left.kind.a_name(),
+            right.kind.a_name()
+        );
+        return Err(ExprError::new(
+            right.at,
+            message,
+            right.kind.name(),
+            left.kind.name(),
+        ));
     }
     Ok((as_decimal(left), as_decimal(right)))
 }
 
 fn as_decimal(typed: Typed) -> Typed {
     match typed.node {
-        Node::Literal(Literal::Int(value)) => Typed { node: Node::Literal(Literal::Decimal(i128::from(value), 0)), kind: ScalarKind::Decimal, ..typed },
+        Node::Literal(Literal::Int(value)) => Typed {
+            node: Node::Literal(Literal::Decimal(i128::from(value), 0)),
+            kind: ScalarKind::Decimal,
+            ..typed
+        },
         _ => typed,
-    }
-}
-
-fn unknown_field(at: usize, text: &str, fields: &[Field], names: &[&str]) -> ExprError {
-    // The names that would have fitted where the path stops being known.
-    let (mut fields, mut word) = (fields, names.first().copied().unwrap_or_default());
-    for (name, next) in names.iter().zip(names.iter().skip(1)) {
-        match fields.iter().find(|field| field.name == *name).map(|field| &field.kind) {
-            Some(FieldKind::Struct(inner)) => (fields, word) = (inner, next),
-            Some(FieldKind::List { .. }) => {
-                return ExprError::new(at, format!("`{name}` is a list: a rule with `each = \"{name}\"` sees its items"), format!("`{text}`"), "");
-            }
-            _ => break,
-        }
-    }
-    let message = format!("unknown field `{text}`{}", suggestion(word, fields.iter().map(|field| field.name.as_str())));
-    ExprError::new(at, message, format!("`{text}`"), "")
-}
-
-fn word(kind: &FieldKind) -> String {
-    word_of(kind).to_owned()
-}
-
-/// The word for the type of a field in a message.
-pub(crate) fn word_of(kind: &FieldKind) -> &'static str {
-    match kind {
-        FieldKind::List { .. } => "list",
-        FieldKind::Struct(_) => "struct",
-        other => scalar_kind(other).map_or("", ScalarKind::name),
     }
 }

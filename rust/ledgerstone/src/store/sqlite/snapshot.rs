@@ -27,6 +27,8 @@ pub(super) struct Readers {
     path: PathBuf,
     /// No writer stands behind them.
     alone: bool,
+    /// There were commits beside the file, and nobody who might still have been writing them.
+    orphaned: bool,
     /// `None` once the store is closed.
     idle: Mutex<Option<Vec<Reader>>>,
 }
@@ -41,11 +43,14 @@ type Stamp = (u64, Option<SystemTime>);
 
 impl Readers {
     pub(super) fn new(path: PathBuf, alone: bool) -> Self {
-        Self {
+        let mut readers = Self {
             path,
             alone,
+            orphaned: false,
             idle: Mutex::new(Some(Vec::new())),
-        }
+        };
+        readers.orphaned = alone && readers.has_wal() && !readers.has_lock();
+        readers
     }
 
     /// A connection without a transaction.
@@ -68,7 +73,6 @@ impl Readers {
                 frozen: None,
             });
         }
-        let stamp = self.stamp();
         let shared = connect(&self.path, Mode::Read).and_then(|connection| {
             connection
                 .pragma_query(None, "schema_version", |_| Ok(()))
@@ -78,16 +82,20 @@ impl Readers {
                 frozen: None,
             })
         });
-        if shared.is_ok() || stamp.is_none() || self.has_wal() {
+        if shared.is_ok() || self.has_wal() {
             return shared;
         }
         // The files that readers share cannot be made here, and there is no writer whose commits they would show.
-        connect(&self.path, Mode::Frozen)
-            .map(|connection| Reader {
-                connection,
-                frozen: stamp,
-            })
-            .or(shared)
+        self.frozen().or(shared)
+    }
+
+    /// A connection to the file as it is now.
+    pub(super) fn frozen(&self) -> Result<Reader, StoreError> {
+        let stamp = self.stamp();
+        let connection = connect(&self.path, Mode::Frozen)?;
+        // Without a stamp, any change would go unseen.
+        let frozen = Some(stamp.ok_or_else(|| StoreError::Missing(self.path.clone()))?);
+        Ok(Reader { connection, frozen })
     }
 
     /// Keeps a connection for later, or closes it.
@@ -117,8 +125,9 @@ impl Readers {
     }
 
     fn close_one(&self, reader: Reader) {
-        // The last connection to close carries the WAL over; a reader leaves a crashed writer's as it found it.
-        let keep = self.alone && self.has_wal();
+        // The last connection to close carries the WAL over and removes it. A writer that closes leaves that to the readers
+        // that are still there; one that crashed leaves its lock file too, and then readers leave all as they found it.
+        let keep = self.alone && self.has_wal() && (self.orphaned || self.has_lock());
         let _ = reader
             .connection
             .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
@@ -128,6 +137,10 @@ impl Readers {
         beside(&self.path, "-wal")
             .metadata()
             .is_ok_and(|file| file.len() > 0)
+    }
+
+    fn has_lock(&self) -> bool {
+        beside(&self.path, ".lock").symlink_metadata().is_ok()
     }
 
     fn stamp(&self) -> Option<Stamp> {
@@ -244,7 +257,7 @@ impl Snapshot for SqliteSnapshot {
         })
     }
 
-    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, StoreError> {
+    fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<super::super::Row>, StoreError> {
         let Some(at) = at_most(table, at) else {
             return Ok(None);
         };

@@ -6,15 +6,22 @@ use arrow_array::builder::{
     BinaryBuilder, Decimal128Builder, Int64Builder, ListBuilder, StringBuilder,
 };
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Int64Array, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray,
+    StructArray, TimestampMicrosecondArray,
 };
-use arrow_buffer::NullBuffer;
-use arrow_schema::{DataType, Field as ArrowField};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
+use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
+
+use crate::schema::check::arrow_fields;
 use proptest::prelude::*;
 
 use super::*;
 use crate::schema::module::{Field, FieldKind};
+
+
+fn schema_of(fields: &[Field]) -> SchemaRef {
+    Arc::new(Schema::new(arrow_fields(fields)))
+}
 
 fn field(name: &str, kind: FieldKind) -> Field {
     Field {
@@ -103,99 +110,91 @@ fn inner(rows: usize, holes: usize, nulls: Option<NullBuffer>) -> StructArray {
         Arc::new(account.collect::<StringArray>()),
         Arc::new(part.collect::<Int64Array>()),
     ];
-    StructArray::new(declared.iter().map(arrow_field).collect(), columns, nulls)
+    StructArray::new(arrow_fields(&declared), columns, nulls)
 }
 
 /// Rows of every kind; `holes` 0: all present, 1: some, 2: none.
 fn batch(rows: usize, holes: usize) -> RecordBatch {
-    let each = || 0..rows;
-    let words = ["debit", "credit"];
-    let uuid = |row: usize| format!("6f1c0d6a-5f0e-4b7a-9c3d-{:012x}", row * 0x0123_4567);
-    let mut decimals = Decimal128Builder::new().with_data_type(DataType::Decimal128(28, 2));
-    let mut bytes = BinaryBuilder::new();
-    let item_field = ArrowField::new("item", DataType::Utf8, false);
-    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(item_field);
-    for row in each() {
-        let amount = if row == 5 {
-            10_i128.pow(28) - 1
-        } else {
-            row as i128 * 12_345 - 700_000
-        };
-        decimals.append_option(has(row, 5, holes).then_some(amount));
-        bytes.append_option(has(row, 8, holes).then(|| vec![row as u8; row % 5]));
-        (0..row % 4)
-            .filter(|_| has(row, 10, holes))
-            .for_each(|n| lists.values().append_value(format!("tag {n}")));
-        lists.append(has(row, 10, holes));
-    }
+    let scalars = scalars(rows, holes);
     let nulls = |column| {
-        (holes > 0).then(|| {
-            each()
-                .map(|row| has(row, column, holes))
-                .collect::<NullBuffer>()
-        })
+        let valid = (0..rows).map(|row| has(row, column, holes));
+        (holes > 0).then(|| valid.collect::<NullBuffer>())
     };
-    let lengths: Vec<usize> = each()
-        .map(|row| if has(row, 12, holes) { row % 3 } else { 0 })
-        .collect();
-    let items: Arc<StructArray> = Arc::new(inner(lengths.iter().sum(), holes.min(1), None));
-    let item_field = Arc::new(ArrowField::new("item", items.data_type().clone(), false));
-    let legs = arrow_array::ListArray::new(
-        item_field,
-        arrow_buffer::OffsetBuffer::from_lengths(lengths),
-        items,
-        nulls(12),
-    );
-    let micros = each()
-        .map(|row| has(row, 7, holes).then_some(1_790_000_000_000_000 + row as i64 * 999_983));
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(
-            each()
-                .map(|row| has(row, 0, holes).then(|| ["Ärger", "x"][row % 2]))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(
-            each()
-                .map(|row| has(row, 1, holes).then(|| format!("t{row}")))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(
-            each()
-                .map(|row| has(row, 2, holes).then(|| words[row / 3 % 2]))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(
-            each()
-                .map(|row| has(row, 3, holes).then_some(row % 5 == 0))
-                .collect::<BooleanArray>(),
-        ),
-        Arc::new(
-            each()
-                .map(|row| has(row, 4, holes).then_some(row as i64 - 9))
-                .collect::<Int64Array>(),
-        ),
+    let structs: ArrayRef = Arc::new(inner(rows, holes.min(1), nulls(11)));
+    let lists = [tags(rows, holes), structs, legs(rows, holes, nulls(12))];
+    let columns = scalars.into_iter().chain(lists).collect();
+    RecordBatch::try_new(schema_of(&fields()), columns).unwrap()
+}
+
+/// A column of texts.
+fn texts(rows: usize, holes: usize, column: usize, value: impl Fn(usize) -> String) -> ArrayRef {
+    let values = (0..rows).map(|row| has(row, column, holes).then(|| value(row)));
+    Arc::new(values.collect::<StringArray>())
+}
+
+fn scalars(rows: usize, holes: usize) -> Vec<ArrayRef> {
+    let each = |column| (0..rows).map(move |row| has(row, column, holes).then_some(row));
+    let mut decimals = Decimal128Builder::new().with_data_type(DataType::Decimal128(38, 2));
+    let mut bytes = BinaryBuilder::new();
+    each(5).for_each(|row| {
+        let large = |row| row == 5;
+        let amount = |row| {
+            if large(row) {
+                10_i128.pow(28) - 1
+            } else {
+                row as i128 * 12_345 - 700_000
+            }
+        };
+        decimals.append_option(row.map(amount));
+    });
+    each(8).for_each(|row| bytes.append_option(row.map(|row| vec![row as u8; row % 5])));
+    let bools = each(3).map(|row| row.map(|row| row % 5 == 0));
+    let ints = each(4).map(|row| row.map(|row| row as i64 - 9));
+    let days = each(6).map(|row| row.map(|row| 20_000 + row as i32));
+    let micros = each(7).map(|row| row.map(|row| 1_790_000_000_000_000 + row as i64 * 999_983));
+    let uuid = |row| format!("6f1c0d6a-5f0e-4b7a-9c3d-{:012x}", row * 0x0123_4567);
+    vec![
+        texts(rows, holes, 0, |row| ["Ärger", "x"][row % 2].into()),
+        texts(rows, holes, 1, |row| format!("t{row}")),
+        texts(rows, holes, 2, |row| {
+            ["debit", "credit"][row / 3 % 2].into()
+        }),
+        Arc::new(bools.collect::<BooleanArray>()),
+        Arc::new(ints.collect::<Int64Array>()),
         Arc::new(decimals.finish()),
-        Arc::new(
-            each()
-                .map(|row| has(row, 6, holes).then_some(20_000 + row as i32))
-                .collect::<Date32Array>(),
-        ),
+        Arc::new(days.collect::<Date32Array>()),
         Arc::new(
             micros
                 .collect::<TimestampMicrosecondArray>()
                 .with_timezone("UTC"),
         ),
         Arc::new(bytes.finish()),
-        Arc::new(
-            each()
-                .map(|row| has(row, 9, holes).then(|| uuid(row)))
-                .collect::<StringArray>(),
-        ),
-        Arc::new(lists.finish()),
-        Arc::new(inner(rows, holes.min(1), nulls(11))),
-        Arc::new(legs),
-    ];
-    RecordBatch::try_new(arrow_schema(&fields()), columns).unwrap()
+        texts(rows, holes, 9, uuid),
+    ]
+}
+
+fn tags(rows: usize, holes: usize) -> ArrayRef {
+    let item = ArrowField::new("item", DataType::Utf8, false);
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(item);
+    for row in 0..rows {
+        let count = if has(row, 10, holes) { row % 4 } else { 0 };
+        (0..count).for_each(|tag| lists.values().append_value(format!("tag {tag}")));
+        lists.append(has(row, 10, holes));
+    }
+    Arc::new(lists.finish())
+}
+
+fn legs(rows: usize, holes: usize, nulls: Option<NullBuffer>) -> ArrayRef {
+    let length = |row| if has(row, 12, holes) { row % 3 } else { 0 };
+    let items = inner((0..rows).map(length).sum(), holes.min(1), None);
+    let item = ArrowField::new("item", items.data_type().clone(), false);
+    let offsets = OffsetBuffer::from_lengths((0..rows).map(length));
+    Arc::new(ListArray::new(
+        Arc::new(item),
+        offsets,
+        Arc::new(items),
+        nulls,
+    ))
 }
 
 fn header(rows: usize) -> ChunkHeader {
@@ -292,7 +291,7 @@ fn text_chunk(rows: usize, body: &[u8]) -> Result<RecordBatch, CodecError> {
     let values = StringArray::from_iter_values((0..rows).map(|_| "a"));
     let declared = [field("text", text())];
     let rows = header(rows);
-    let batch = RecordBatch::try_new(arrow_schema(&declared), vec![Arc::new(values)]).unwrap();
+    let batch = RecordBatch::try_new(schema_of(&declared), vec![Arc::new(values)]).unwrap();
     let mut bytes = encode_columns(&rows, &declared, &batch);
     let (_, _, start) = decode_header(&bytes).unwrap();
     bytes.truncate(start);
@@ -387,7 +386,7 @@ fn a_required_value_is_there() {
     }];
     let loose = [field("int", int())];
     let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
-    let rows = RecordBatch::try_new(arrow_schema(&loose), vec![values]).unwrap();
+    let rows = RecordBatch::try_new(schema_of(&loose), vec![values]).unwrap();
     let bytes = encode_columns(&header(2), &loose, &rows);
     assert!(decode_columns(&bytes, &loose, None).is_ok());
     assert!(decode_columns(&bytes, &declared, None).is_err());
@@ -563,7 +562,7 @@ proptest! {
     fn any_texts_survive(values in any_column()) {
         let declared = [field("text", text())];
         let column: ArrayRef = Arc::new(StringArray::from(values));
-        let rows = RecordBatch::try_new(arrow_schema(&declared), vec![column]).unwrap();
+        let rows = RecordBatch::try_new(schema_of(&declared), vec![column]).unwrap();
         let bytes = encode_columns(&header(rows.num_rows()), &declared, &rows);
         let back = decode_columns(&bytes, &declared, None).unwrap();
         prop_assert_eq!(&back, &rows);
@@ -574,12 +573,12 @@ proptest! {
     fn any_integers_survive(values in prop::collection::vec(-99_999_i64..99_999, 1..100), shift in 0_u32..36) {
         let declared = [field("int", int()), field("decimal", FieldKind::Decimal { precision: 28, scale: 0 })];
         let values: Vec<i64> = values.iter().map(|value| value << shift).collect();
-        let mut decimals = Decimal128Builder::new().with_data_type(DataType::Decimal128(28, 0));
+        let mut decimals = Decimal128Builder::new().with_data_type(DataType::Decimal128(38, 0));
         values.iter().for_each(|value| decimals.append_value(i128::from(*value) * 99_991));
         let mut ints = Int64Builder::new();
         ints.append_slice(&values);
         let columns: Vec<ArrayRef> = vec![Arc::new(ints.finish()), Arc::new(decimals.finish())];
-        let rows = RecordBatch::try_new(arrow_schema(&declared), columns).unwrap();
+        let rows = RecordBatch::try_new(schema_of(&declared), columns).unwrap();
         let bytes = encode_columns(&header(rows.num_rows()), &declared, &rows);
         prop_assert_eq!(decode_columns(&bytes, &declared, None).unwrap(), rows);
     }

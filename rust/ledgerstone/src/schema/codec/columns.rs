@@ -11,7 +11,7 @@ use arrow_array::{
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow_schema::{
-    ArrowError, DataType, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit,
+    ArrowError, Schema,
 };
 
 use super::integers::{self, Packed};
@@ -19,6 +19,7 @@ use super::reader::Reader;
 use super::strings::{self, Strings};
 use super::{CHUNK_ITEMS, ChunkHeader, CodecError, Encoding, decode_header};
 use crate::limits::INT_MAX;
+use crate::schema::check::{arrow_field, arrow_fields, arrow_type, item_field};
 use crate::schema::module::{Field, FieldKind};
 
 /// Days since 1970-01-01 of 0001-01-01 and 9999-12-31.
@@ -27,37 +28,7 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Microseconds since 1970 of the first and the last instant of those years.
 const MICROS: (i64, i64) = (DAYS.0 * DAY_MICROS, (DAYS.1 + 1) * DAY_MICROS - 1);
 
-/// The Arrow field of a field: nullable unless it is required.
-pub fn arrow_field(field: &Field) -> ArrowField {
-    ArrowField::new(&field.name, data_type(&field.kind), !field.required)
-}
-
-/// The Arrow schema of the columns of `fields`.
-pub fn arrow_schema(fields: &[Field]) -> SchemaRef {
-    Arc::new(Schema::new(
-        fields.iter().map(arrow_field).collect::<Fields>(),
-    ))
-}
-
-fn data_type(kind: &FieldKind) -> DataType {
-    match kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => DataType::Utf8,
-        FieldKind::Bool => DataType::Boolean,
-        FieldKind::Int { .. } => DataType::Int64,
-        FieldKind::Decimal { scale, .. } => DataType::Decimal128(38, *scale as i8),
-        FieldKind::Date => DataType::Date32,
-        FieldKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
-        FieldKind::Bytes { .. } => DataType::Binary,
-        FieldKind::List { item, .. } => DataType::List(list_item(item)),
-        FieldKind::Struct(fields) => DataType::Struct(fields.iter().map(arrow_field).collect()),
-    }
-}
-
-fn list_item(item: &Field) -> Arc<ArrowField> {
-    Arc::new(ArrowField::new("item", data_type(&item.kind), false))
-}
-
-/// A chunk of encoding 1. The batch has one column per field, of the types of [`arrow_schema`]; names do not matter, and its
+/// A chunk of encoding 1. The batch has one column per field, of the types of [`arrow_schema`](crate::schema::arrow_schema); names do not matter, and its
 /// arrays may be slices.
 ///
 /// # Panics
@@ -175,7 +146,7 @@ fn put_list(out: &mut Vec<u8>, item: &Field, array: &ListArray) {
     put_column(out, &item.kind, &array.values().slice(first, last - first));
 }
 
-/// The rows of a chunk of encoding 1, of the schema [`arrow_schema`]. With a projection only those columns, in the order in
+/// The rows of a chunk of encoding 1, of the schema [`arrow_schema`](crate::schema::arrow_schema). With a projection only those columns, in the order in
 /// which it names them; of the others nothing but the lengths is checked.
 pub fn decode_columns(
     bytes: &[u8],
@@ -247,7 +218,7 @@ fn read_nullable(
         return Err(CodecError::new("a required value is missing"));
     }
     if present == 0 {
-        return Ok(arrow_array::new_null_array(&data_type(&field.kind), rows));
+        return Ok(arrow_array::new_null_array(&arrow_type(&field.kind), rows));
     }
     let dense = read_values(reader, &field.kind, present)?;
     let mut next = 0;
@@ -321,7 +292,7 @@ fn read_values(
         FieldKind::Struct(fields) => {
             let columns = fields.iter().map(|field| read_column(reader, field, count));
             let columns = columns.collect::<Result<Vec<_>, _>>()?;
-            let declared = fields.iter().map(arrow_field).collect();
+            let declared = arrow_fields(fields);
             let array = StructArray::try_new_with_length(declared, columns, None, count);
             Arc::new(array.map_err(refused)?)
         }
@@ -330,7 +301,7 @@ fn read_values(
 
 fn primitive<T: ArrowPrimitiveType>(values: Vec<T::Native>, kind: &FieldKind) -> ArrayRef {
     let values = ScalarBuffer::from(values);
-    Arc::new(PrimitiveArray::<T>::new(values, None).with_data_type(data_type(kind)))
+    Arc::new(PrimitiveArray::<T>::new(values, None).with_data_type(arrow_type(kind)))
 }
 
 fn read_list(
@@ -352,7 +323,7 @@ fn read_list(
     }
     let items = read_column(reader, item, end as usize)?;
     let offsets = OffsetBuffer::new(offsets.into());
-    let array = ListArray::try_new(list_item(item), offsets, items, None);
+    let array = ListArray::try_new(item_field(item), offsets, items, None);
     Ok(Arc::new(array.map_err(refused)?))
 }
 

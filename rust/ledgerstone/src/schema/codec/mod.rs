@@ -12,7 +12,7 @@ mod strings;
 #[cfg(test)]
 mod tests;
 
-pub use columns::{arrow_field, arrow_schema, decode_columns, encode_columns};
+pub use columns::{decode_columns, encode_columns};
 pub use postings::{encode_postings, lookup_postings};
 
 use crate::limits::{ATOMIC_RECORDS, CHUNK_ROWS};

@@ -1,0 +1,206 @@
+"""What the ledger answers, where the answer is facts and nothing else.
+
+Named tuples in Python, because they compare, unpack, pickle and show themselves without a line of native code.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from .exceptions import VerificationError
+
+
+class RowId(NamedTuple):
+    """The place of a record: its transaction, and its position in it.
+
+    >>> index, position = RowId(7, 0)
+    >>> RowId(7, 0) == (7, 0)
+    True
+    """
+
+    index: int
+    """Index of the transaction in the log."""
+    position: int
+    """Position among the records of the transaction."""
+
+
+class Appended(NamedTuple):
+    """A transaction that stands in the log, durably.
+
+    >>> Appended(index=7, count=2, is_new=True).row(1)
+    RowId(index=7, position=1)
+    """
+
+    index: int
+    """Index of the transaction in the log."""
+    count: int
+    """Number of its records."""
+    is_new: bool
+    """Whether this call appended it; otherwise an earlier call with the same id did."""
+
+    def row(self, position: int = 0) -> RowId:
+        """The place of its n-th record."""
+        if not 0 <= position < self.count:
+            raise IndexError(f"the transaction has {self.count} record(s)")
+        return RowId(self.index, position)
+
+
+class Record(Mapping[str, Any]):
+    """A record as stored, a mapping of its fields: ``record["amount"]``, ``dict(record)``. An absent field is ``None``.
+
+    >>> record = Record("finance.commodity", 1, RowId(7, 0), {"code": "AAPL", "exponent": 0, "name": None})
+    >>> record["code"], record.row
+    ('AAPL', RowId(index=7, position=0))
+    """
+
+    __slots__ = ("_data", "row", "type", "version")
+
+    def __init__(self, type: str, version: int, row: RowId, data: dict[str, Any]) -> None:
+        self.type = type
+        """Full name of the record type."""
+        self.version = version
+        """Version of the module that checked it."""
+        self.row = row
+        """Where it stands."""
+        self._data = data
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The fields, as a dict of their own."""
+        return dict(self._data)
+
+    @property
+    def index(self) -> int:
+        """Index of its transaction."""
+        return self.row.index
+
+    @property
+    def position(self) -> int:
+        """Its position in the transaction."""
+        return self.row.position
+
+    def __getitem__(self, field: str) -> Any:
+        return self._data[field]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._data)
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __repr__(self) -> str:
+        return f"Record({self.type!r}, {tuple(self.row)}, {self._data!r})"
+
+    def _repr_html_(self) -> str:
+        return _table(f"{self.type}, transaction {self.index}, position {self.position}", self._data)
+
+
+class Checkpoint(NamedTuple):
+    """The signed state of a log."""
+
+    origin: str
+    """Name of the log."""
+    size: int
+    """Number of transactions."""
+    root: bytes
+    """Root of the SHA-256 tree."""
+    note: str
+    """The signed note (C2SP tlog-checkpoint): publish it, or give it to an auditor."""
+    note_sha3: str | None = None
+    """The signed note of the SHA3-256 tree; None where only one note was verified."""
+
+
+class Verified(NamedTuple):
+    """What a receipt proved. Look at the outcome: a record can be in the log as rejected."""
+
+    outcome: str
+    """``accepted``, ``flagged``, ``held`` or ``rejected``."""
+    code: str | None
+    """The reason of another outcome than accepted."""
+    record: str
+    """The record, exactly as it was hashed."""
+    data: dict[str, Any]
+    """Its fields as JSON has them: decimals, dates and timestamps are strings."""
+    origin: str
+    """Name of the log."""
+    size: int
+    """Size of the log at the checkpoint."""
+    root: bytes
+    """Root of the log's SHA-256 tree at that size."""
+    index: int
+    """Index of the transaction."""
+    position: int
+    """Position of the record in the transaction."""
+    time: datetime
+    """Ledger time of the transaction."""
+    author: str
+    """The member who signed. That the key is this member's rests on the log."""
+    key: bytes
+    """The public key that signed."""
+    checked_sha3: bool
+    """Whether the SHA3-256 tree was checked as well."""
+
+    def _repr_html_(self) -> str:
+        return _table("verified", self._asdict())
+
+
+class Finding(NamedTuple):
+    """One thing that an audit found wrong, as precisely as it can be named."""
+
+    verdict: str
+    """What it means."""
+    table: str
+    """Table of the file, if it is in one."""
+    index: int | None
+    """Index of the first bad transaction."""
+    positions: tuple[int, int] | None
+    """First and last position of the records among which the bad one is."""
+    message: str
+    """In words."""
+
+
+class AuditReport(NamedTuple):
+    """What an audit found, and what it read. Look at `ok`, or let `check` raise."""
+
+    origin: str
+    """Name of the ledger."""
+    size: int
+    """Transactions in the file."""
+    verdict: str
+    """The worst of what was found; ``ok``, or ``ok up to size`` where no checkpoint from outside the file was given."""
+    ok: bool
+    """Whether nothing is wrong."""
+    integrity: str
+    """Whether what was read is what was written."""
+    completeness: str
+    """Whether everything was read."""
+    counts: dict[str, int]
+    """What was read, and rejections that are claimed and not replayed."""
+    findings: list[Finding]
+    """The first findings, in the order found."""
+    findings_total: int
+    """How many there were in all."""
+    text: str
+    """The report for people."""
+
+    def check(self) -> "AuditReport":
+        """This report, if nothing is wrong; otherwise raises VerificationError."""
+        if not self.ok:
+            raise VerificationError(self.text, self.verdict.replace(" ", "_"))
+        return self
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        from . import _show
+
+        facts = {"verdict": self.verdict, "size": self.size, **self.counts, "findings": self.findings_total}
+        findings = _show.table("findings", [finding._asdict() for finding in self.findings]) if self.findings else ""
+        return _table(f"audit of {self.origin}", facts) + findings
+
+
+def _table(caption: str, facts: Mapping[str, Any]) -> str:
+    from . import _show
+
+    return _show.table(caption, [facts])

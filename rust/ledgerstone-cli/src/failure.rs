@@ -1,0 +1,102 @@
+//! What ends a command early: one line on standard error, and an exit code.
+
+use std::fmt::Display;
+use std::io;
+use std::path::Path;
+
+use ledgerstone::Error;
+use ledgerstone_verify::{VerifyError, VerifyErrorKind};
+
+/// Refused: rejected, forbidden, or a schema file with errors.
+pub(crate) const REFUSED: i32 = 1;
+/// The command line is wrong.
+pub(crate) const USAGE: i32 = 2;
+/// Anything else.
+pub(crate) const OTHER: i32 = 3;
+/// Verdicts, in the order in which the first that holds is given.
+pub(crate) const STORAGE_CORRUPT: i32 = 10;
+pub(crate) const CONTENT_CHANGED: i32 = 11;
+pub(crate) const LINK_BROKEN: i32 = 12;
+pub(crate) const TRUNCATED: i32 = 13;
+pub(crate) const STATE_DIFFERS: i32 = 14;
+pub(crate) const UNVERIFIABLE_VERSION: i32 = 15;
+pub(crate) const INCOMPLETE: i32 = 16;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: i32,
+    /// Empty: nothing is said (whoever read standard output has gone away).
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Display) -> Self {
+        Failure { code: USAGE, message: message.to_string() }
+    }
+
+    pub(crate) fn other(message: impl Display) -> Self {
+        Failure { code: OTHER, message: message.to_string() }
+    }
+
+    pub(crate) fn refused(message: impl Display) -> Self {
+        Failure { code: REFUSED, message: message.to_string() }
+    }
+
+    /// A file that could not be read or written.
+    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
+        Failure::other(format!("{}: {error}", path.display()))
+    }
+
+    /// Says it, and gives the exit code.
+    pub(crate) fn report(&self) -> i32 {
+        if !self.message.is_empty() {
+            eprintln!("error: {}", self.message);
+        }
+        self.code
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure { code: code_of(&error), message: error.to_string() }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        let code = match error.kind() {
+            VerifyErrorKind::ContentChanged => CONTENT_CHANGED,
+            VerifyErrorKind::LinkBroken => LINK_BROKEN,
+            VerifyErrorKind::UnverifiableVersion => UNVERIFIABLE_VERSION,
+            VerifyErrorKind::Incomplete => INCOMPLETE,
+            // Not trusted, malformed: nothing was found out about the log.
+            _ => OTHER,
+        };
+        Failure { code, message: error.to_string() }
+    }
+}
+
+/// Standard output failed. A reader that has gone away (`| head`) is no error worth a word.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Failure { code: 0, message: String::new() },
+            _ => Failure::other(format!("standard output: {error}")),
+        }
+    }
+}
+
+fn code_of(error: &Error) -> i32 {
+    match error {
+        Error::Rejected(_) | Error::Forbidden(_) => REFUSED,
+        Error::Stopped { source, .. } => code_of(source),
+        _ => OTHER,
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}

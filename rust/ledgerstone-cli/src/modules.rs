@@ -1,0 +1,88 @@
+//! Modules: shipped with the command, in a file, or loaded into a ledger; and the record types they declare.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow_array::Array;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, UInt64Type};
+use ledgerstone::schema::{Module, RecordType, parse_builtin, parse_with};
+use ledgerstone::{Ledger, QueryRequest};
+use ledgerstone_schemas::{LEDGER, SHIPPED};
+
+use crate::failure::Failure;
+use crate::open::read_text;
+
+/// A module that a ledger has loaded.
+pub(crate) struct Loaded {
+    pub(crate) name: String,
+    pub(crate) version: i64,
+    /// Index of the transaction that loaded it.
+    pub(crate) index: u64,
+    pub(crate) source: String,
+}
+
+/// The text of a module, and the name that errors show: a shipped one by its bare name, any other by its file.
+pub(crate) fn source_of(name: &str) -> Result<(String, String), Failure> {
+    if let Some((name, source)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+        return Ok(((*source).to_owned(), format!("{name}.toml")));
+    }
+    if name == "ledger" {
+        return Ok((LEDGER.to_owned(), "ledger.toml".to_owned()));
+    }
+    let path = Path::new(name);
+    if path.extension().is_some_and(|suffix| suffix == "toml") || path.exists() {
+        return Ok((read_text(path)?, name.to_owned()));
+    }
+    let shipped: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
+    Err(Failure::usage(format!(
+        "no module {name:?}: shipped with ledgerstone are {}; a module of your own is named by its file, books.toml",
+        shipped.join(", ")
+    )))
+}
+
+/// Parses a module that is not loaded anywhere.
+pub(crate) fn parse(source: &str, file: &str) -> Result<Module, Failure> {
+    let module = if file == "ledger.toml" && source == LEDGER { parse_builtin(source) } else { parse_with(source, file, &|_| None) };
+    module.map_err(Failure::refused)
+}
+
+/// Every version of every module that the ledger has loaded, in order.
+pub(crate) fn loaded(ledger: &Arc<Ledger>) -> Result<Vec<Loaded>, Failure> {
+    let columns = ["name", "version", "_index", "source"].map(str::to_owned).to_vec();
+    let request = QueryRequest { record_type: "ledger.module".to_owned(), columns: Some(columns), ..QueryRequest::default() };
+    let mut modules = Vec::new();
+    for batch in ledger.query(&request)? {
+        let batch = batch?;
+        let (names, versions) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
+        let (indexes, sources) = (batch.column(2).as_primitive::<UInt64Type>(), batch.column(3).as_string::<i32>());
+        modules.extend((0..names.len()).map(|row| Loaded {
+            name: names.value(row).to_owned(),
+            version: versions.value(row),
+            index: indexes.value(row),
+            source: sources.value(row).to_owned(),
+        }));
+    }
+    Ok(modules)
+}
+
+/// The record type of that name, as the ledger's newest module declares it.
+pub(crate) fn record_type(ledger: &Arc<Ledger>, name: &str) -> Result<Arc<RecordType>, Failure> {
+    let (module, _) = name.split_once('.').ok_or_else(|| {
+        Failure::usage(format!("{name:?} is no record type; one is named <module>.<type>, like finance.transfer"))
+    })?;
+    let mut types: Vec<Arc<RecordType>> = parse_builtin(LEDGER).map_err(Failure::other)?.types;
+    if module != "ledger" {
+        for loaded in loaded(ledger)? {
+            let known = |wanted: &str| types.iter().rev().find(|known| known.name == wanted).cloned();
+            let parsed = parse_with(&loaded.source, &loaded.name, &known).map_err(Failure::other)?;
+            types.extend(parsed.types);
+        }
+    }
+    types.iter().rev().find(|known| known.name == name).cloned().ok_or_else(|| {
+        let mut known: Vec<&str> = types.iter().map(|known| known.name.as_str()).collect();
+        known.sort_unstable();
+        known.dedup();
+        Failure::usage(format!("the ledger has no record type {name}; it has {}", known.join(", ")))
+    })
+}

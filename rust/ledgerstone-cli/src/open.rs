@@ -1,0 +1,63 @@
+//! Opening ledgers and keys for a verb.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use ledgerstone::{Key, Ledger, Open};
+
+use crate::failure::Failure;
+
+/// What a verb needs that only reads.
+#[derive(Args, Debug)]
+pub(crate) struct Reading {
+    /// The ledger's file
+    pub(crate) ledger: PathBuf,
+}
+
+/// What a verb needs that appends.
+#[derive(Args, Debug)]
+pub(crate) struct Writing {
+    /// The ledger's file
+    pub(crate) ledger: PathBuf,
+    /// The key file of the member who signs
+    #[arg(long, value_name = "FILE", env = "LEDGERSTONE_KEY", hide_env_values = true)]
+    pub(crate) key: PathBuf,
+    /// The log key's file [default: <LEDGER>.logkey.pem]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) log_key: Option<PathBuf>,
+}
+
+impl Reading {
+    pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
+        Ok(Arc::new(Open::default().readonly(true).at(&self.ledger)?))
+    }
+}
+
+impl Writing {
+    pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
+        let mut open = Open::default().key(load_key(&self.key)?);
+        if let Some(path) = &self.log_key {
+            open = open.log_key(path);
+        }
+        let ledger = open.at(&self.ledger)?;
+        match ledger.readonly_reason() {
+            None => Ok(Arc::new(ledger)),
+            Some(_) => Err(Failure::other(format!(
+                "{}: its log key is needed to append, and {}.logkey.pem is not there; name it with --log-key",
+                self.ledger.display(),
+                self.ledger.display()
+            ))),
+        }
+    }
+}
+
+/// Reads a member's key.
+pub(crate) fn load_key(path: &Path) -> Result<Key, Failure> {
+    Key::load(path).map_err(Failure::other)
+}
+
+/// Reads a text file.
+pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))
+}

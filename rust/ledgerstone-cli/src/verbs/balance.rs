@@ -1,0 +1,62 @@
+//! `balance`: the balances of one record.
+
+use clap::Args;
+use ledgerstone_verify::Json;
+
+use crate::failure::{Failure, REFUSED};
+use crate::modules::record_type;
+use crate::open::Reading;
+use crate::output::Output;
+use crate::table::{Table, json_line};
+use crate::values::key_values;
+
+/// Show the balances of an account, or of any record that has them
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  ledgerstone balance books.ledger finance.account cash
+
+It is an answer of this file, not a proof.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    ledger: Reading,
+    /// The record type, like finance.account
+    record_type: String,
+    /// The values of its key
+    #[arg(required = true)]
+    key: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        let ledger = self.ledger.open()?;
+        let record_type = record_type(&ledger, &self.record_type)?;
+        let balances = ledger.balances(&self.record_type, &key_values(&record_type, &self.key))?;
+        if balances.is_empty() {
+            eprintln!("{} {} has no balance", self.record_type, self.key.join(" "));
+            return Ok(REFUSED);
+        }
+        let objects = balances.iter().map(|(by, parts)| {
+            let parts = parts.iter().map(|(part, value)| (part.clone(), Json::Text(value.to_string())));
+            (by.join(", "), Json::Object(parts.collect()))
+        });
+        if self.json {
+            out.line(json_line(&Json::Object(objects.collect())))?;
+            return Ok(0);
+        }
+        let mut parts: Vec<&str> = balances.values().flat_map(|parts| parts.keys().map(String::as_str)).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        let mut table = Table::new(["by"].into_iter().chain(parts));
+        for (by, parts) in objects {
+            let Json::Object(mut members) = parts else { continue };
+            members.push(("by".to_owned(), Json::Text(by)));
+            table.push_object(&Json::Object(members));
+        }
+        out.text(&table.render())?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,55 @@
+//! `create`: makes a ledger.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ledgerstone::Create;
+
+use crate::failure::Failure;
+use crate::modules::source_of;
+use crate::open::load_key;
+use crate::output::Output;
+
+/// Make a ledger, and beside it the key of its log
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  ledgerstone create books.ledger --origin acme.example/books --key me.pem --module finance
+
+The file must not exist. Keep books.ledger.logkey.pem secret: it signs the ledger's checkpoints.")]
+pub(crate) struct Arguments {
+    /// The file to make
+    path: PathBuf,
+    /// The ledger's unique name, like a URL without https://
+    #[arg(long)]
+    origin: String,
+    /// The key file of the first member
+    #[arg(long, value_name = "FILE", env = "LEDGERSTONE_KEY", hide_env_values = true)]
+    key: PathBuf,
+    /// A module to load at once: a shipped one by name, or a schema file (may be repeated)
+    #[arg(long = "module", value_name = "MODULE")]
+    modules: Vec<String>,
+    /// Where the log key goes [default: <PATH>.logkey.pem]
+    #[arg(long, value_name = "FILE")]
+    log_key: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        let mut create = Create::new(&self.origin, load_key(&self.key)?);
+        for name in &self.modules {
+            let (source, file) = source_of(name)?;
+            create = create.module(&source, &file);
+        }
+        if let Some(path) = &self.log_key {
+            create = create.log_key(path);
+        }
+        let ledger = create.at(&self.path)?;
+        out.line(format!("{}: ledger {}, size {}", self.path.display(), ledger.origin(), ledger.size()?))?;
+        out.line("Give these verifier keys to whoever checks its receipts:")?;
+        for key in ledger.verifier_keys() {
+            out.line(key)?;
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,66 @@
+//! `export`: the audit trail as a table.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use ledgerstone::{ExportFormat, ExportOptions};
+
+use crate::failure::Failure;
+use crate::open::Reading;
+use crate::output::Output;
+use crate::progress::Progress;
+
+/// Write the audit trail to Parquet or Arrow IPC
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  ledgerstone export books.ledger transfers.parquet --type finance.transfer
+  ledgerstone export books.ledger everything.arrow
+
+Beside the fields stand author, times, place, module version, leaf hash and outcome.
+Without --type every record is written, its fields as one JSON text.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    ledger: Reading,
+    /// The file to write, ending in .parquet or .arrow
+    output: PathBuf,
+    /// Only records of this type, their fields as columns
+    #[arg(long = "type", value_name = "TYPE")]
+    record_type: Option<String>,
+    /// The file format [default: by the file's ending]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Format {
+    Parquet,
+    Arrow,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        let format = match self.format {
+            Some(Format::Parquet) => Some(ExportFormat::Parquet),
+            Some(Format::Arrow) => Some(ExportFormat::Arrow),
+            None => ExportFormat::of_path(&self.output),
+        };
+        let Some(format) = format else {
+            return Err(Failure::usage(format!(
+                "{}: an export ends in .parquet or .arrow; otherwise name its --format",
+                self.output.display()
+            )));
+        };
+        let ledger = self.ledger.open()?;
+        let progress = Progress::new("rows", None);
+        let mut tell = |done| {
+            progress.set(done);
+            Ok(())
+        };
+        let record_type = self.record_type.as_deref();
+        let rows = ledger.export(&self.output, ExportOptions { record_type, format: Some(format), progress: &mut tell })?;
+        drop(progress);
+        out.line(format!("{}: {rows} rows", self.output.display()))?;
+        Ok(0)
+    }
+}

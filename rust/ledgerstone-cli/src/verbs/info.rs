@@ -1,0 +1,76 @@
+//! `info`: what a ledger is and holds.
+
+use clap::Args;
+
+use super::members::members;
+use crate::failure::Failure;
+use crate::modules::{loaded, parse};
+use crate::open::Reading;
+use crate::output::Output;
+use crate::table::Table;
+use ledgerstone::QueryRequest;
+use ledgerstone_verify::b64;
+
+/// Show what a ledger is and holds
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  ledgerstone info books.ledger
+  ledgerstone info books.ledger --verifier-keys > acme.keys")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    ledger: Reading,
+    /// Only the keys by which its receipts are verified, one a line
+    #[arg(long)]
+    verifier_keys: bool,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        let ledger = self.ledger.open()?;
+        if self.verifier_keys {
+            for key in ledger.verifier_keys() {
+                out.line(key)?;
+            }
+            return Ok(0);
+        }
+        let checkpoint = ledger.checkpoint()?;
+        let bytes = std::fs::metadata(&self.ledger.ledger).map_err(|error| Failure::file(&self.ledger.ledger, &error))?.len();
+        let modules = loaded(&ledger)?;
+        out.line(format!("origin    {}", ledger.origin()))?;
+        out.line(format!("size      {} transactions, {bytes} bytes", checkpoint.size))?;
+        out.line(format!("root      {} (SHA-256)", b64(&checkpoint.root)))?;
+        out.line(format!("          {} (SHA3-256)", b64(&checkpoint.root_sha3)))?;
+        for key in ledger.verifier_keys() {
+            out.line(format!("verifier  {key}"))?;
+        }
+        out.line(format!("members   {}", members(&ledger)?.len()))?;
+        for module in &modules {
+            out.line(format!("module    {} version {}, loaded by transaction {}", module.name, module.version, module.index))?;
+        }
+        let mut table = Table::new(["type", "records"]);
+        let mut names: Vec<String> = Vec::new();
+        for module in &modules {
+            let parsed = parse(&module.source, &module.name)?;
+            names.extend(parsed.types.iter().map(|declared| declared.name.clone()));
+        }
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let columns = Some(vec!["_position".to_owned()]);
+            let request = QueryRequest { record_type: name.clone(), columns, ..QueryRequest::default() };
+            let mut count = 0;
+            for batch in ledger.query(&request)? {
+                count += batch?.num_rows();
+            }
+            if count > 0 {
+                table.push(vec![name, count.to_string()]);
+            }
+        }
+        if table.len() > 0 {
+            out.line("")?;
+            out.text(&table.render())?;
+        }
+        Ok(0)
+    }
+}

@@ -1,0 +1,131 @@
+//! `schema`: checks and shows schema files.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use ledgerstone::schema::{Field, FieldKind, Module, RecordType};
+
+use crate::failure::Failure;
+use crate::modules::{loaded, parse, source_of};
+use crate::open::Reading;
+use crate::output::Output;
+use crate::table::Table;
+
+/// Check and show schema files
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Check a schema file; every fault is shown with its line and column
+    #[command(after_help = "Example:\n  ledgerstone schema check loans.toml")]
+    Check {
+        /// The schema file, or the name of a module shipped with ledgerstone
+        module: String,
+    },
+    /// Show what a module declares
+    #[command(after_help = "\
+Example:
+  ledgerstone schema show finance
+  ledgerstone schema show finance --ledger books.ledger --source")]
+    Show {
+        /// The schema file, or the name of a module shipped with ledgerstone
+        module: String,
+        /// The module as this ledger has loaded it
+        #[arg(long, value_name = "LEDGER")]
+        ledger: Option<PathBuf>,
+        /// The text of the file instead
+        #[arg(long)]
+        source: bool,
+    },
+}
+
+impl Verb {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        match self {
+            Verb::Check { module } => {
+                let (source, file) = source_of(module)?;
+                let module = parse(&source, &file)?;
+                out.line(format!("{file}: module {}, version {}: ok, {} types", module.name, module.version, module.types.len()))?;
+            }
+            Verb::Show { module, ledger, source } => {
+                let (text, file) = match ledger {
+                    None => source_of(module)?,
+                    Some(path) => loaded_source(path, module)?,
+                };
+                if *source {
+                    out.text(&text)?;
+                } else {
+                    show(out, &parse(&text, &file)?)?;
+                }
+            }
+        }
+        Ok(0)
+    }
+}
+
+fn loaded_source(path: &std::path::Path, name: &str) -> Result<(String, String), Failure> {
+    let ledger = Reading { ledger: path.to_owned() }.open()?;
+    let modules = loaded(&ledger)?;
+    let newest = modules.iter().rev().find(|module| module.name == name);
+    let newest = newest.ok_or_else(|| Failure::other(format!("{} has no module {name}", path.display())))?;
+    Ok((newest.source.clone(), format!("{name}.toml")))
+}
+
+fn show(out: &mut Output, module: &Module) -> Result<(), Failure> {
+    out.line(format!("module {}, version {}: {}", module.name, module.version, module.title))?;
+    for role in &module.roles {
+        out.line(format!("role {}: {}", role.name, role.doc))?;
+    }
+    for record_type in &module.types {
+        out.line("")?;
+        show_type(out, record_type)?;
+    }
+    Ok(())
+}
+
+fn show_type(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> {
+    out.line(format!("{}: {}", record_type.name, record_type.doc))?;
+    let reach = if record_type.is_local() { "local" } else { "general" };
+    out.line(format!("appended by {}; rules {reach}", record_type.authorise.join(" or ")))?;
+    let mut table = Table::new(["field", "type", "", "meaning"]);
+    for field in &record_type.fields {
+        push_field(&mut table, "", field);
+    }
+    out.text(&table.render())?;
+    for rule in &record_type.rules {
+        out.line(format!("refused with {}: {}", rule.reason.code, rule.reason.message))?;
+    }
+    Ok(())
+}
+
+fn push_field(table: &mut Table, prefix: &str, field: &Field) {
+    let name = format!("{prefix}{}", field.name);
+    let required = if field.required { "required" } else { "" };
+    table.push(vec![name.clone(), type_name(&field.kind), required.to_owned(), field.doc.clone()]);
+    let inner = match &field.kind {
+        FieldKind::Struct(fields) => fields.as_slice(),
+        FieldKind::List { item, .. } => match &item.kind {
+            FieldKind::Struct(fields) => fields.as_slice(),
+            _ => &[],
+        },
+        _ => &[],
+    };
+    for field in inner {
+        push_field(table, &format!("{name}."), field);
+    }
+}
+
+fn type_name(kind: &FieldKind) -> String {
+    match kind {
+        FieldKind::Text { format: Some(format), .. } => format.name().to_owned(),
+        FieldKind::Text { max, .. } => format!("text({max})"),
+        FieldKind::Enum(words) => words.join("|"),
+        FieldKind::Bool => "bool".to_owned(),
+        FieldKind::Int { .. } => "int".to_owned(),
+        FieldKind::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
+        FieldKind::Date => "date".to_owned(),
+        FieldKind::Timestamp => "timestamp".to_owned(),
+        FieldKind::Bytes { max } => format!("bytes({max})"),
+        FieldKind::Uuid => "uuid".to_owned(),
+        FieldKind::List { item, .. } => format!("list of {}", type_name(&item.kind)),
+        FieldKind::Struct(_) => "struct".to_owned(),
+    }
+}

@@ -1,0 +1,343 @@
+//! The command, run as a user runs it, on temporary folders.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// What a run left behind.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// A folder with a member's key `me.pem`.
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        let folder = Folder(tempfile::tempdir().unwrap());
+        assert_eq!(folder.run("keys generate me.pem --label controller").code, 0);
+        folder
+    }
+
+    /// A folder with the ledger `books.ledger`: accounts cash (no overdraft) and sales, transfers t1 and t3.
+    fn with_books() -> Self {
+        let folder = Folder::new();
+        let created = folder.run("create books.ledger --origin acme.example/books --key me.pem --module finance");
+        assert_eq!(created.code, 0, "{}", created.err);
+        let accounts = "{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\",\"floor\":\"0\"}\n\n\
+                        {\"id\":\"sales\",\"kind\":\"income\",\"currency\":\"EUR\"}\n";
+        assert_eq!(folder.append("finance.account", accounts, "").code, 0);
+        let transfers = [transfer("t1", "cash", "sales", "12.50"), transfer("t3", "cash", "sales", "1000")].concat();
+        assert_eq!(folder.append("finance.transfer", &transfers, "").code, 0);
+        folder
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn run(&self, line: &str) -> Run {
+        self.run_with(line, "")
+    }
+
+    fn append(&self, record_type: &str, lines: &str, options: &str) -> Run {
+        self.run_with(&format!("append books.ledger {record_type} --key me.pem {options}"), lines)
+    }
+
+    /// Runs the command; words are parted by spaces, `~` stands for a space within one.
+    fn run_with(&self, line: &str, input: &str) -> Run {
+        let words = line.split_whitespace().map(|word| word.replace('~', " "));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ledgerstone"))
+            .args(words)
+            .current_dir(self.path())
+            .env_remove("LEDGERSTONE_KEY")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        // A command that does not read its input may have ended before it is written.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Run { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Runs it, expects this exit code, and gives standard output as JSON lines.
+    fn json(&self, line: &str, code: i32) -> Vec<Value> {
+        let run = self.run(line);
+        assert_eq!(run.code, code, "{line}: {}", run.err);
+        run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+fn transfer(id: &str, debit: &str, credit: &str, amount: &str) -> String {
+    format!("{{\"id\":\"{id}\",\"debit\":\"{debit}\",\"credit\":\"{credit}\",\"currency\":\"EUR\",\"amount\":\"{amount}\"}}\n")
+}
+
+#[test]
+fn a_ledger_is_made_once() {
+    let folder = Folder::with_books();
+    let again = folder.run("create books.ledger --origin acme.example/books --key me.pem");
+    assert_eq!(again.code, 3);
+    assert!(again.err.contains("books.ledger exists"), "{}", again.err);
+    let missing = folder.run("query bocks.ledger finance.transfer");
+    assert_eq!(missing.code, 3);
+    assert!(missing.err.contains("bocks.ledger: no such ledger"), "{}", missing.err);
+    let unknown = folder.run("create other.ledger --origin acme.example/other --key me.pem --module finanse");
+    assert_eq!(unknown.code, 2);
+    assert!(unknown.err.contains("shipped with ledgerstone are finance"), "{}", unknown.err);
+}
+
+#[test]
+fn a_module_is_loaded_later_and_its_types_are_known_then() {
+    let folder = Folder::new();
+    assert_eq!(folder.run("create books.ledger --origin acme.example/books --key me.pem").code, 0);
+    assert_eq!(folder.append("finance.account", "{}", "").code, 3);
+    let loaded = folder.run("load books.ledger finance --key me.pem");
+    assert_eq!((loaded.code, loaded.out.as_str()), (0, "module finance loaded, transaction 1\n"));
+    assert_eq!(folder.run("load books.ledger finance --key me.pem").code, 1);
+    let account = "{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}";
+    assert_eq!(folder.append("finance.account", account, "").code, 0);
+}
+
+#[test]
+fn records_stand_alone_or_fall_together() {
+    let folder = Folder::with_books();
+    let lines = [transfer("a", "cash", "sales", "1"), transfer("b", "sales", "cash", "5000")].concat();
+    let together = folder.append("finance.transfer", &lines, "--atomic");
+    assert_eq!((together.code, together.out.as_str()), (1, ""));
+    assert!(together.err.contains("finance.insufficient_funds"), "{}", together.err);
+    let alone = folder.append("finance.transfer", &lines, "--json");
+    assert_eq!(alone.code, 1);
+    let report: Value = serde_json::from_str(&alone.out).unwrap();
+    assert_eq!((&report["rows"], &report["accepted"], &report["rejected"]), (&2.into(), &1.into(), &1.into()));
+    assert!(alone.err.contains("finance.transfer row 1: finance.insufficient_funds"), "{}", alone.err);
+}
+
+#[test]
+fn a_load_with_an_id_is_done_once() {
+    let folder = Folder::with_books();
+    let lines = transfer("a", "cash", "sales", "1");
+    let first = folder.append("finance.transfer", &lines, "--id day-1 --json");
+    let again = folder.append("finance.transfer", &lines, "--id day-1 --json");
+    assert_eq!((first.code, again.code, &first.out), (0, 0, &again.out));
+    let other = folder.append("finance.transfer", &transfer("b", "cash", "sales", "1"), "--id day-1");
+    assert_eq!(other.code, 1);
+    assert!(other.err.contains("ledger.id_reused"), "{}", other.err);
+}
+
+#[test]
+fn what_is_no_record_is_named_by_its_line() {
+    let folder = Folder::with_books();
+    for (lines, code, words) in [
+        ("{\"id\":\n", 3, "standard input, line 1"),
+        ("\n[1]\n", 3, "standard input, line 2: a record is a JSON object"),
+        ("{\"id\":\"x\",\"id\":\"y\"}", 3, "standard input, line 1"),
+        (&transfer("x", "cash", "sales", "1").replace("\"1\"", "12.5"), 1, "never a float"),
+        (&transfer("x", "cash", "sales", "1").replace("amount", "amonut"), 1, "amonut"),
+    ] {
+        let run = folder.append("finance.transfer", lines, "");
+        assert_eq!(run.code, code, "{lines}: {}", run.err);
+        assert!(run.err.contains(words), "{lines}: {}", run.err);
+    }
+}
+
+#[test]
+fn queries_are_narrowed_by_conditions() {
+    let folder = Folder::with_books();
+    for (condition, ids) in [
+        ("debit=cash", &["t1", "t3"][..]),
+        ("amount>12.5", &["t3"]),
+        ("amount<=12.5", &["t1"]),
+        ("id^=t", &["t1", "t3"]),
+        ("id~in~t3,t4", &["t3"]),
+        ("amount~between~12,13", &["t1"]),
+        ("period~is~absent", &["t1", "t3"]),
+        ("credit=cash", &[]),
+    ] {
+        let rows = folder.json(&format!("query books.ledger finance.transfer --json --where {condition}"), 0);
+        let found: Vec<&str> = rows.iter().map(|row| row["id"].as_str().unwrap()).collect();
+        assert_eq!(found, ids, "{condition}");
+    }
+    let table = folder.run("query books.ledger finance.transfer --columns id,amount,_index --limit 1");
+    assert_eq!(table.out, "id  amount  _index\n--  ------  ------\nt1    12.5       3\n");
+    assert!(table.err.contains("the first 1 record(s)"), "{}", table.err);
+    assert_eq!(folder.run("query books.ledger finance.transfer --where debit").code, 2);
+    assert_eq!(folder.run("query books.ledger finance.transfr").code, 2);
+    assert_eq!(folder.run("query books.ledger finance.transfer --where amunt=1").code, 3);
+}
+
+#[test]
+fn one_record_and_its_balance_are_found() {
+    let folder = Folder::with_books();
+    let by_key = folder.json("get books.ledger finance.transfer t3", 0);
+    assert_eq!((&by_key[0]["place"], &by_key[0]["data"]["amount"]), (&"3:1".into(), &"1000".into()));
+    assert_eq!(folder.json("get books.ledger 3:1", 0), by_key);
+    assert_eq!(folder.json("get books.ledger ledger.module finance 1", 0)[0]["place"], "1:0");
+    assert_eq!(folder.run("get books.ledger finance.transfer t9").code, 1);
+    assert_eq!(folder.run("get books.ledger t9").code, 2);
+    let balance = folder.json("balance books.ledger finance.account cash --json", 0);
+    assert_eq!(balance[0]["EUR"]["posted"], "1012.5");
+    assert!(folder.run("balance books.ledger finance.account cash").out.contains("1012.5"));
+    assert_eq!(folder.run("balance books.ledger finance.account nobody").code, 1);
+}
+
+#[test]
+fn members_are_admitted_and_given_roles() {
+    let folder = Folder::with_books();
+    let public = folder.run("keys generate clerk.pem").out;
+    assert_eq!(folder.run("keys show clerk.pem").out, public);
+    let public = public.trim();
+    let admitted = folder.run(&format!("members books.ledger --admit {public} --key me.pem"));
+    assert_eq!(admitted.code, 0, "{}", admitted.err);
+    let clerk = admitted.out.trim();
+    let post = |id: &str| {
+        folder.run_with("append books.ledger finance.transfer --key clerk.pem --atomic", &transfer(id, "cash", "sales", "1"))
+    };
+    let forbidden = post("c1");
+    assert_eq!(forbidden.code, 1);
+    assert!(forbidden.err.contains("finance.bookkeeper"), "{}", forbidden.err);
+    assert_eq!(folder.run(&format!("grant books.ledger {clerk} finance.bookkeeper --key me.pem")).code, 0);
+    assert_eq!(post("c1").code, 0);
+    let members = folder.json("members books.ledger --json", 0);
+    let member = members.iter().find(|member| member["member"] == clerk).unwrap();
+    assert_eq!((&member["keys"][0], &member["roles"][0]), (&public.into(), &"finance.bookkeeper".into()));
+    assert_eq!(folder.run(&format!("grant books.ledger {clerk} finance.bookkeeper --withdraw --key me.pem")).code, 0);
+    assert_eq!(post("c2").code, 1);
+}
+
+#[test]
+fn a_receipt_verifies_without_the_ledger() {
+    let folder = Folder::with_books();
+    std::fs::write(folder.path().join("keys"), folder.run("info books.ledger --verifier-keys").out).unwrap();
+    assert_eq!(folder.run("receipt books.ledger finance.transfer t3 -o t3.receipt").code, 0);
+    let by_place = folder.run("receipt books.ledger 3:1").out;
+    assert_eq!(by_place, std::fs::read_to_string(folder.path().join("t3.receipt")).unwrap());
+    std::fs::remove_file(folder.path().join("books.ledger")).unwrap();
+    let proven = folder.run("verify t3.receipt --trust keys");
+    assert_eq!(proven.code, 0, "{}", proven.err);
+    assert!(proven.out.contains("outcome   accepted") && proven.out.contains("SHA-256 and SHA3-256"), "{}", proven.out);
+    std::fs::write(folder.path().join("forged"), by_place.replace("1000", "1001")).unwrap();
+    let forged = folder.run("verify forged --trust keys");
+    assert_eq!(forged.code, 11, "{}", forged.err);
+    // A key of another log: nothing was found out.
+    let other = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
+    assert_eq!(folder.run(&format!("verify t3.receipt --trust {other}")).code, 3);
+    assert_eq!(folder.run("verify t3.receipt --trust nowhere").code, 2);
+    assert_eq!(folder.run("verify t3.receipt").code, 2);
+}
+
+#[test]
+fn an_audit_says_what_it_found_by_its_exit_code() {
+    let folder = Folder::with_books();
+    let note = folder.run("checkpoint books.ledger").out;
+    std::fs::write(folder.path().join("old.checkpoint"), note).unwrap();
+    assert_eq!(folder.append("finance.transfer", &transfer("t4", "cash", "sales", "1"), "").code, 0);
+    let sound = folder.run("audit books.ledger");
+    assert_eq!(sound.code, 0, "{}{}", sound.out, sound.err);
+    assert!(sound.out.starts_with("acme.example/books: ok up to size 5\n"), "{}", sound.out);
+    let report = &folder.json("audit books.ledger --checkpoint old.checkpoint --json", 0)[0];
+    assert_eq!((&report["verdict"], &report["read"]["transactions"]), (&"ok".into(), &5.into()));
+    // One letter of a stored record, where it stands in the file.
+    let path = folder.path().join("books.ledger");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let amount = b"\"amount\":\"1000\"";
+    let place = bytes.windows(amount.len()).position(|window| window == amount).unwrap();
+    bytes[place + amount.len() - 2] = b'1';
+    std::fs::write(&path, bytes).unwrap();
+    let changed = folder.run("audit books.ledger");
+    assert_eq!(changed.code, 11, "{}{}", changed.out, changed.err);
+    assert!(changed.out.contains("transaction 3"), "{}", changed.out);
+    std::fs::write(&path, "hello, this is no ledger at all").unwrap();
+    assert_eq!(folder.run("audit books.ledger").code, 3);
+}
+
+#[test]
+fn a_ledger_that_was_cut_short_is_found_by_a_checkpoint_from_outside() {
+    let folder = Folder::with_books();
+    let (path, copy) = (folder.path().join("books.ledger"), folder.path().join("copy.ledger"));
+    std::fs::copy(&path, &copy).unwrap();
+    assert_eq!(folder.append("finance.transfer", &transfer("t4", "cash", "sales", "1"), "").code, 0);
+    let note = folder.run("checkpoint books.ledger").out;
+    std::fs::write(folder.path().join("new.checkpoint"), note).unwrap();
+    assert_eq!(folder.run("audit copy.ledger").code, 0);
+    assert_eq!(folder.run("audit copy.ledger --checkpoint new.checkpoint").code, 13);
+}
+
+#[test]
+fn the_audit_trail_is_exported() {
+    let folder = Folder::with_books();
+    for (file, head) in [("t.parquet", &b"PAR1"[..]), ("t.arrow", b"ARROW1")] {
+        let run = folder.run(&format!("export books.ledger {file} --type finance.transfer"));
+        assert_eq!((run.code, run.out), (0, format!("{file}: 2 rows\n")), "{}", run.err);
+        assert!(std::fs::read(folder.path().join(file)).unwrap().starts_with(head));
+    }
+    assert_eq!(folder.run("export books.ledger all.parquet").code, 0);
+    assert_eq!(folder.run("export books.ledger t.csv").code, 2);
+    assert_eq!(folder.run("export books.ledger t.parquet --type finance.transfr").code, 3);
+}
+
+#[test]
+fn checkpoints_and_facts_are_shown() {
+    let folder = Folder::with_books();
+    let note = folder.run("checkpoint books.ledger").out;
+    assert!(note.starts_with("acme.example/books\n4\n"), "{note}");
+    let note = folder.run("checkpoint books.ledger --tree sha3-256").out;
+    assert!(note.starts_with("acme.example/books/sha3-256\n4\n"), "{note}");
+    let info = folder.run("info books.ledger").out;
+    for words in ["size      4 transactions", "module    finance version 1", "members   1", "finance.transfer        2"] {
+        assert!(info.contains(words), "{words}: {info}");
+    }
+}
+
+#[test]
+fn schema_files_are_checked_and_shown() {
+    let folder = Folder::new();
+    assert_eq!(folder.run("schema check finance").code, 0);
+    let bad = "[module]\nname = \"loans\"\nversion = 1\ntitle = \"Loans\"\n[types.loan]\nauthorise = [\"nobody\"]\n";
+    std::fs::write(folder.path().join("loans.toml"), bad).unwrap();
+    let checked = folder.run("schema check loans.toml");
+    assert_eq!(checked.code, 1);
+    assert!(checked.err.contains("loans.toml:6:"), "{}", checked.err);
+    let shown = folder.run("schema show finance").out;
+    assert!(shown.contains("finance.transfer") && shown.contains("finance.insufficient_funds") || shown.contains("duplicate"));
+    assert!(shown.contains("legs.amount") && shown.contains("decimal(28,12)"), "{shown}");
+    let folder = Folder::with_books();
+    let source = folder.run("schema show finance --ledger books.ledger --source").out;
+    assert_eq!(source, ledgerstone_schemas::FINANCE);
+}
+
+#[test]
+fn keys_are_never_overwritten_and_never_mixed_up() {
+    let folder = Folder::with_books();
+    assert_eq!(folder.run("keys generate me.pem").code, 3);
+    assert_eq!(folder.run("keys show books.ledger.logkey.pem").code, 0);
+    assert_eq!(folder.run("keys show books.ledger").code, 3);
+    let mixed = folder.run_with("append books.ledger finance.transfer --key books.ledger.logkey.pem", "{}");
+    assert_eq!(mixed.code, 3);
+    assert!(mixed.err.contains("log key"), "{}", mixed.err);
+    let without = folder.run_with("append books.ledger finance.transfer", "{}");
+    assert_eq!(without.code, 2);
+    assert!(without.err.contains("--key"), "{}", without.err);
+    std::fs::rename(folder.path().join("books.ledger.logkey.pem"), folder.path().join("moved.pem")).unwrap();
+    let moved = folder.append("finance.transfer", "", "");
+    assert!(moved.code == 3 && moved.err.contains("--log-key"), "{}", moved.err);
+    let line = transfer("m", "cash", "sales", "1");
+    assert_eq!(folder.append("finance.transfer", &line, "--log-key moved.pem").code, 0);
+}
+
+#[test]
+fn help_and_version_end_well() {
+    let folder = Folder::new();
+    for line in ["--help", "--version", "append --help", "schema check --help"] {
+        assert_eq!(folder.run(line).code, 0, "{line}");
+    }
+    assert_eq!(folder.run("").code, 2);
+    assert_eq!(folder.run("frobnicate").code, 2);
+}

@@ -1,0 +1,255 @@
+//! Bulk loads: from Arrow streams or iterables of dicts, and what became of the rows.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
+use ledgerstone::model::Value;
+use ledgerstone::{Error, Ledger, LoadOptions, LoadReport, Result};
+use ledgerstone_verify::Mode;
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
+
+use crate::door::{Watch, enter_long};
+use crate::show::{self, Progress};
+use crate::{arrow, errors, records, values};
+
+/// Dicts that are taken from an iterable at a time: enough to let the interpreter go seldom, few enough to hold.
+const PIECE_ROWS: usize = 8_192;
+/// Rows that a notebook shows.
+const SHOWN_ROWS: usize = 20;
+
+/// What `append_many` takes.
+enum Data {
+    Tables(Box<dyn RecordBatchReader + Send>),
+    Rows(Py<PyIterator>),
+}
+
+/// Loads `data` as records of one type.
+pub(crate) fn append_many(
+    py: Python<'_>,
+    ledger: &Ledger,
+    type_name: &str,
+    data: &Bound<'_, PyAny>,
+    id: Option<&str>,
+    mode: &str,
+    progress: Option<&Bound<'_, PyAny>>,
+) -> PyResult<PyLoadResult> {
+    let mode = match mode {
+        "each" => Mode::Each,
+        "atomic" => Mode::Atomic,
+        other => {
+            let message = format!("mode is \"each\" or \"atomic\", not {other:?}");
+            return Err(PyValueError::new_err(message));
+        }
+    };
+    let data = match arrow::import(data)? {
+        Some(reader) => Data::Tables(reader),
+        None => Data::Rows(data.try_iter()?.unbind()),
+    };
+    let progress = Progress::new(py, type_name, progress)?;
+    let loaded = enter_long(py, |watch| {
+        let mut tell = |done: ledgerstone::LoadProgress| {
+            let counts = [
+                ("rows", done.rows),
+                ("accepted", done.accepted),
+                ("rejected", done.rejected),
+            ];
+            progress.tell(watch, &counts)
+        };
+        let options = LoadOptions {
+            id,
+            mode,
+            progress: &mut tell,
+        };
+        match data {
+            Data::Tables(reader) => {
+                let mut tables = reader.map(|table| {
+                    watch.look()?;
+                    table.or_else(|error| {
+                        let message = format!("the Arrow data handed over failed: {error}");
+                        watch.call(|_| Err(errors::data(message)))
+                    })
+                });
+                ledger.append_tables(type_name, &mut tables, options)
+            }
+            Data::Rows(rows) => {
+                let mut taken = 0;
+                let mut pieces = std::iter::from_fn(|| piece(watch, &rows, &mut taken).transpose());
+                ledger.append_values(type_name, &mut pieces, options)
+            }
+        }
+    });
+    progress.close(py)?;
+    Ok(PyLoadResult(Arc::new(loaded?)))
+}
+
+/// The next rows of an iterable; `None` at its end.
+fn piece(watch: &Watch, rows: &Py<PyIterator>, taken: &mut u64) -> Result<Option<Vec<Value>>> {
+    watch.look()?;
+    let piece = watch.call(|py| {
+        let rows = rows.bind(py).clone().take(PIECE_ROWS);
+        rows.map(|row| {
+            let value = values::to_record(&row?).map_err(|error| in_row(py, error, *taken));
+            *taken += 1;
+            value
+        })
+        .collect::<PyResult<Vec<_>>>()
+    })?;
+    Ok((!piece.is_empty()).then_some(piece))
+}
+
+fn in_row(py: Python<'_>, error: PyErr, row: u64) -> PyErr {
+    let _ = error
+        .value(py)
+        .call_method1("add_note", (format!("in row {row}"),));
+    error
+}
+
+/// What became of the rows of a load.
+#[pyclass(frozen, name = "LoadResult", module = "ledgerstone")]
+pub(crate) struct PyLoadResult(Arc<LoadReport>);
+
+#[pymethods]
+impl PyLoadResult {
+    /// Rows handed over.
+    #[getter]
+    fn rows(&self) -> u64 {
+        self.0.rows
+    }
+
+    /// Records accepted.
+    #[getter]
+    fn accepted(&self) -> u64 {
+        self.0.accepted
+    }
+
+    /// The rows that were refused, and why.
+    #[getter]
+    fn rejections(&self) -> PyRejections {
+        PyRejections(Arc::clone(&self.0))
+    }
+
+    /// Indexes of the transactions that hold the rows, in order.
+    #[getter]
+    fn transactions(&self) -> Vec<u64> {
+        self.0.transactions().collect()
+    }
+
+    /// The place of the first accepted record; None where there is none.
+    #[getter]
+    fn first<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let first = py.detach(|| self.0.first());
+        first.map(|row| records::row_id(py, row)).transpose()
+    }
+
+    /// The place of the record of a row handed over, counted from 0; None where the row was refused before it was signed.
+    fn row<'py>(&self, py: Python<'py>, row: u64) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let row = self.0.row(row);
+        row.map(|row| records::row_id(py, row)).transpose()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "LoadResult(rows={}, accepted={}, rejections={}, transactions={})",
+            self.0.rows,
+            self.0.accepted,
+            self.0.rejections.len(),
+            self.0.transactions().count()
+        )
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        self.rejections().html(py, &self.__repr__())
+    }
+}
+
+/// The rows of a load that were refused: a sequence of dicts, and an Arrow table.
+#[pyclass(frozen, sequence, name = "Rejections", module = "ledgerstone")]
+pub(crate) struct PyRejections(Arc<LoadReport>);
+
+#[pymethods]
+impl PyRejections {
+    fn __len__(&self) -> usize {
+        self.0.rejections.len()
+    }
+
+    fn __getitem__<'py>(&self, py: Python<'py>, place: isize) -> PyResult<Bound<'py, PyDict>> {
+        let from_start = if place < 0 {
+            place + self.__len__() as isize
+        } else {
+            place
+        };
+        let place = usize::try_from(from_start)
+            .ok()
+            .filter(|place| *place < self.__len__());
+        let place = place.ok_or_else(|| PyIndexError::new_err("there is no such rejection"))?;
+        Ok(self.dicts(py, place, 1)?.swap_remove(0))
+    }
+
+    fn __iter__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyIterator>> {
+        PyList::new(py, self.dicts(py, 0, self.__len__())?)?.try_iter()
+    }
+
+    /// The Arrow PyCapsule protocol: `row`, `code`, `message`, `field`, `cell`, `type`.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        let batch = self.batch(0, self.__len__())?;
+        arrow::export_stream(py, batch.schema(), std::iter::once(Ok(batch)))
+    }
+
+    /// The Arrow PyCapsule protocol: the schema alone.
+    fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
+        arrow::export_schema(py, &self.batch(0, 0)?.schema())
+    }
+
+    fn __repr__(&self) -> String {
+        match self.0.rejections.first() {
+            Some(first) => format!("Rejections({} rows, the first: {first})", self.__len__()),
+            None => "Rejections(0 rows)".to_owned(),
+        }
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        self.html(py, &format!("{} rows refused", self.__len__()))
+    }
+}
+
+impl PyRejections {
+    fn html(&self, py: Python<'_>, caption: &str) -> PyResult<String> {
+        let rows = self.dicts(py, 0, SHOWN_ROWS.min(self.__len__()))?;
+        show::table(py, caption, rows)
+    }
+
+    fn dicts<'py>(
+        &self,
+        py: Python<'py>,
+        from: usize,
+        count: usize,
+    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+        values::to_dicts(py, &self.batch(from, count)?)
+    }
+
+    fn batch(&self, from: usize, count: usize) -> PyResult<RecordBatch> {
+        let rejections = &self.0.rejections[from..from + count];
+        let texts = |of: &dyn Fn(&ledgerstone::Rejected) -> Option<String>| -> ArrayRef {
+            Arc::new(rejections.iter().map(of).collect::<StringArray>())
+        };
+        let rows: Int64Array = rejections.iter().map(|one| Some(one.row as i64)).collect();
+        let columns: [(&str, ArrayRef, bool); 6] = [
+            ("row", Arc::new(rows), false),
+            ("code", texts(&|one| Some(one.code.clone())), false),
+            ("message", texts(&|one| Some(one.message.clone())), false),
+            ("field", texts(&|one| one.field.clone()), true),
+            ("cell", texts(&|one| one.cell.clone()), true),
+            ("type", texts(&|one| Some(one.record_type.clone())), false),
+        ];
+        RecordBatch::try_from_iter_with_nullable(columns)
+            .map_err(|error| errors::fault(&error.to_string()))
+    }
+}

@@ -1,0 +1,155 @@
+//! Evidence that leaves the ledger: receipts and checkpoints, and their verification, which needs no ledger.
+
+use std::path::PathBuf;
+
+use ledgerstone_verify::{
+    Checkpoint, Envelope, Receipt, SignedNote, Verified, VerifierKey, VerifyError, VerifyErrorKind, verify_checkpoint,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use crate::door::enter;
+use crate::{errors, facts, show};
+
+/// The proof of one record and of what became of it: verifies offline, alone. `Receipt(text)` reads what `to_json` wrote.
+#[pyclass(frozen, eq, name = "Receipt", module = "ledgerstone")]
+#[derive(PartialEq)]
+pub(crate) struct PyReceipt(pub(crate) Receipt);
+
+#[pymethods]
+impl PyReceipt {
+    #[new]
+    fn new(py: Python<'_>, text: &str) -> PyResult<Self> {
+        verifying(py, || Receipt::parse(text.as_bytes())).map(PyReceipt)
+    }
+
+    /// Reads a receipt file. Nothing is verified yet.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        let bytes = enter(py, || std::fs::read(&path).map_err(|error| errors::io(&path, error)))?;
+        verifying(py, || Receipt::parse(&bytes)).map(PyReceipt)
+    }
+
+    /// Writes the receipt to a file, over what was there.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        enter(py, || std::fs::write(&path, self.0.to_json()).map_err(|error| errors::io(&path, error)))
+    }
+
+    /// The receipt as JSON text.
+    fn to_json(&self) -> String {
+        self.0.to_json()
+    }
+
+    /// Verifies it under the keys that the caller trusts; raises VerificationError.
+    fn verify<'py>(&self, py: Python<'py>, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
+        let keys = verifier_keys(trust)?;
+        verified(py, verifying(py, || self.0.verify(&keys))?)
+    }
+
+    fn __getnewargs__(&self) -> (String,) {
+        (self.0.to_json(),)
+    }
+
+    fn __repr__(&self) -> String {
+        let position = self.0.record.position;
+        match Envelope::parse(self.0.envelope.as_bytes()) {
+            Ok(envelope) => format!("Receipt(index={}, position={position}, not verified)", envelope.index),
+            Err(_) => format!("Receipt(position={position}, not verified)"),
+        }
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        let facts = PyDict::new(py);
+        facts.set_item("record", &self.0.record.bytes)?;
+        show::table(py, &self.__repr__(), vec![facts])
+    }
+}
+
+/// One text or several, as a caller hands them over.
+#[derive(FromPyObject)]
+pub(crate) enum Texts {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Texts {
+    pub(crate) fn into_vec(self) -> Vec<String> {
+        match self {
+            Texts::One(text) => vec![text],
+            Texts::Several(texts) => texts,
+        }
+    }
+}
+
+/// A receipt, or the file that holds one.
+#[derive(FromPyObject)]
+pub(crate) enum Evidence<'py> {
+    Receipt(Bound<'py, PyReceipt>),
+    File(PathBuf),
+}
+
+/// Verifies a receipt, or the file that holds one, offline. Raises VerificationError.
+///
+/// `trust` is the log's verifier key, or several (`ledger.verifier_keys`), which have to come by another way than the receipt.
+#[pyfunction]
+#[pyo3(signature = (receipt, *, trust))]
+pub(crate) fn verify<'py>(py: Python<'py>, receipt: Evidence<'py>, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
+    match receipt {
+        Evidence::Receipt(receipt) => receipt.get().verify(py, trust),
+        Evidence::File(path) => PyReceipt::load(py, path)?.verify(py, trust),
+    }
+}
+
+/// Verifies a signed checkpoint under the key that has its origin's name. Raises VerificationError.
+#[pyfunction(name = "verify_checkpoint")]
+pub(crate) fn check_checkpoint<'py>(py: Python<'py>, note: &str, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
+    let keys = verifier_keys(trust)?;
+    let proven = verifying(py, || trusted_checkpoint(note, &keys))?;
+    facts::new(py, "Checkpoint", (proven.origin, proven.size, PyBytes::new(py, &proven.root), note))
+}
+
+fn trusted_checkpoint(note: &str, keys: &[VerifierKey]) -> Result<Checkpoint, VerifyError> {
+    let parsed = SignedNote::parse(note)?;
+    let origin = parsed.text().split('\n').next().unwrap_or_default();
+    let mut proven = None;
+    for key in keys.iter().filter(|key| key.name() == origin) {
+        match verify_checkpoint(note, key) {
+            Ok(checkpoint) => proven = Some(checkpoint),
+            // Another key of that name may have signed; a signature that does not hold refuses the note.
+            Err(error) if error.kind() == VerifyErrorKind::NotTrusted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let untrusted = || format!("no trusted key signed this checkpoint of {origin:?}");
+    proven.ok_or_else(|| VerifyError::new(VerifyErrorKind::NotTrusted, untrusted()))
+}
+
+fn verified(py: Python<'_>, proven: Verified) -> PyResult<Bound<'_, PyAny>> {
+    let data = py.import("json")?.call_method1("loads", (&proven.record,))?.get_item("data")?;
+    let time = py.import("datetime")?.getattr("datetime")?.call_method1("fromisoformat", (&proven.time,))?;
+    let fields = PyDict::new(py);
+    fields.set_item("outcome", proven.outcome.name())?;
+    fields.set_item("code", proven.outcome.code())?;
+    fields.set_item("record", &proven.record)?;
+    fields.set_item("data", data)?;
+    fields.set_item("origin", &proven.origin)?;
+    fields.set_item("size", proven.size)?;
+    fields.set_item("root", PyBytes::new(py, &proven.root))?;
+    fields.set_item("index", proven.index)?;
+    fields.set_item("position", proven.position)?;
+    fields.set_item("time", time)?;
+    fields.set_item("author", &proven.author)?;
+    fields.set_item("key", PyBytes::new(py, &proven.key))?;
+    fields.set_item("checked_sha3", proven.checked_sha3)?;
+    py.import("ledgerstone._facts")?.getattr("Verified")?.call((), Some(&fields))
+}
+
+/// Verification blocks on nothing, but it computes: other threads go on meanwhile.
+fn verifying<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, VerifyError> + Send) -> PyResult<T> {
+    py.detach(work).map_err(|error| errors::unverified(&error))
+}
+
+fn verifier_keys(trust: Texts) -> PyResult<Vec<VerifierKey>> {
+    let key = |text: &String| VerifierKey::parse(text.trim()).map_err(|error| errors::unverified(&error.into()));
+    trust.into_vec().iter().map(key).collect()
+}

@@ -1,0 +1,90 @@
+//! Atomic transactions, as a `with` block.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ledgerstone::model::Value;
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::door::enter;
+use crate::facts;
+use crate::ledger::PyLedger;
+use crate::values::to_record;
+
+/// Records that are appended together, all or none.
+#[pyclass(frozen, name = "Transaction", module = "ledgerstone")]
+pub(crate) struct PyTransaction {
+    ledger: Py<PyLedger>,
+    id: Option<String>,
+    state: Mutex<State>,
+}
+
+enum State {
+    Open(Vec<(String, Value)>),
+    Done(Option<Py<PyAny>>),
+}
+
+#[pymethods]
+impl PyTransaction {
+    /// Adds a record. Nothing is checked against the ledger before the block ends.
+    fn append(&self, r#type: String, record: &Bound<'_, PyAny>) -> PyResult<()> {
+        let record = to_record(record)?;
+        match &mut *self.state() {
+            State::Open(records) => records.push((r#type, record)),
+            State::Done(_) => return Err(ended()),
+        }
+        Ok(())
+    }
+
+    /// What was appended; None while the block runs, where it raised, and where it was empty.
+    #[getter]
+    fn result(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        match &*self.state() {
+            State::Done(Some(appended)) => Some(appended.clone_ref(py)),
+            _ => None,
+        }
+    }
+
+    fn __enter__(this: Py<Self>) -> Py<Self> {
+        this
+    }
+
+    #[pyo3(signature = (kind, *_rest))]
+    fn __exit__(&self, py: Python<'_>, kind: &Bound<'_, PyAny>, _rest: &Bound<'_, PyTuple>) -> PyResult<()> {
+        let State::Open(records) = std::mem::replace(&mut *self.state(), State::Done(None)) else {
+            return Err(ended());
+        };
+        if !kind.is_none() || records.is_empty() {
+            return Ok(());
+        }
+        let engine = self.ledger.get().writing()?;
+        let appended = enter(py, || engine.append_all(records, self.id.as_deref()))?;
+        let appended = facts::appended(py, appended)?.unbind();
+        *self.state() = State::Done(Some(appended));
+        Ok(())
+    }
+
+    fn __repr__(&self) -> String {
+        match &*self.state() {
+            State::Open(records) => format!("Transaction(open, {} records)", records.len()),
+            State::Done(Some(appended)) => format!("Transaction({appended})"),
+            State::Done(None) => "Transaction(nothing appended)".to_owned(),
+        }
+    }
+}
+
+impl PyTransaction {
+    pub(crate) fn new(ledger: Py<PyLedger>, id: Option<String>) -> Self {
+        PyTransaction { ledger, id, state: Mutex::new(State::Open(Vec::new())) }
+    }
+
+    /// Never held while Python code runs.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn ended() -> PyErr {
+    PyRuntimeError::new_err("the transaction has ended")
+}

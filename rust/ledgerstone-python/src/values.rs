@@ -1,0 +1,298 @@
+//! Python values as the engine's, and back.
+
+use std::sync::Arc;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow_schema::DataType;
+use ledgerstone::model::{Decimal, Value};
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType,
+};
+
+use crate::errors;
+
+/// Lists and dicts within each other; a type has far fewer, and a list that holds itself has no end.
+const DEPTH: usize = 16;
+/// Proleptic Gregorian ordinal of 1970-01-01, where Python counts from 0001-01-01.
+const EPOCH_ORDINAL: i32 = 719_163;
+
+/// A Python value as the engine's. Its place in the record is named in the error.
+pub(crate) fn to_value(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    convert(value, 0)
+}
+
+/// A record: a dict, or another mapping with strings as keys.
+pub(crate) fn to_record(record: &Bound<'_, PyAny>) -> PyResult<Value> {
+    match to_value(record)? {
+        object @ Value::Object(_) => Ok(object),
+        _ => Err(PyTypeError::new_err(format!(
+            "a record is a dict of named values, not {}",
+            record.get_type().name()?
+        ))),
+    }
+}
+
+fn convert(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
+    if depth > DEPTH {
+        return Err(errors::schema(format!(
+            "the value is nested deeper than {DEPTH} levels"
+        )));
+    }
+    if value.is_none() {
+        return Ok(Value::Null);
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return Ok(Value::Text(text.to_str()?.to_owned()));
+    }
+    if let Ok(flag) = value.cast::<PyBool>() {
+        return Ok(Value::Bool(flag.is_true()));
+    }
+    if let Ok(int) = value.cast::<PyInt>() {
+        return match int.extract::<i64>() {
+            Ok(int) => Ok(Value::Int(int)),
+            Err(_) => Ok(Value::BigInt(int.str()?.to_str()?.to_owned())),
+        };
+    }
+    if let Ok(float) = value.cast::<PyFloat>() {
+        return Ok(Value::Float(float.value()));
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        return Ok(Value::Bytes(bytes.as_bytes().to_vec()));
+    }
+    if let Ok(dict) = value.cast::<PyDict>() {
+        let members = dict
+            .iter()
+            .map(|(name, value)| member(&name, &value, depth));
+        return members.collect::<PyResult<_>>().map(Value::Object);
+    }
+    if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
+        let items = value.try_iter()?.map(|item| convert(&item?, depth + 1));
+        return items.collect::<PyResult<_>>().map(Value::List);
+    }
+    convert_library_type(value, depth)
+}
+
+fn member(
+    name: &Bound<'_, PyAny>,
+    value: &Bound<'_, PyAny>,
+    depth: usize,
+) -> PyResult<(String, Value)> {
+    let name = name.cast::<PyString>().map_err(|_| {
+        PyTypeError::new_err(format!("the names of a record are strings, not {name:?}"))
+    })?;
+    let name = name.to_str()?.to_owned();
+    let value = convert(value, depth + 1)
+        .map_err(|error| in_field(value.py(), &name, error, depth == 0))?;
+    Ok((name, value))
+}
+
+/// Names the field in an error, once: where it is innermost is named there by its own message.
+fn in_field(py: Python<'_>, name: &str, error: PyErr, is_outermost: bool) -> PyErr {
+    if is_outermost {
+        let note = format!("in the field {name:?}");
+        let _ = error.value(py).call_method1("add_note", (note,));
+    }
+    error
+}
+
+/// What has no type of its own in the stable C interface.
+fn convert_library_type(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
+    let py = value.py();
+    if value.is_instance(decimal_type(py)?)? {
+        return decimal(value);
+    }
+    // A datetime is a date as well.
+    if value.is_instance(datetime_type(py)?)? {
+        return timestamp(value);
+    }
+    if value.is_instance(date_type(py)?)? {
+        let ordinal: i32 = value.call_method0("toordinal")?.extract()?;
+        return Ok(Value::Date(ordinal - EPOCH_ORDINAL));
+    }
+    static UUID: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
+        return Ok(Value::Text(value.str()?.to_str()?.to_owned()));
+    }
+    if let Ok(mapping) = value.cast::<PyMapping>() {
+        let members = mapping.items()?.iter().map(|pair| {
+            let (name, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+            member(&name, &value, depth)
+        });
+        return members.collect::<PyResult<_>>().map(Value::Object);
+    }
+    // Integers of numpy and the like.
+    if value.hasattr("__index__")? {
+        return convert(&value.call_method0("__index__")?, depth + 1);
+    }
+    Err(errors::schema(format!(
+        "no field takes a value of the type {}",
+        value.get_type().fully_qualified_name()?
+    )))
+}
+
+fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let text = value.str()?;
+    let text = text.to_str()?;
+    if !value.call_method0("is_finite")?.extract()? {
+        return Err(errors::schema(format!("the decimal {text} is no number")));
+    }
+    // Too long for 128 bits: as digits, which the field then refuses in its own words.
+    Ok(decimal_of(text).map_or_else(|| Value::BigInt(text.to_owned()), Value::Decimal))
+}
+
+/// Python writes an exponent where it is above zero, or far below.
+fn decimal_of(text: &str) -> Option<Decimal> {
+    let (digits, exponent) = match text.split_once('E') {
+        Some((digits, exponent)) => (digits, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let digits = Decimal::parse(digits)?;
+    let scale = i64::from(digits.scale).checked_sub(exponent)?;
+    if let Ok(scale) = u8::try_from(scale) {
+        return (scale <= 38).then(|| Decimal::new(digits.mantissa, scale));
+    }
+    let unit = 10i128.checked_pow(u32::try_from(scale.checked_neg()?).ok()?)?;
+    Some(Decimal::new(digits.mantissa.checked_mul(unit)?, 0))
+}
+
+fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    if value.call_method0("utcoffset")?.is_none() {
+        return Err(errors::schema(format!(
+            "{} is a datetime without a time zone, which is no instant: give it one, tzinfo=datetime.timezone.utc where it is UTC",
+            value.str()?
+        )));
+    }
+    let delta = value.sub(epoch(value.py())?)?;
+    let part = |name: &str| delta.getattr(name)?.extract::<i64>();
+    let (days, seconds, micros) = (part("days")?, part("seconds")?, part("microseconds")?);
+    Ok(Value::Timestamp(
+        (days * 86_400 + seconds) * 1_000_000 + micros,
+    ))
+}
+
+/// The rows of a batch as dicts, columns by name.
+pub(crate) fn to_dicts<'py>(
+    py: Python<'py>,
+    batch: &RecordBatch,
+) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    let schema = batch.schema();
+    let names: Vec<_> = schema
+        .fields()
+        .iter()
+        .map(|field| PyString::intern(py, field.name()))
+        .collect();
+    (0..batch.num_rows())
+        .map(|row| {
+            let dict = PyDict::new(py);
+            for (name, column) in names.iter().zip(batch.columns()) {
+                dict.set_item(name, cell(py, column, row)?)?;
+            }
+            Ok(dict)
+        })
+        .collect()
+}
+
+fn cell<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<'py, PyAny>> {
+    if column.is_null(row) {
+        return Ok(py.None().into_bound(py));
+    }
+    Ok(match column.data_type() {
+        DataType::Utf8 => PyString::new(py, column.as_string::<i32>().value(row)).into_any(),
+        DataType::Boolean => PyBool::new(py, column.as_boolean().value(row))
+            .to_owned()
+            .into_any(),
+        DataType::Int64 => int(py, column.as_primitive::<Int64Type>().value(row))?,
+        DataType::UInt64 => int(py, column.as_primitive::<UInt64Type>().value(row))?,
+        DataType::UInt32 => int(py, column.as_primitive::<UInt32Type>().value(row))?,
+        DataType::Decimal128(_, scale) => {
+            let mantissa = column.as_primitive::<Decimal128Type>().value(row);
+            to_decimal(py, Decimal::new(mantissa, *scale as u8))?
+        }
+        DataType::Date32 => {
+            let ordinal = column.as_primitive::<Date32Type>().value(row) + EPOCH_ORDINAL;
+            date_type(py)?.call_method1("fromordinal", (ordinal,))?
+        }
+        DataType::Timestamp(..) => {
+            let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
+            instant(py, micros)?
+        }
+        DataType::Binary => PyBytes::new(py, column.as_binary::<i32>().value(row)).into_any(),
+        DataType::List(_) => {
+            let items = column.as_list::<i32>().value(row);
+            let items = (0..items.len()).map(|place| cell(py, &items, place));
+            PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any()
+        }
+        DataType::Struct(_) => structure(py, column.as_struct(), row)?.into_any(),
+        other => {
+            return Err(errors::fault(&format!(
+                "a column of type {other} has no Python value"
+            )));
+        }
+    })
+}
+
+fn structure<'py>(
+    py: Python<'py>,
+    array: &StructArray,
+    row: usize,
+) -> PyResult<Bound<'py, PyDict>> {
+    let dict = PyDict::new(py);
+    for (name, column) in array.column_names().into_iter().zip(array.columns()) {
+        dict.set_item(name, cell(py, &Arc::clone(column), row)?)?;
+    }
+    Ok(dict)
+}
+
+fn int<'py, I: IntoPyObject<'py, Target = PyInt>>(
+    py: Python<'py>,
+    value: I,
+) -> PyResult<Bound<'py, PyAny>> {
+    let int = value.into_pyobject(py).map_err(Into::into)?;
+    Ok(int.into_any().into_bound())
+}
+
+/// A decimal, in its canonical form.
+pub(crate) fn to_decimal<'py>(py: Python<'py>, value: Decimal) -> PyResult<Bound<'py, PyAny>> {
+    decimal_type(py)?.call1((value.to_string(),))
+}
+
+/// An instant, in UTC.
+fn instant(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
+    static TIMEDELTA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    let delta = TIMEDELTA
+        .import(py, "datetime", "timedelta")?
+        .call1((0, 0, micros))?;
+    epoch(py)?.add(delta)
+}
+
+fn decimal_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static DECIMAL: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    DECIMAL.import(py, "decimal", "Decimal")
+}
+
+fn datetime_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    DATETIME.import(py, "datetime", "datetime")
+}
+
+fn date_type(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {
+    static DATE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    DATE.import(py, "datetime", "date")
+}
+
+fn epoch(py: Python<'_>) -> PyResult<&Bound<'_, PyAny>> {
+    static EPOCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let made = EPOCH.get_or_try_init(py, || {
+        let utc = py.import("datetime")?.getattr("timezone")?.getattr("utc")?;
+        let epoch = datetime_type(py)?.call1((1970, 1, 1, 0, 0, 0, 0, utc))?;
+        PyResult::Ok(epoch.unbind())
+    })?;
+    Ok(made.bind(py))
+}

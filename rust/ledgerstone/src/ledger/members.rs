@@ -1,0 +1,67 @@
+//! Who and what is in force: members with their keys and roles, and modules.
+
+use super::Ledger;
+use crate::error::Result;
+
+/// An admitted identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// 32 hexadecimal digits.
+    pub id: String,
+    /// Public keys, and whether each is active.
+    pub keys: Vec<([u8; 32], bool)>,
+    /// Full names of the roles held.
+    pub roles: Vec<String>,
+}
+
+/// A module in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleInForce {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: u64,
+    /// One line for people.
+    pub title: String,
+    /// Full names of its record types.
+    pub types: Vec<String>,
+    /// Full names and purposes of its roles.
+    pub roles: Vec<(String, String)>,
+}
+
+impl Ledger {
+    /// The members, in the order of their ids.
+    pub fn members(&self) -> Result<Vec<Member>> {
+        let authority = self.view()?.authority;
+        let keys_of = |id: &str| {
+            let own = authority.keys().filter(|(_, state)| state.member == id);
+            own.map(|(key, state)| (*key, state.active)).collect()
+        };
+        let member = |id: &str| Member {
+            id: id.to_owned(),
+            keys: keys_of(id),
+            roles: authority.roles_of(id).map(str::to_owned).collect(),
+        };
+        Ok(authority.members().map(member).collect())
+    }
+
+    /// The modules in force, by name.
+    pub fn modules(&self) -> Result<Vec<ModuleInForce>> {
+        let authority = self.view()?.authority;
+        let modules = authority.modules().map(|module| ModuleInForce {
+            name: module.name.clone(),
+            version: module.version,
+            title: module.title.clone(),
+            types: module.types.iter().map(|declared| declared.name.clone()).collect(),
+            roles: module.roles.iter().map(|role| (role.name.clone(), role.doc.clone())).collect(),
+        });
+        Ok(modules.collect())
+    }
+
+    /// The member whose key the ledger was opened with, if it is one.
+    pub fn own_member(&self) -> Result<Option<String>> {
+        let writer = self.lock_writer()?;
+        let key = writer.key.as_ref();
+        Ok(key.and_then(|key| writer.authority.member_of(&key.public())).map(str::to_owned))
+    }
+}

@@ -1,0 +1,54 @@
+//! What a ledger is measured against: a plain SQLite table, prepared statements, no hashing.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::Decimal128Type;
+use arrow_array::RecordBatch;
+use rusqlite::{Connection, params};
+
+/// Rows of one commit.
+const ROWS_A_COMMIT: usize = 10_000;
+
+/// A new table with `id TEXT PRIMARY KEY`, at the pragmas of the ledger.
+pub(crate) fn table(path: &Path) -> Connection {
+    let connection = Connection::open(path).expect("a new file");
+    connection
+        .execute_batch(
+            "PRAGMA page_size = 4096; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE transfers (id TEXT PRIMARY KEY, debit TEXT NOT NULL, credit TEXT NOT NULL,
+                                     currency TEXT NOT NULL, amount INTEGER NOT NULL);",
+        )
+        .expect("a new table");
+    connection
+}
+
+/// Inserts every row, so many to a commit.
+pub(crate) fn insert(connection: &mut Connection, batch: &RecordBatch) -> Duration {
+    let text = |column: usize| batch.column(column).as_string::<i32>();
+    let (ids, debits, credits, currencies) = (text(0), text(1), text(2), text(3));
+    let amounts = batch.column(4).as_primitive::<Decimal128Type>();
+    let start = Instant::now();
+    for first in (0..batch.num_rows()).step_by(ROWS_A_COMMIT) {
+        let transaction = connection.transaction().expect("a transaction");
+        {
+            let mut insert = transaction
+                .prepare_cached("INSERT INTO transfers VALUES (?1, ?2, ?3, ?4, ?5)")
+                .expect("a statement");
+            for row in first..(first + ROWS_A_COMMIT).min(batch.num_rows()) {
+                let amount = amounts.value(row) as i64;
+                insert
+                    .execute(params![ids.value(row), debits.value(row), credits.value(row), currencies.value(row), amount])
+                    .expect("a row");
+            }
+        }
+        transaction.commit().expect("a commit");
+    }
+    start.elapsed()
+}
+
+/// Commits rows one by one; the time of each.
+pub(crate) fn singles(connection: &mut Connection, batch: &RecordBatch) -> Vec<Duration> {
+    (0..batch.num_rows()).map(|row| insert(connection, &batch.slice(row, 1))).collect()
+}

@@ -1,0 +1,247 @@
+//! The model ledger: transactions, envelopes and both log trees, from FORMAT.md.
+
+use std::collections::BTreeMap;
+
+use ledgerstone_verify::hash::{Hash, sha3_256};
+use serde_json::{Value as Json, json};
+
+use super::hash::{LOG_TREES, List, b64, entry, jcs, list_json, root};
+use super::state::{Record, Rules, State, Unit, Unsigned};
+
+/// A transaction's two modes.
+pub(crate) type Mode = ledgerstone_verify::Mode;
+
+/// What the model does not decide: the sources' bytes and times.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Given<'a> {
+    pub(crate) secret: [u8; 32],
+    /// Ledger time, then the author's, in microseconds.
+    pub(crate) times: (i64, i64),
+    pub(crate) id: Option<&'a str>,
+}
+
+/// What becomes of the rows of a call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Fate {
+    /// In the log, with the rows refused and why.
+    Logged(Vec<(usize, String)>),
+    /// Nothing is logged: every row is refused.
+    Nothing(Vec<(usize, String)>),
+    /// An atomic transaction is refused, by this row.
+    Refused(usize, String),
+}
+
+/// Decided, not yet logged.
+pub(crate) struct Decided {
+    pub(crate) fate: Fate,
+    /// Whether it came as far as a signature (a secret was drawn).
+    pub(crate) signed: bool,
+    after: State,
+    /// Record bytes of the signed rows, and for each of them the code if it was refused.
+    signed_records: Vec<(String, Option<String>)>,
+}
+
+/// Who signs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Author {
+    pub(crate) member: String,
+    pub(crate) key: [u8; 32],
+}
+
+/// The model ledger.
+pub(crate) struct Model<R> {
+    pub(crate) rules: R,
+    pub(crate) state: State,
+    pub(crate) author: Author,
+    /// Index of the last change of each cell.
+    pub(crate) changed_at: BTreeMap<String, u64>,
+    /// Leaf data of every envelope.
+    leaves: Vec<Vec<u8>>,
+    last_time: i64,
+}
+
+impl<R: Rules> Model<R> {
+    pub(crate) fn new(rules: R, author: Author) -> Self {
+        let changed_at = BTreeMap::new();
+        Model { rules, state: State::default(), author, changed_at, leaves: Vec::new(), last_time: i64::MIN }
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.leaves.len()
+    }
+
+    /// The roots of both log trees.
+    pub(crate) fn roots(&self) -> [Hash; 2] {
+        LOG_TREES.map(|hash| root(hash, &self.leaves))
+    }
+
+    /// Decides rows of one call, in their order.
+    pub(crate) fn decide(&self, mode: Mode, rows: &[Record]) -> Decided {
+        match mode {
+            Mode::Each => self.decide_each(rows),
+            Mode::Atomic => self.decide_atomic(rows),
+        }
+    }
+
+    fn decide_each(&self, rows: &[Record]) -> Decided {
+        let mut after = self.state.clone();
+        let mut refused = Vec::new();
+        let mut signed_records = Vec::new();
+        for (row, record) in rows.iter().enumerate() {
+            if let Err(unsigned) = self.rules.screen(record) {
+                refused.push((row, unsigned.code().to_owned()));
+                continue;
+            }
+            let record = self.canonical(record);
+            let mut unit = Unit::new(&after);
+            let verdict = self.rules.apply(&mut unit, &record).and_then(|()| self.rules.end(&unit));
+            match &verdict {
+                Ok(()) => {
+                    let changes = unit.changes();
+                    after.keep(changes);
+                }
+                Err(code) => refused.push((row, code.clone())),
+            }
+            signed_records.push((self.bytes(&record), verdict.err()));
+        }
+        let stands = signed_records.iter().any(|(_, code)| code.is_none());
+        let fate = if stands { Fate::Logged(refused) } else { Fate::Nothing(refused) };
+        Decided { fate, signed: !signed_records.is_empty(), after, signed_records }
+    }
+
+    fn decide_atomic(&self, rows: &[Record]) -> Decided {
+        let screened: Vec<(usize, Unsigned)> = rows
+            .iter()
+            .enumerate()
+            .filter_map(|(row, record)| Some((row, self.rules.screen(record).err()?)))
+            .collect();
+        let is_parse = |unsigned: &Unsigned| matches!(unsigned, Unsigned::Parse(_));
+        if let Some((row, unsigned)) = screened.iter().min_by_key(|(row, why)| (!is_parse(why), *row)) {
+            return self.felled(*row, unsigned.code(), false);
+        }
+        let mut unit = Unit::new(&self.state);
+        let mut signed_records = Vec::new();
+        // Who asked for a bound at the end, so that the least record is named.
+        let mut asked: Vec<usize> = Vec::new();
+        for (row, record) in rows.iter().enumerate() {
+            let record = self.canonical(record);
+            if let Err(code) = self.rules.apply(&mut unit, &record) {
+                return self.felled(row, &code, true);
+            }
+            asked.resize(unit.at_end.len(), row);
+            signed_records.push((self.bytes(&record), None));
+        }
+        let deferred = std::mem::take(&mut unit.at_end);
+        for (cell, row) in deferred.into_iter().zip(asked) {
+            unit.at_end = vec![cell];
+            if let Err(code) = self.rules.end(&unit) {
+                return self.felled(row, &code, true);
+            }
+        }
+        let changes = unit.changes();
+        let mut after = self.state.clone();
+        after.keep(changes);
+        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records }
+    }
+
+    fn felled(&self, row: usize, code: &str, signed: bool) -> Decided {
+        let after = State::default();
+        Decided { fate: Fate::Refused(row, code.to_owned()), signed, after, signed_records: Vec::new() }
+    }
+
+    fn canonical(&self, record: &Record) -> Record {
+        Record { kind: record.kind.clone(), data: self.rules.canonical(record) }
+    }
+
+    fn bytes(&self, record: &Record) -> String {
+        let version = self.rules.version(&record.kind);
+        jcs(&json!({"data": record.data, "type": record.kind, "version": version}))
+    }
+
+    /// Logs what was decided; the envelope, into which the author's signature is put.
+    pub(crate) fn log(&mut self, mode: Mode, decided: Decided, given: Given<'_>, signature: &str) -> String {
+        let Decided { after, signed_records, .. } = decided;
+        let index = self.leaves.len() as u64;
+        let bytes: Vec<String> = signed_records.iter().map(|(bytes, _)| bytes.clone()).collect();
+        let exceptions: Vec<String> = signed_records
+            .iter()
+            .enumerate()
+            .filter_map(|(place, (bytes, code))| {
+                let leaf = sha3_256(&[&[0], &entry(List::Records, &given.secret, place, bytes)]);
+                let code = code.as_ref()?;
+                Some(jcs(&json!({"code": code, "leaf": b64(&leaf), "outcome": "rejected", "position": place})))
+            })
+            .collect();
+        let cells = self.changed_cells(&after, index);
+        let (genesis, seen) = self.past();
+        let time = given.times.0.max(self.last_time);
+        let mut intent = json!({
+            "author": self.author.member,
+            "count": bytes.len(),
+            "expires": timestamp(given.times.1.max(time) + 86_400_000_000),
+            "format": 1,
+            "key": b64(&self.author.key),
+            "mode": if mode == Mode::Each { "each" } else { "atomic" },
+            "root": list_json(List::Records, &given.secret, &bytes)["root"],
+            "time": timestamp(given.times.1),
+        });
+        for (name, value) in [("genesis", genesis), ("seen", seen)] {
+            if let Some(value) = value {
+                intent[name] = value;
+            }
+        }
+        if let Some(id) = given.id {
+            let tag = b"ledgerstone/idempotency/v1\n";
+            intent["idempotency"] = json!(b64(&sha3_256(&[tag, &given.secret, id.as_bytes()])));
+        }
+        let signature = json!({"alg": "Ed25519", "key": b64(&self.author.key), "member": self.author.member, "sig": signature});
+        let envelope = jcs(&json!({
+            "cells": list_json(List::Cells, &given.secret, &cells),
+            "emitted": {"count": 0},
+            "exceptions": list_json(List::Exceptions, &given.secret, &exceptions),
+            "format": 1,
+            "index": index,
+            "intent": intent,
+            "prev": b64(&root(sha3_256, &self.leaves)),
+            "semantics": 0,
+            "signatures": [signature],
+            "time": timestamp(time),
+        }));
+        self.leaves.push([b"ledgerstone/envelope/v1\n", envelope.as_bytes()].concat());
+        self.state = after;
+        self.last_time = time;
+        envelope
+    }
+
+    /// The entries of the cells list.
+    fn changed_cells(&mut self, after: &State, index: u64) -> Vec<String> {
+        let mut names: Vec<&String> = self.state.cells.keys().chain(after.cells.keys()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names.retain(|name| self.state.cells.get(*name) != after.cells.get(*name));
+        let mut entries = Vec::new();
+        for name in names {
+            self.changed_at.insert(name.clone(), index);
+            let cell: Json = serde_json::from_str(name).expect("a cell name is JSON");
+            entries.push(jcs(&json!({"cell": cell, "value": after.cells.get(name)})));
+        }
+        entries
+    }
+
+    /// Genesis hash, and the state that an author knows.
+    fn past(&self) -> (Option<Json>, Option<Json>) {
+        let Some(first) = self.leaves.first() else { return (None, None) };
+        let genesis = sha3_256(&[&[0], first]);
+        let known = root(LOG_TREES[0], &self.leaves);
+        (Some(json!(b64(&genesis))), Some(json!({"root": b64(&known), "size": self.leaves.len()})))
+    }
+}
+
+/// The text of an instant that is within some days of 2026-01-01.
+fn timestamp(micros: i64) -> String {
+    let past = micros - ledgerstone_tests::START_MICROS;
+    let (day, past) = (past / 86_400_000_000, past % 86_400_000_000);
+    let (seconds, micros) = (past / 1_000_000, past % 1_000_000);
+    let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    format!("2026-01-{:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z", day + 1)
+}

@@ -1,0 +1,133 @@
+//! The model's state: plain maps, and a unit that stands or falls over them.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::amount;
+use super::hash::jcs;
+
+/// A record as it is handed over: full type name, data.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) kind: String,
+    pub(crate) data: Json,
+}
+
+/// Why a record may not be signed: by itself it is not one of its type, or breaks a rule that looks at nothing else.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Unsigned {
+    Parse(String),
+    Rule(String),
+}
+
+impl Unsigned {
+    pub(crate) fn code(&self) -> &str {
+        match self {
+            Unsigned::Parse(code) | Unsigned::Rule(code) => code,
+        }
+    }
+}
+
+/// A module's meaning.
+pub(crate) trait Rules {
+    /// The module's version, which records carry.
+    fn version(&self, kind: &str) -> u64;
+    /// What the record says on its own.
+    fn screen(&self, record: &Record) -> Result<(), Unsigned>;
+    /// The data as the log holds it.
+    fn canonical(&self, record: &Record) -> Json;
+    /// Does what a record does, or says why not; the unit is then thrown away.
+    fn apply(&self, unit: &mut Unit<'_>, record: &Record) -> Result<(), String>;
+    /// What is looked at when a unit ends.
+    fn end(&self, unit: &Unit<'_>) -> Result<(), String>;
+}
+
+/// Cells by their encoded name, and records by type, rule number and unique values.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct State {
+    pub(crate) cells: BTreeMap<String, Json>,
+    pub(crate) keys: BTreeMap<String, Json>,
+}
+
+/// A unit under way: what it changed, over the state it began with.
+pub(crate) struct Unit<'s> {
+    state: &'s State,
+    cells: BTreeMap<String, Option<Json>>,
+    keys: BTreeMap<String, Json>,
+    /// Cells whose bounds are looked at in the end, in order.
+    pub(crate) at_end: Vec<String>,
+}
+
+/// What a unit changed.
+pub(crate) type Changes = (BTreeMap<String, Option<Json>>, BTreeMap<String, Json>);
+
+impl<'s> Unit<'s> {
+    pub(crate) fn new(state: &'s State) -> Self {
+        Unit { state, cells: BTreeMap::new(), keys: BTreeMap::new(), at_end: Vec::new() }
+    }
+
+    pub(crate) fn changes(self) -> Changes {
+        (self.cells, self.keys)
+    }
+
+    pub(crate) fn cell(&self, name: &str) -> Option<Json> {
+        match self.cells.get(name) {
+            Some(changed) => changed.clone(),
+            None => self.state.cells.get(name).cloned(),
+        }
+    }
+
+    pub(crate) fn set(&mut self, name: &str, value: Option<Json>) {
+        self.cells.insert(name.to_owned(), value);
+    }
+
+    /// The record that holds a unique key.
+    pub(crate) fn holder(&self, key: &str) -> Option<&Json> {
+        self.keys.get(key).or_else(|| self.state.keys.get(key))
+    }
+
+    /// Takes a unique key for a record, or says that it is taken.
+    pub(crate) fn take(&mut self, key: &str, data: &Json, code: &str) -> Result<(), String> {
+        if self.holder(key).is_some() {
+            return Err(code.to_owned());
+        }
+        self.keys.insert(key.to_owned(), data.clone());
+        Ok(())
+    }
+
+    /// A part of a balance; `None` where it has no value.
+    pub(crate) fn part(&self, cell: &str, part: &str) -> Option<i128> {
+        self.cell(cell)?.get(part)?.as_str().map(amount::parse)
+    }
+
+    /// Adds to a part of a balance that exists; a part without a value counts as nothing.
+    pub(crate) fn add(&mut self, cell: &str, part: &str, delta: i128) {
+        let mut value = self.cell(cell).expect("the balance exists");
+        let sum = self.part(cell, part).unwrap_or(0) + delta;
+        value[part] = json!(amount::show(sum));
+        self.set(cell, Some(value));
+    }
+}
+
+impl State {
+    pub(crate) fn keep(&mut self, (cells, keys): Changes) {
+        for (name, value) in cells {
+            match value {
+                Some(value) => self.cells.insert(name, value),
+                None => self.cells.remove(&name),
+            };
+        }
+        self.keys.extend(keys);
+    }
+}
+
+/// The name of a cell.
+pub(crate) fn cell_name(owner: &str, cell: &str, at: &[Json], by: &[Json]) -> String {
+    jcs(&json!([owner, cell, at, by]))
+}
+
+/// The name of a unique key.
+pub(crate) fn key_name(kind: &str, number: usize, values: &[Json]) -> String {
+    jcs(&json!([kind, number, values]))
+}
