@@ -127,16 +127,10 @@ pub fn parse_canonical(bytes: &[u8]) -> Result<Json, CanonError> {
     let again = json.canonical();
     if again != bytes {
         let same = again.iter().zip(bytes).take_while(|(a, b)| a == b).count();
-        return Err(CanonError::new(
-            same,
-            "the text is not in canonical form from here on",
-        ));
+        return Err(CanonError::new(same, "the text is not in canonical form from here on"));
     }
     if json.holds_float() {
-        return Err(CanonError::new(
-            0,
-            "a number is not an integer within ±(2^53−1)",
-        ));
+        return Err(CanonError::new(0, "a number is not an integer within ±(2^53−1)"));
     }
     Ok(json)
 }
@@ -159,11 +153,7 @@ fn write_object(out: &mut Vec<u8>, members: &[(String, Json)]) {
 /// The order of keys: by UTF-16 code units (RFC 8785 section 3.2.3). It differs from the order of
 /// the UTF-8 bytes where one key has a character above U+FFFF and the other one from U+E000 on.
 pub(crate) fn key_order(a: &str, b: &str) -> Ordering {
-    if a.is_ascii() && b.is_ascii() {
-        a.cmp(b)
-    } else {
-        a.encode_utf16().cmp(b.encode_utf16())
-    }
+    if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
 }
 
 /// Appends a string in canonical form: quoted, and escaped only where JSON asks for it
@@ -173,8 +163,7 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
     // Without a branch per byte, so that it is a few vector instructions for the common clean text.
-    let is_clean =
-        bytes.iter().fold(true, |clean, &byte| clean & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'));
+    let is_clean = bytes.iter().fold(true, |clean, &byte| clean & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'));
     if is_clean {
         out.extend_from_slice(bytes);
         out.push(b'"');
@@ -272,18 +261,11 @@ fn write_float(out: &mut Vec<u8>, value: f64) {
 fn shortest(value: f64) -> String {
     // The standard library gives the shortest, but takes the upper of two that are as near.
     let shortest = format!("{value:e}");
-    let digits = shortest
-        .bytes()
-        .take_while(|byte| *byte != b'e')
-        .filter(u8::is_ascii_digit);
+    let digits = shortest.bytes().take_while(|byte| *byte != b'e').filter(u8::is_ascii_digit);
     // With the number of digits given it rounds to even. Below a power of two that may be nearer
     // and yet read back as the neighbour, so it counts only if it reads back.
     let even = format!("{value:.*e}", digits.count() - 1);
-    if even.parse() == Ok(value) {
-        even
-    } else {
-        shortest
-    }
+    if even.parse() == Ok(value) { even } else { shortest }
 }
 
 /// Writes one object whose keys the caller gives in canonical order, without building a tree of
@@ -304,10 +286,7 @@ impl<'a> ObjectWriter<'a> {
     /// Writes a key; the caller appends its value to what is returned. Keys come in canonical
     /// order, which debug builds check.
     pub fn key(&mut self, key: &'static str) -> &mut Vec<u8> {
-        debug_assert!(
-            self.last.is_none_or(|last| key_order(last, key).is_lt()),
-            "{key}"
-        );
+        debug_assert!(self.last.is_none_or(|last| key_order(last, key).is_lt()), "{key}");
         if self.last.replace(key).is_some() {
             self.out.push(b',');
         }
@@ -360,9 +339,7 @@ pub fn unb64(text: &str) -> Result<Vec<u8>, CanonError> {
     use base64::DecodeError;
     STANDARD.decode(text).map_err(|error| match error {
         DecodeError::InvalidByte(at, _) => CanonError::new(at, "not a base64 digit"),
-        DecodeError::InvalidLastSymbol(at, _) => {
-            CanonError::new(at, "unused bits of base64 are not zero")
-        }
+        DecodeError::InvalidLastSymbol(at, _) => CanonError::new(at, "unused bits of base64 are not zero"),
         _ => CanonError::new(text.len(), "base64 of a wrong length or padding"),
     })
 }
@@ -411,12 +388,7 @@ mod tests {
             (b"\xef\xbb\xbf1", 0),
         ] {
             let error = Json::parse(text).unwrap_err();
-            assert_eq!(
-                error.offset(),
-                offset,
-                "{}: {error}",
-                String::from_utf8_lossy(text)
-            );
+            assert_eq!(error.offset(), offset, "{}: {error}", String::from_utf8_lossy(text));
         }
     }
 
@@ -523,9 +495,7 @@ mod tests {
             assert_eq!(out[1..], *b64(&bytes).as_bytes());
             assert_eq!(unb64(&b64(&bytes)).unwrap(), bytes);
         }
-        for text in [
-            "AA", "AA=", "AB==", "AAB=", "A A=", "AA==\n", "AA==AA==", "__==", "A", "====",
-        ] {
+        for text in ["AA", "AA=", "AB==", "AAB=", "A A=", "AA==\n", "AA==AA==", "__==", "A", "===="] {
             assert!(unb64(text).is_err(), "{text}");
         }
         assert_eq!(unb64_array::<2>("AAE=").unwrap(), [0, 1]);

@@ -32,13 +32,8 @@ impl Checkpoint {
             return Err(malformed);
         }
         let size = parse_size(size).ok_or(NoteError::Malformed("the size is not in decimal"))?;
-        let root = unb64_array(root)
-            .map_err(|_| NoteError::Malformed("the root is not base64 of 32 bytes"))?;
-        Ok(Checkpoint {
-            origin: origin.to_owned(),
-            size,
-            root,
-        })
+        let root = unb64_array(root).map_err(|_| NoteError::Malformed("the root is not base64 of 32 bytes"))?;
+        Ok(Checkpoint { origin: origin.to_owned(), size, root })
     }
 
     /// The text, as it is signed.
@@ -60,10 +55,7 @@ pub fn verify_checkpoint(note: &str, key: &VerifierKey) -> Result<Checkpoint, Ve
 }
 
 /// As [`verify_checkpoint`], with several keys: the origin must be the name of each that signed.
-pub(crate) fn verify_parsed(
-    note: &SignedNote,
-    keys: &[VerifierKey],
-) -> Result<Checkpoint, VerifyError> {
+pub(crate) fn verify_parsed(note: &SignedNote, keys: &[VerifierKey]) -> Result<Checkpoint, VerifyError> {
     let signers = note.verify(keys)?;
     let checkpoint = Checkpoint::parse(note.text())?;
     match signers.iter().find(|key| key.name() != checkpoint.origin) {
@@ -80,11 +72,7 @@ pub(crate) fn verify_parsed(
 fn parse_size(text: &str) -> Option<u64> {
     let canonical = text == "0" || !text.starts_with('0');
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    if canonical && digits {
-        text.parse().ok()
-    } else {
-        None
-    }
+    if canonical && digits { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -93,11 +81,7 @@ mod tests {
 
     #[test]
     fn a_checkpoint_has_one_text() {
-        let checkpoint = Checkpoint {
-            origin: "example.com/log".into(),
-            size: u64::MAX,
-            root: [3; 32],
-        };
+        let checkpoint = Checkpoint { origin: "example.com/log".into(), size: u64::MAX, root: [3; 32] };
         let text = checkpoint.to_text();
         assert_eq!(Checkpoint::parse(&text).unwrap(), checkpoint);
         let root = b64(&[3; 32]);

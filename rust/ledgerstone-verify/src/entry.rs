@@ -58,11 +58,7 @@ pub struct Salts {
 impl Salts {
     /// The salts of this list under this secret.
     pub fn new(secret: [u8; 32], list: EntryList) -> Self {
-        Salts {
-            secret,
-            list,
-            block: None,
-        }
+        Salts { secret, list, block: None }
     }
 
     /// The salt of the entry at place `i` of the list.
@@ -85,9 +81,7 @@ impl Salts {
 // By hand, because the secret must not reach a log file.
 impl fmt::Debug for Salts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Salts")
-            .field("list", &self.list)
-            .finish_non_exhaustive()
+        f.debug_struct("Salts").field("list", &self.list).finish_non_exhaustive()
     }
 }
 
@@ -157,9 +151,7 @@ impl ExceptionOutcome {
 
     fn parse(name: &str) -> Option<Self> {
         use ExceptionOutcome::{Flagged, Held, Rejected};
-        [Flagged, Held, Rejected]
-            .into_iter()
-            .find(|outcome| outcome.name() == name)
+        [Flagged, Held, Rejected].into_iter().find(|outcome| outcome.name() == name)
     }
 }
 
@@ -191,8 +183,7 @@ impl Exception {
 
     /// Reads the bytes of an entry; only the canonical form is accepted.
     pub fn parse(bytes: &[u8]) -> Result<Self, VerifyError> {
-        let json = Json::parse(bytes)
-            .map_err(|error| VerifyError::malformed(format!("an exception: {error}")))?;
+        let json = Json::parse(bytes).map_err(|error| VerifyError::malformed(format!("an exception: {error}")))?;
         let mut fields = Fields::of(json, "exception")?;
         let outcome = fields.text("outcome")?;
         let exception = Exception {
@@ -204,9 +195,7 @@ impl Exception {
         };
         fields.finish()?;
         if exception.to_canonical() != bytes {
-            return Err(VerifyError::malformed(
-                "an exception is not in canonical form",
-            ));
+            return Err(VerifyError::malformed("an exception is not in canonical form"));
         }
         Ok(exception)
     }
@@ -256,10 +245,7 @@ mod tests {
             let fresh = Salts::new(secret(), EntryList::Records).salt(place);
             assert_eq!(salts.salt(place), fresh, "salt {place}");
         }
-        assert!(
-            !format!("{salts:?}").contains("31"),
-            "the secret is not shown"
-        );
+        assert!(!format!("{salts:?}").contains("31"), "the secret is not shown");
     }
 
     #[test]
@@ -273,12 +259,8 @@ mod tests {
 
     #[test]
     fn exceptions_are_read_strictly() {
-        let exception = Exception {
-            position: 12,
-            leaf: [7; 32],
-            outcome: ExceptionOutcome::Held,
-            code: "finance.limit".into(),
-        };
+        let exception =
+            Exception { position: 12, leaf: [7; 32], outcome: ExceptionOutcome::Held, code: "finance.limit".into() };
         let bytes = exception.to_canonical();
         assert_eq!(
             String::from_utf8_lossy(&bytes),

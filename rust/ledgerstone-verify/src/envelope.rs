@@ -12,8 +12,7 @@ use crate::intent::{member, timestamp};
 use crate::key::PublicKey;
 
 pub use crate::intent::{
-    Endorsement, FORMAT, Intent, Mode, Seen, endorsement_message, idempotency_digest, is_member,
-    is_timestamp,
+    Endorsement, FORMAT, Intent, Mode, Seen, endorsement_message, idempotency_digest, is_member, is_timestamp,
 };
 
 /// The semantics whose envelopes this crate can verify.
@@ -66,10 +65,7 @@ impl Signature {
         }
         let endorsement = if endorser {
             let meaning = fields.text("meaning")?;
-            Some(Endorsement {
-                meaning,
-                time: timestamp(&mut fields, "time")?,
-            })
+            Some(Endorsement { meaning, time: timestamp(&mut fields, "time")? })
         } else {
             None
         };
@@ -105,15 +101,10 @@ impl ListRoot {
 
     fn from_json(json: Json) -> Result<Self, VerifyError> {
         let mut fields = Fields::of(json, "list")?;
-        let list = ListRoot {
-            count: fields.uint("count")?,
-            root: fields.optional_bytes("root")?,
-        };
+        let list = ListRoot { count: fields.uint("count")?, root: fields.optional_bytes("root")? };
         fields.finish()?;
         if (list.count == 0) != list.root.is_none() {
-            return Err(VerifyError::malformed(
-                "a list has a root exactly where it has entries",
-            ));
+            return Err(VerifyError::malformed("a list has a root exactly where it has entries"));
         }
         Ok(list)
     }
@@ -146,20 +137,15 @@ impl Envelope {
     /// Reads an envelope's text. Format and semantics are looked at before anything else, so that
     /// what a later version wrote is [`VerifyErrorKind::UnverifiableVersion`] and never an alarm.
     pub fn parse(text: &[u8]) -> Result<Self, VerifyError> {
-        let json = Json::parse(text)
-            .map_err(|error| VerifyError::malformed(format!("the envelope, {error}")))?;
+        let json = Json::parse(text).map_err(|error| VerifyError::malformed(format!("the envelope, {error}")))?;
         check_version(&json)?;
         if ENVELOPE_TAG.len() + text.len() > MAX_ENVELOPE_BYTES {
-            return Err(VerifyError::malformed(
-                "the envelope is longer than 65,535 bytes",
-            ));
+            return Err(VerifyError::malformed("the envelope is longer than 65,535 bytes"));
         }
         let envelope = Envelope::from_json(json)?;
         envelope.check()?;
         if envelope.to_canonical() != text {
-            return Err(VerifyError::malformed(
-                "the envelope is not in canonical form",
-            ));
+            return Err(VerifyError::malformed("the envelope is not in canonical form"));
         }
         Ok(envelope)
     }
@@ -190,21 +176,16 @@ impl Envelope {
         let message = self.intent.message();
         let digest = sha3_256(&[&message]);
         for signature in &self.signatures {
-            let checked =
-                PublicKey::admit(&signature.key).and_then(|key| match &signature.endorsement {
-                    None => key.verify(&message, &signature.sig),
-                    Some(endorsement) => {
-                        let (member, key_bytes) = (&signature.member, &signature.key);
-                        let message = endorsement_message(&digest, member, key_bytes, endorsement);
-                        key.verify(&message, &signature.sig)
-                    }
-                });
-            checked.map_err(|error| {
-                VerifyError::link(format!(
-                    "the signature of member {}: {error}",
-                    signature.member
-                ))
-            })?;
+            let checked = PublicKey::admit(&signature.key).and_then(|key| match &signature.endorsement {
+                None => key.verify(&message, &signature.sig),
+                Some(endorsement) => {
+                    let (member, key_bytes) = (&signature.member, &signature.key);
+                    let message = endorsement_message(&digest, member, key_bytes, endorsement);
+                    key.verify(&message, &signature.sig)
+                }
+            });
+            checked
+                .map_err(|error| VerifyError::link(format!("the signature of member {}: {error}", signature.member)))?;
         }
         Ok(())
     }
@@ -265,45 +246,23 @@ impl Envelope {
             false => Err(VerifyError::malformed(format!("in the envelope, {rule}"))),
         };
         let intent = &self.intent;
-        require(
-            intent.genesis.is_none() == first,
-            "genesis is left out at index 0 only",
-        )?;
-        require(
-            intent.seen.is_none() == first,
-            "seen is left out at index 0 only",
-        )?;
-        let seen_is_past = intent
-            .seen
-            .is_none_or(|seen| (1..=self.index).contains(&seen.size));
+        require(intent.genesis.is_none() == first, "genesis is left out at index 0 only")?;
+        require(intent.seen.is_none() == first, "seen is left out at index 0 only")?;
+        let seen_is_past = intent.seen.is_none_or(|seen| (1..=self.index).contains(&seen.size));
         require(seen_is_past, "seen is not a size from 1 to index")?;
-        require(
-            !first || self.prev == empty_root::<Sha3_256>(),
-            "prev at index 0 is not SHA3-256(\"\")",
-        )?;
+        require(!first || self.prev == empty_root::<Sha3_256>(), "prev at index 0 is not SHA3-256(\"\")")?;
         // Timestamps have a fixed width, so their order is that of their text.
-        require(
-            self.time < intent.expires,
-            "the ledger time is not before `expires`",
-        )?;
-        require(
-            self.exceptions.count <= intent.count,
-            "there are more exceptions than records",
-        )?;
+        require(self.time < intent.expires, "the ledger time is not before `expires`")?;
+        require(self.exceptions.count <= intent.count, "there are more exceptions than records")?;
         let (author, endorsers) = match self.signatures.split_first() {
             Some(split) => split,
             None => return require(false, "the author's signature is missing"),
         };
         let authors = author.member == intent.author && author.key == intent.key;
-        require(
-            authors,
-            "the first signature is not by the author and key of the intent",
-        )?;
+        require(authors, "the first signature is not by the author and key of the intent")?;
         let ordered = endorsers.is_sorted_by(|a, b| a.member < b.member);
         require(ordered, "endorsers are not distinct and sorted by member")?;
-        let others = endorsers
-            .iter()
-            .all(|endorser| endorser.member != intent.author);
+        let others = endorsers.iter().all(|endorser| endorser.member != intent.author);
         require(others, "the author endorses")
     }
 }
@@ -314,27 +273,16 @@ pub(crate) fn envelope_leaf<H: Hasher>(text: &[u8]) -> Hash {
 }
 
 fn check_version(json: &Json) -> Result<(), VerifyError> {
-    for (name, least, known) in [
-        ("format", 1, &[FORMAT][..]),
-        ("semantics", 0, KNOWN_SEMANTICS),
-    ] {
-        let number = json
-            .get(name)
-            .and_then(Json::as_int)
-            .and_then(|n| u64::try_from(n).ok());
+    for (name, least, known) in [("format", 1, &[FORMAT][..]), ("semantics", 0, KNOWN_SEMANTICS)] {
+        let number = json.get(name).and_then(Json::as_int).and_then(|n| u64::try_from(n).ok());
         match number {
             Some(number) if known.contains(&number) => {}
             Some(number) if number >= least => {
                 let message = format!("the envelope has {name} {number}, unknown to this build");
-                return Err(VerifyError::new(
-                    VerifyErrorKind::UnverifiableVersion,
-                    message,
-                ));
+                return Err(VerifyError::new(VerifyErrorKind::UnverifiableVersion, message));
             }
             _ => {
-                return Err(VerifyError::malformed(format!(
-                    "the envelope has no {name} number"
-                )));
+                return Err(VerifyError::malformed(format!("the envelope has no {name} number")));
             }
         }
     }

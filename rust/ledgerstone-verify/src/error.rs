@@ -61,10 +61,7 @@ pub struct VerifyError {
 impl VerifyError {
     /// An error of this kind, with a message for people.
     pub fn new(kind: VerifyErrorKind, message: impl Into<String>) -> Self {
-        VerifyError {
-            kind,
-            message: message.into(),
-        }
+        VerifyError { kind, message: message.into() }
     }
 
     /// What the failure means; stable.
@@ -114,10 +111,7 @@ pub struct CanonError {
 
 impl CanonError {
     pub(crate) fn new(offset: usize, message: impl Into<String>) -> Self {
-        CanonError {
-            offset,
-            message: message.into(),
-        }
+        CanonError { offset, message: message.into() }
     }
 
     /// The byte at which the text is wrong, from 0.

@@ -13,9 +13,7 @@ impl Fields {
     pub(crate) fn of(json: Json, what: &'static str) -> Result<Self, VerifyError> {
         match json {
             Json::Object(members) => Ok(Fields { what, members }),
-            _ => Err(VerifyError::malformed(format!(
-                "the {what} is not an object"
-            ))),
+            _ => Err(VerifyError::malformed(format!("the {what} is not an object"))),
         }
     }
 
@@ -26,8 +24,7 @@ impl Fields {
 
     pub(crate) fn take(&mut self, name: &'static str) -> Result<Json, VerifyError> {
         let what = self.what;
-        self.optional(name)
-            .ok_or_else(|| VerifyError::malformed(format!("the {what} has no `{name}`")))
+        self.optional(name).ok_or_else(|| VerifyError::malformed(format!("the {what} has no `{name}`")))
     }
 
     pub(crate) fn text(&mut self, name: &'static str) -> Result<String, VerifyError> {
@@ -38,10 +35,7 @@ impl Fields {
     }
 
     pub(crate) fn uint(&mut self, name: &'static str) -> Result<u64, VerifyError> {
-        let value = self
-            .take(name)?
-            .as_int()
-            .and_then(|value| u64::try_from(value).ok());
+        let value = self.take(name)?.as_int().and_then(|value| u64::try_from(value).ok());
         value.ok_or_else(|| self.wrong(name, "an integer from 0 to 2^53-1"))
     }
 
@@ -52,10 +46,7 @@ impl Fields {
         }
     }
 
-    pub(crate) fn bytes<const N: usize>(
-        &mut self,
-        name: &'static str,
-    ) -> Result<[u8; N], VerifyError> {
+    pub(crate) fn bytes<const N: usize>(&mut self, name: &'static str) -> Result<[u8; N], VerifyError> {
         let text = self.text(name)?;
         unb64_array(&text).map_err(|_| self.wrong(name, &format!("base64 of {N} bytes")))
     }

@@ -105,14 +105,8 @@ mod tests {
             hex(&sha256(&[b"a", b"", b"bc"])),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
-        assert_eq!(
-            hex(&sha3_256(&[b"ab", b"c"])),
-            "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"
-        );
-        assert_eq!(
-            hex(&shake256_128(&[])[..32]),
-            "46b9dd2b0ba88d13233b3feb743eeb243fcd52ea62b81b82b50c27646ed5762f"
-        );
+        assert_eq!(hex(&sha3_256(&[b"ab", b"c"])), "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532");
+        assert_eq!(hex(&shake256_128(&[])[..32]), "46b9dd2b0ba88d13233b3feb743eeb243fcd52ea62b81b82b50c27646ed5762f");
     }
 
     #[test]
@@ -121,12 +115,7 @@ mod tests {
         let whole = leaf_hash::<Sha3_256>(&[&bytes]);
         for size in 1..=20 {
             let parts: Vec<&[u8]> = bytes.chunks(size).collect();
-            assert_eq!(
-                leaf_hash::<Sha3_256>(&parts),
-                whole,
-                "{} parts",
-                parts.len()
-            );
+            assert_eq!(leaf_hash::<Sha3_256>(&parts), whole, "{} parts", parts.len());
         }
         assert_eq!(leaf_hash::<Sha256>(&[]), sha256(&[&[0]]));
     }

@@ -117,10 +117,7 @@ impl Intent {
             None => None,
             Some(json) => {
                 let mut inner = Fields::of(json, "state seen")?;
-                let seen = Seen {
-                    root: inner.bytes("root")?,
-                    size: inner.uint("size")?,
-                };
+                let seen = Seen { root: inner.bytes("root")?, size: inner.uint("size")? };
                 inner.finish()?;
                 Some(seen)
             }
@@ -155,12 +152,7 @@ pub struct Endorsement {
 }
 
 /// The message that an endorser signs over an intent's digest: tag ‖ JCS.
-pub fn endorsement_message(
-    intent: &Hash,
-    member: &str,
-    key: &[u8; 32],
-    endorsement: &Endorsement,
-) -> Vec<u8> {
+pub fn endorsement_message(intent: &Hash, member: &str, key: &[u8; 32], endorsement: &Endorsement) -> Vec<u8> {
     let mut out = ENDORSEMENT_TAG.to_vec();
     let mut object = ObjectWriter::new(&mut out);
     object.b64("intent", intent);
@@ -180,28 +172,17 @@ pub fn idempotency_digest(secret: &[u8; 32], id: &str) -> Hash {
 
 pub(crate) fn member(fields: &mut Fields, name: &'static str) -> Result<String, VerifyError> {
     let text = fields.text(name)?;
-    if is_member(&text) {
-        Ok(text)
-    } else {
-        Err(fields.wrong(name, "a member: 32 lower-case hexadecimal digits"))
-    }
+    if is_member(&text) { Ok(text) } else { Err(fields.wrong(name, "a member: 32 lower-case hexadecimal digits")) }
 }
 
 pub(crate) fn timestamp(fields: &mut Fields, name: &'static str) -> Result<String, VerifyError> {
     let text = fields.text(name)?;
-    if is_timestamp(&text) {
-        Ok(text)
-    } else {
-        Err(fields.wrong(name, "a timestamp: YYYY-MM-DDThh:mm:ss.ffffffZ"))
-    }
+    if is_timestamp(&text) { Ok(text) } else { Err(fields.wrong(name, "a timestamp: YYYY-MM-DDThh:mm:ss.ffffffZ")) }
 }
 
 /// Whether this is a member's name: 32 lower-case hexadecimal digits.
 pub fn is_member(text: &str) -> bool {
-    text.len() == 32
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Whether this is a timestamp in canonical form: `YYYY-MM-DDThh:mm:ss.ffffffZ`, a day that the
@@ -216,11 +197,8 @@ pub fn is_timestamp(text: &str) -> bool {
     if bytes.len() != FORM.len() || !bytes.iter().zip(FORM).all(fits) {
         return false;
     }
-    let number = |from: usize, to: usize| {
-        bytes[from..to]
-            .iter()
-            .fold(0u32, |sum, byte| sum * 10 + u32::from(byte - b'0'))
-    };
+    let number =
+        |from: usize, to: usize| bytes[from..to].iter().fold(0u32, |sum, byte| sum * 10 + u32::from(byte - b'0'));
     let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let days = match month {
@@ -230,11 +208,7 @@ pub fn is_timestamp(text: &str) -> bool {
         2 => 28,
         _ => return false,
     };
-    year >= 1
-        && (1..=days).contains(&day)
-        && number(11, 13) < 24
-        && number(14, 16) < 60
-        && number(17, 19) < 60
+    year >= 1 && (1..=days).contains(&day) && number(11, 13) < 24 && number(14, 16) < 60 && number(17, 19) < 60
 }
 
 #[cfg(test)]
@@ -290,9 +264,6 @@ mod tests {
         let secret = std::array::from_fn(|place| place as u8);
         let digest = idempotency_digest(&secret, "order-7/2");
         let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(
-            hex,
-            "67103c1087aa8f78345f8ab43878facac9934f65c0f82165ccec0484abff341a"
-        );
+        assert_eq!(hex, "67103c1087aa8f78345f8ab43878facac9934f65c0f82165ccec0484abff341a");
     }
 }

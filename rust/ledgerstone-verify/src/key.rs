@@ -19,9 +19,7 @@ pub struct PublicKey([u8; 32]);
 impl PublicKey {
     /// Checks a key once, so that every later signature has one meaning in every library.
     pub fn admit(bytes: &[u8; 32]) -> Result<PublicKey, KeyError> {
-        let point = CompressedEdwardsY(*bytes)
-            .decompress()
-            .ok_or(KeyError::NotCanonical)?;
+        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::NotCanonical)?;
         // Decompression reads y modulo p and forgives the sign of zero; only the encoding that
         // comes back is canonical.
         if point.compress().to_bytes() != *bytes {
@@ -42,9 +40,7 @@ impl PublicKey {
     /// Under an admitted key this is what ring and OpenSSL decide, but for one signature form:
     /// R = the identity ([`IDENTITY`]), which satisfies their equation and is refused here.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), KeyError> {
-        let bytes: &[u8; 64] = signature
-            .try_into()
-            .map_err(|_| KeyError::SignatureLength)?;
+        let bytes: &[u8; 64] = signature.try_into().map_err(|_| KeyError::SignatureLength)?;
         let mut s = [0; 32];
         s.copy_from_slice(&bytes[32..]);
         // Checked here as well, because a build feature of the library can relax its own check.
@@ -54,8 +50,7 @@ impl PublicKey {
         let key = VerifyingKey::from_bytes(&self.0).map_err(|_| KeyError::NotCanonical)?;
         // Strict means: R decodes and is not of low order, and the R that the equation gives,
         // encoded, is the very bytes in the signature; so a non-canonical R never passes.
-        key.verify_strict(message, &Signature::from_bytes(bytes))
-            .map_err(|_| KeyError::BadSignature)
+        key.verify_strict(message, &Signature::from_bytes(bytes)).map_err(|_| KeyError::BadSignature)
     }
 
     /// The 32 bytes of the key.

@@ -91,8 +91,8 @@ pub use canon::{Json, b64, parse_canonical, unb64};
 pub use checkpoint::{Checkpoint, verify_checkpoint};
 pub use entry::{EntryList, Exception, ExceptionOutcome, Outcome, Salts, entry_leaf};
 pub use envelope::{
-    Endorsement, Envelope, Intent, ListRoot, Mode, Seen, Signature, endorsement_message,
-    idempotency_digest, is_timestamp,
+    Endorsement, Envelope, Intent, ListRoot, Mode, Seen, Signature, endorsement_message, idempotency_digest,
+    is_timestamp,
 };
 pub use error::{CanonError, KeyError, NoteError, ProofError, VerifyError, VerifyErrorKind};
 pub use hash::{Hash, Hasher, Sha3_256, Sha256};

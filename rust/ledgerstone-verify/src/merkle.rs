@@ -111,11 +111,7 @@ pub fn verify_inclusion<H: Hasher>(
     if last != 0 {
         return Err(ProofError::PathLength);
     }
-    if hash == *root {
-        Ok(())
-    } else {
-        Err(ProofError::RootMismatch)
-    }
+    if hash == *root { Ok(()) } else { Err(ProofError::RootMismatch) }
 }
 
 /// Checks that the tree of `size1` leaves is the beginning of the tree of `size2`
@@ -138,11 +134,8 @@ pub fn verify_consistency<H: Hasher>(
         };
     }
     // Where the old tree is one perfect subtree, the path leaves its root out.
-    let (first, path) = if size1.is_power_of_two() {
-        (root1, path)
-    } else {
-        path.split_first().ok_or(ProofError::PathLength)?
-    };
+    let (first, path) =
+        if size1.is_power_of_two() { (root1, path) } else { path.split_first().ok_or(ProofError::PathLength)? };
     let (mut node, mut last) = (size1 - 1, size2 - 1);
     let shift = node.trailing_ones();
     node >>= shift;
@@ -168,11 +161,7 @@ pub fn verify_consistency<H: Hasher>(
     if last != 0 {
         return Err(ProofError::PathLength);
     }
-    if old == *root1 && new == *root2 {
-        Ok(())
-    } else {
-        Err(ProofError::RootMismatch)
-    }
+    if old == *root1 && new == *root2 { Ok(()) } else { Err(ProofError::RootMismatch) }
 }
 
 /// The size up to which a [`Frontier`] takes whole subtrees: 2^63, where paths have 63 hashes.
@@ -189,11 +178,7 @@ pub struct Frontier<H> {
 impl<H: Hasher> Frontier<H> {
     /// The frontier of the tree without leaves.
     pub fn new() -> Self {
-        Frontier {
-            size: 0,
-            hashes: Vec::new(),
-            hasher: PhantomData,
-        }
+        Frontier { size: 0, hashes: Vec::new(), hasher: PhantomData }
     }
 
     /// A frontier from what [`Frontier::size`] and [`Frontier::hashes`] gave.
@@ -201,11 +186,7 @@ impl<H: Hasher> Frontier<H> {
         if size > MAX_SIZE || hashes.len() != size.count_ones() as usize {
             return Err(ProofError::FrontierParts);
         }
-        Ok(Frontier {
-            size,
-            hashes,
-            hasher: PhantomData,
-        })
+        Ok(Frontier { size, hashes, hasher: PhantomData })
     }
 
     /// Appends one leaf.
@@ -272,11 +253,7 @@ impl<H: Hasher> Frontier<H> {
 // By hand, because a derive would ask the same of the hash function, which is only a name here.
 impl<H> Clone for Frontier<H> {
     fn clone(&self) -> Self {
-        Frontier {
-            size: self.size,
-            hashes: self.hashes.clone(),
-            hasher: PhantomData,
-        }
+        Frontier { size: self.size, hashes: self.hashes.clone(), hasher: PhantomData }
     }
 }
 
@@ -296,8 +273,6 @@ impl<H> Eq for Frontier<H> {}
 
 impl<H> fmt::Debug for Frontier<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Frontier")
-            .field("size", &self.size)
-            .finish_non_exhaustive()
+        f.debug_struct("Frontier").field("size", &self.size).finish_non_exhaustive()
     }
 }

@@ -42,9 +42,7 @@ impl VerifierKey {
     pub fn new(name: impl Into<String>, key: PublicKey) -> Result<Self, NoteError> {
         let name = name.into();
         if !is_key_name(&name) {
-            return Err(NoteError::Malformed(
-                "the name of a key is empty, or has a space or '+'",
-            ));
+            return Err(NoteError::Malformed("the name of a key is empty, or has a space or '+'"));
         }
         let id = key_id(&name, &key);
         Ok(VerifierKey { name, key, id })
@@ -65,9 +63,7 @@ impl VerifierKey {
         };
         let verifier = VerifierKey::new(name, PublicKey::admit(&key).map_err(NoteError::Key)?)?;
         if hex8(verifier.id) != id {
-            return Err(NoteError::Malformed(
-                "the key id is not that of the name and key",
-            ));
+            return Err(NoteError::Malformed("the key id is not that of the name and key"));
         }
         Ok(verifier)
     }
@@ -109,10 +105,7 @@ fn hex8(id: [u8; 4]) -> String {
 }
 
 fn is_key_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name
-            .chars()
-            .any(|c| c == '+' || c.is_whitespace() || c < '\u{20}')
+    !name.is_empty() && !name.chars().any(|c| c == '+' || c.is_whitespace() || c < '\u{20}')
 }
 
 /// One signature line.
@@ -154,37 +147,21 @@ impl SignedNote {
         let text = text.into();
         check_characters(&text)?;
         if !text.ends_with('\n') {
-            return Err(NoteError::Malformed(
-                "the text of a note ends in a line feed",
-            ));
+            return Err(NoteError::Malformed("the text of a note ends in a line feed"));
         }
-        Ok(SignedNote {
-            text,
-            signatures: Vec::new(),
-        })
+        Ok(SignedNote { text, signatures: Vec::new() })
     }
 
     /// The note with one more signature line, made elsewhere over [`SignedNote::text`].
-    pub fn with_signature(
-        mut self,
-        name: &str,
-        key_id: [u8; 4],
-        signature: &[u8],
-    ) -> Result<Self, NoteError> {
+    pub fn with_signature(mut self, name: &str, key_id: [u8; 4], signature: &[u8]) -> Result<Self, NoteError> {
         if !is_key_name(name) || signature.is_empty() {
-            return Err(NoteError::Malformed(
-                "a signature line has a name and a signature",
-            ));
+            return Err(NoteError::Malformed("a signature line has a name and a signature"));
         }
         if self.signatures.len() == MAX_SIGNATURES {
             return Err(NoteError::TooManySignatures);
         }
         let signature = signature.to_vec();
-        self.signatures.push(NoteSignature {
-            name: name.to_owned(),
-            key_id,
-            signature,
-        });
+        self.signatures.push(NoteSignature { name: name.to_owned(), key_id, signature });
         Ok(self)
     }
 
@@ -193,13 +170,10 @@ impl SignedNote {
         check_characters(note)?;
         // The text may itself hold empty lines; the last one ends it.
         let split = note.rfind("\n\n");
-        let split = split.ok_or(NoteError::Malformed(
-            "a note has an empty line after its text",
-        ))?;
+        let split = split.ok_or(NoteError::Malformed("a note has an empty line after its text"))?;
         let (text, lines) = (&note[..=split], &note[split + 2..]);
-        let lines = lines.strip_suffix('\n').ok_or(NoteError::Malformed(
-            "a note ends in a signature line and a line feed",
-        ))?;
+        let lines =
+            lines.strip_suffix('\n').ok_or(NoteError::Malformed("a note ends in a signature line and a line feed"))?;
         let mut signed = SignedNote::unsigned(text)?;
         for line in lines.split('\n') {
             let (name, key_id, signature) = parse_line(line)?;
@@ -236,11 +210,7 @@ impl SignedNote {
                 signed.push(key);
             }
         }
-        if signed.is_empty() {
-            Err(NoteError::NoTrustedSignature)
-        } else {
-            Ok(signed)
-        }
+        if signed.is_empty() { Err(NoteError::NoTrustedSignature) } else { Ok(signed) }
     }
 }
 
@@ -265,18 +235,14 @@ impl std::str::FromStr for SignedNote {
 
 fn check_characters(text: &str) -> Result<(), NoteError> {
     if text.bytes().any(|byte| byte < 0x20 && byte != b'\n') {
-        return Err(NoteError::Malformed(
-            "a note has no control characters but line feeds",
-        ));
+        return Err(NoteError::Malformed("a note has no control characters but line feeds"));
     }
     Ok(())
 }
 
 fn parse_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), NoteError> {
     let malformed = NoteError::Malformed("not a signature line: \u{2014} <name> <base64>");
-    let parts = line
-        .strip_prefix(SIGNATURE_PREFIX)
-        .and_then(|rest| rest.split_once(' '));
+    let parts = line.strip_prefix(SIGNATURE_PREFIX).and_then(|rest| rest.split_once(' '));
     let (name, blob) = parts.ok_or(malformed.clone())?;
     let blob = unb64(blob).map_err(|_| malformed.clone())?;
     let (id, signature) = blob.split_first_chunk::<4>().ok_or(malformed)?;
@@ -298,18 +264,14 @@ mod tests {
 
     fn sign(note: SignedNote, secret: &SigningKey, key: &VerifierKey) -> SignedNote {
         let signature = secret.sign(note.text().as_bytes()).to_bytes();
-        note.with_signature(key.name(), key.id(), &signature)
-            .unwrap()
+        note.with_signature(key.name(), key.id(), &signature).unwrap()
     }
 
     #[test]
     fn a_note_reads_back() {
         let (secret, key) = signer(1);
         let note = SignedNote::unsigned("first\n\n\u{2014} not a signature\n").unwrap();
-        assert_eq!(
-            note.verify(std::slice::from_ref(&key)),
-            Err(NoteError::NoTrustedSignature)
-        );
+        assert_eq!(note.verify(std::slice::from_ref(&key)), Err(NoteError::NoTrustedSignature));
         let note = sign(note, &secret, &key);
         let again = SignedNote::parse(&note.to_string()).unwrap();
         assert_eq!(again, note);
@@ -320,28 +282,16 @@ mod tests {
     fn unknown_keys_are_ignored_and_known_keys_must_hold() {
         let ((secret, key), (_, other)) = (signer(1), signer(2));
         let note = sign(SignedNote::unsigned("text\n").unwrap(), &secret, &key);
-        let foreign = note
-            .clone()
-            .with_signature("witness", [0; 4], &[0; 72])
-            .unwrap();
-        assert_eq!(
-            foreign.verify(&[other.clone(), key.clone()]).unwrap(),
-            [&key]
-        );
+        let foreign = note.clone().with_signature("witness", [0; 4], &[0; 72]).unwrap();
+        assert_eq!(foreign.verify(&[other.clone(), key.clone()]).unwrap(), [&key]);
         // A line that claims the other known key, and does not hold, refuses everything.
-        let forged = note
-            .clone()
-            .with_signature(NAME, other.id(), &[0; 64])
-            .unwrap();
+        let forged = note.clone().with_signature(NAME, other.id(), &[0; 64]).unwrap();
         assert_eq!(forged.verify(std::slice::from_ref(&key)).unwrap(), [&key]);
         let refused = Err(NoteError::BadSignature(NAME.into()));
         assert_eq!(forged.verify(&[key.clone(), other]), refused);
         // So does a second line of the known key, after one that holds.
         let doubled = note.with_signature(NAME, key.id(), &[0; 64]).unwrap();
-        assert_eq!(
-            doubled.verify(&[key]),
-            Err(NoteError::BadSignature(NAME.into()))
-        );
+        assert_eq!(doubled.verify(&[key]), Err(NoteError::BadSignature(NAME.into())));
     }
 
     #[test]
@@ -352,16 +302,10 @@ mod tests {
         }
         let text = note.to_string();
         assert_eq!(SignedNote::parse(&text).unwrap(), note);
-        assert_eq!(
-            note.with_signature("w", [0; 4], &[1]),
-            Err(NoteError::TooManySignatures)
-        );
+        assert_eq!(note.with_signature("w", [0; 4], &[1]), Err(NoteError::TooManySignatures));
         let line = text.lines().last().unwrap();
         let longer = format!("{text}{line}\n");
-        assert_eq!(
-            SignedNote::parse(&longer),
-            Err(NoteError::TooManySignatures)
-        );
+        assert_eq!(SignedNote::parse(&longer), Err(NoteError::TooManySignatures));
     }
 
     #[test]

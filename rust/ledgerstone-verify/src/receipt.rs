@@ -103,16 +103,14 @@ impl Receipt {
         if bytes.len() > MAX_RECEIPT_BYTES {
             return Err(VerifyError::malformed("the receipt is longer than 4 MiB"));
         }
-        let json = Json::parse(bytes)
-            .map_err(|error| VerifyError::malformed(format!("the receipt, {error}")))?;
+        let json = Json::parse(bytes).map_err(|error| VerifyError::malformed(format!("the receipt, {error}")))?;
         let mut fields = Fields::of(json, "receipt")?;
         check_type(&fields.text("type")?)?;
         let exceptions = match fields.optional("exceptions") {
             None => Vec::new(),
-            Some(Json::List(items)) if (1..=2).contains(&items.len()) => items
-                .into_iter()
-                .map(ProvenEntry::from_json)
-                .collect::<Result<_, _>>()?,
+            Some(Json::List(items)) if (1..=2).contains(&items.len()) => {
+                items.into_iter().map(ProvenEntry::from_json).collect::<Result<_, _>>()?
+            }
             Some(_) => return Err(fields.wrong("exceptions", "an array of one or two entries")),
         };
         let receipt = Receipt {
@@ -120,10 +118,7 @@ impl Receipt {
             envelope: fields.text("envelope")?,
             exceptions,
             sha256: LogProof::from_json(fields.take("sha256")?)?,
-            sha3_256: fields
-                .optional("sha3-256")
-                .map(LogProof::from_json)
-                .transpose()?,
+            sha3_256: fields.optional("sha3-256").map(LogProof::from_json).transpose()?,
         };
         fields.finish()?;
         Ok(receipt)
@@ -136,11 +131,7 @@ impl Receipt {
         out.extend_from_slice(b",\n \"envelope\":");
         write_string(&mut out, &self.envelope);
         for (place, entry) in self.exceptions.iter().enumerate() {
-            out.extend_from_slice(if place == 0 {
-                b",\n \"exceptions\":["
-            } else {
-                b",\n  "
-            });
+            out.extend_from_slice(if place == 0 { b",\n \"exceptions\":[" } else { b",\n  " });
             entry.write(&mut out);
         }
         if !self.exceptions.is_empty() {
@@ -177,14 +168,9 @@ impl Receipt {
         // 4. The record is in the tree of the intent.
         let intent = &envelope.intent;
         if intent.count > MAX_RECORDS {
-            return Err(VerifyError::malformed(
-                "the transaction has more than 2^20 records",
-            ));
+            return Err(VerifyError::malformed("the transaction has more than 2^20 records"));
         }
-        let records = ListRoot {
-            count: intent.count,
-            root: Some(intent.root),
-        };
+        let records = ListRoot { count: intent.count, root: Some(intent.root) };
         let leaf = self.record.check_in_list(EntryList::Records, &records)?;
         // 5. The outcome.
         let outcome = self.outcome(&envelope.exceptions, &leaf)?;
@@ -212,21 +198,14 @@ impl Receipt {
         index: u64,
     ) -> Result<(), VerifyError> {
         let leaf = envelope_leaf::<H>(self.envelope.as_bytes());
-        verify_inclusion::<H>(&leaf, index, checkpoint.size, &proof.path, &checkpoint.root).map_err(
-            |error| {
-                let origin = &checkpoint.origin;
-                VerifyError::link(format!("the envelope is not in the log {origin}: {error}"))
-            },
-        )
+        verify_inclusion::<H>(&leaf, index, checkpoint.size, &proof.path, &checkpoint.root).map_err(|error| {
+            let origin = &checkpoint.origin;
+            VerifyError::link(format!("the envelope is not in the log {origin}: {error}"))
+        })
     }
 
     /// Checks the SHA3-256 part where there is one and a trusted key has its name.
-    fn check_sha3(
-        &self,
-        trust: &[VerifierKey],
-        origin: &str,
-        index: u64,
-    ) -> Result<bool, VerifyError> {
+    fn check_sha3(&self, trust: &[VerifierKey], origin: &str, index: u64) -> Result<bool, VerifyError> {
         let name = format!("{origin}{SHA3_256_SUFFIX}");
         let Some(proof) = &self.sha3_256 else {
             return Ok(false);
@@ -252,9 +231,7 @@ impl Receipt {
             Err(VerifyError::new(VerifyErrorKind::Incomplete, message))
         };
         if list.count == 0 && !self.exceptions.is_empty() {
-            return Err(VerifyError::malformed(
-                "exceptions are given where the envelope has none",
-            ));
+            return Err(VerifyError::malformed("exceptions are given where the envelope has none"));
         }
         let mut given = Vec::with_capacity(self.exceptions.len());
         for entry in &self.exceptions {
@@ -273,13 +250,9 @@ impl Receipt {
                 Ok(own.to_outcome())
             }
             [(0, first)] if position < first.position => Ok(Outcome::Accepted),
-            [(place, last)] if place + 1 == list.count && last.position < position => {
-                Ok(Outcome::Accepted)
-            }
+            [(place, last)] if place + 1 == list.count && last.position < position => Ok(Outcome::Accepted),
             [(left, before), (right, after)]
-                if left + 1 == *right
-                    && before.position < position
-                    && position < after.position =>
+                if left + 1 == *right && before.position < position && position < after.position =>
             {
                 Ok(Outcome::Accepted)
             }
@@ -297,11 +270,10 @@ impl ProvenEntry {
         };
         let leaf = entry_leaf(list, &self.salt, self.bytes.as_bytes());
         let root_hash = root.root.unwrap_or_default();
-        verify_inclusion::<Sha3_256>(&leaf, self.position, root.count, &self.path, &root_hash)
-            .map_err(|error| {
-                let message = format!("the {name} is not what the envelope stands over: {error}");
-                VerifyError::new(VerifyErrorKind::ContentChanged, message)
-            })?;
+        verify_inclusion::<Sha3_256>(&leaf, self.position, root.count, &self.path, &root_hash).map_err(|error| {
+            let message = format!("the {name} is not what the envelope stands over: {error}");
+            VerifyError::new(VerifyErrorKind::ContentChanged, message)
+        })?;
         Ok(leaf)
     }
 
@@ -332,11 +304,7 @@ impl LogProof {
     fn trusted_checkpoint(&self, trust: &[VerifierKey]) -> Result<Checkpoint, VerifyError> {
         let note = SignedNote::parse(&self.checkpoint)?;
         let origin = note.text().split('\n').next().unwrap_or_default();
-        let keys: Vec<_> = trust
-            .iter()
-            .filter(|key| key.name() == origin)
-            .cloned()
-            .collect();
+        let keys: Vec<_> = trust.iter().filter(|key| key.name() == origin).cloned().collect();
         if keys.is_empty() {
             let message = format!("no trusted key is named {origin:?}");
             return Err(VerifyError::new(VerifyErrorKind::NotTrusted, message));
@@ -346,10 +314,7 @@ impl LogProof {
 
     fn from_json(json: Json) -> Result<Self, VerifyError> {
         let mut fields = Fields::of(json, "log proof")?;
-        let proof = LogProof {
-            checkpoint: fields.text("checkpoint")?,
-            path: path(&mut fields)?,
-        };
+        let proof = LogProof { checkpoint: fields.text("checkpoint")?, path: path(&mut fields)? };
         fields.finish()?;
         Ok(proof)
     }
@@ -366,18 +331,9 @@ fn check_type(found: &str) -> Result<(), VerifyError> {
     if found == TYPE {
         return Ok(());
     }
-    let later = found
-        .strip_prefix(TYPE_PREFIX)
-        .is_some_and(|v| v.parse::<u32>().is_ok());
-    let kind = if later {
-        VerifyErrorKind::UnverifiableVersion
-    } else {
-        VerifyErrorKind::Malformed
-    };
-    Err(VerifyError::new(
-        kind,
-        format!("the receipt is of type {found:?}, not {TYPE:?}"),
-    ))
+    let later = found.strip_prefix(TYPE_PREFIX).is_some_and(|v| v.parse::<u32>().is_ok());
+    let kind = if later { VerifyErrorKind::UnverifiableVersion } else { VerifyErrorKind::Malformed };
+    Err(VerifyError::new(kind, format!("the receipt is of type {found:?}, not {TYPE:?}")))
 }
 
 fn path(fields: &mut Fields) -> Result<Vec<Hash>, VerifyError> {
@@ -385,14 +341,8 @@ fn path(fields: &mut Fields) -> Result<Vec<Hash>, VerifyError> {
     if items.len() > MAX_PATH {
         return Err(fields.wrong("path", "of at most 63 hashes"));
     }
-    let hash = |item: &Json| {
-        item.as_text()
-            .and_then(|text| crate::canon::unb64_array(text).ok())
-    };
-    items
-        .iter()
-        .map(|item| hash(item).ok_or_else(|| fields.wrong("path", "of base64 hashes")))
-        .collect()
+    let hash = |item: &Json| item.as_text().and_then(|text| crate::canon::unb64_array(text).ok());
+    items.iter().map(|item| hash(item).ok_or_else(|| fields.wrong("path", "of base64 hashes"))).collect()
 }
 
 fn write_path(out: &mut Vec<u8>, path: &[Hash]) {

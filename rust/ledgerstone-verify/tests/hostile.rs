@@ -21,17 +21,9 @@ fn no_flipped_byte_of_the_file_proves_something_else() {
         for bit in [0x01, 0x08, 0x20, 0x80] {
             let mut changed = text.clone();
             changed[at] ^= bit;
-            assert_eq!(
-                proves_something_else(&changed, &original),
-                None,
-                "byte {at}"
-            );
+            assert_eq!(proves_something_else(&changed, &original), None, "byte {at}");
         }
-        assert_eq!(
-            proves_something_else(&text[..at], &original),
-            None,
-            "cut at {at}"
-        );
+        assert_eq!(proves_something_else(&text[..at], &original), None, "cut at {at}");
     }
 }
 

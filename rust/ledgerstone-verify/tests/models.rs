@@ -1,9 +1,7 @@
 //! Trees and canonical JSON against models: naive recursion, and another implementation.
 
 use ledgerstone_verify::hash::{empty_root, node_hash};
-use ledgerstone_verify::merkle::{
-    consistency_path, inclusion_path, root, verify_consistency, verify_inclusion,
-};
+use ledgerstone_verify::merkle::{consistency_path, inclusion_path, root, verify_consistency, verify_inclusion};
 use ledgerstone_verify::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -46,11 +44,7 @@ fn naive_path<H: Hasher>(m: usize, d: &[Hash]) -> Vec<Hash> {
 /// SUBPROOF, word for word (RFC 6962 section 2.1.2).
 fn naive_subproof<H: Hasher>(m: usize, d: &[Hash], whole: bool) -> Vec<Hash> {
     if m == d.len() {
-        return if whole {
-            vec![]
-        } else {
-            vec![naive_root::<H>(d)]
-        };
+        return if whole { vec![] } else { vec![naive_root::<H>(d)] };
     }
     let (left, right) = d.split_at(split(d.len()));
     let (mut path, other) = if m <= left.len() {
@@ -63,9 +57,7 @@ fn naive_subproof<H: Hasher>(m: usize, d: &[Hash], whole: bool) -> Vec<Hash> {
 }
 
 fn leaves(count: usize, seed: u8) -> Vec<Hash> {
-    (0..count)
-        .map(|i| hash::sha256(&[&[seed], &i.to_be_bytes()]))
-        .collect()
+    (0..count).map(|i| hash::sha256(&[&[seed], &i.to_be_bytes()])).collect()
 }
 
 #[test]
@@ -77,30 +69,18 @@ fn every_proof_of_every_small_tree() {
         assert_eq!(inclusion_path::<Sha3_256>(&all, count), Vec::<Hash>::new());
         for index in 0..count {
             let path = inclusion_path::<Sha3_256>(&all, index);
-            assert_eq!(
-                path,
-                naive_path::<Sha3_256>(index, &all),
-                "{index} of {count}"
-            );
+            assert_eq!(path, naive_path::<Sha3_256>(index, &all), "{index} of {count}");
             // At no other place of this tree. (Its size is not in the root: some paths hold in the
             // tree of another size, which is why whoever signs a root signs the size as well.)
             for place in 0..=count as u64 {
                 let (leaf, size) = (&all[index], count as u64);
                 let holds = verify_inclusion::<Sha3_256>(leaf, place, size, &path, &whole);
-                assert_eq!(
-                    holds.is_ok(),
-                    place == index as u64,
-                    "{index} of {count} as {place}"
-                );
+                assert_eq!(holds.is_ok(), place == index as u64, "{index} of {count} as {place}");
             }
         }
         for old in 1..=count {
             let path = consistency_path::<Sha3_256>(&all, old);
-            assert_eq!(
-                path,
-                naive_subproof::<Sha3_256>(old, &all, true),
-                "{old} to {count}"
-            );
+            assert_eq!(path, naive_subproof::<Sha3_256>(old, &all, true), "{old} to {count}");
             let before = root::<Sha3_256>(&all[..old]);
             let (size1, size2) = (old as u64, count as u64);
             verify_consistency::<Sha3_256>(size1, &before, size2, &whole, &path).unwrap();
@@ -219,32 +199,17 @@ proptest! {
 
 #[test]
 fn frontiers_are_bounded() {
-    assert_eq!(
-        Frontier::<Sha256>::from_parts(3, vec![[0; 32]]),
-        Err(ProofError::FrontierParts)
-    );
+    assert_eq!(Frontier::<Sha256>::from_parts(3, vec![[0; 32]]), Err(ProofError::FrontierParts));
     let full = u64::MAX.count_ones() as usize;
     let many = vec![[0; 32]; full];
-    assert_eq!(
-        Frontier::<Sha256>::from_parts(u64::MAX, many),
-        Err(ProofError::FrontierParts)
-    );
+    assert_eq!(Frontier::<Sha256>::from_parts(u64::MAX, many), Err(ProofError::FrontierParts));
     let mut frontier = Frontier::<Sha256>::new();
     for level in [64, 65, u32::MAX] {
-        assert_eq!(
-            frontier.push_subtree(level, [0; 32]),
-            Err(ProofError::Unaligned)
-        );
+        assert_eq!(frontier.push_subtree(level, [0; 32]), Err(ProofError::Unaligned));
     }
     frontier.push_subtree(63, [0; 32]).unwrap();
-    assert_eq!(
-        frontier.push_subtree(63, [0; 32]),
-        Err(ProofError::Unaligned)
-    );
-    assert_eq!(
-        frontier.push_subtree(0, [0; 32]),
-        Err(ProofError::Unaligned)
-    );
+    assert_eq!(frontier.push_subtree(63, [0; 32]), Err(ProofError::Unaligned));
+    assert_eq!(frontier.push_subtree(0, [0; 32]), Err(ProofError::Unaligned));
     assert_eq!(frontier.clone().root(), [0; 32]);
 }
 
@@ -261,8 +226,7 @@ fn json() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(4, 48, 6, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..6).prop_map(Value::from),
-            vec((".{0,3}", inner), 0..6)
-                .prop_map(|members| Value::Object(members.into_iter().collect())),
+            vec((".{0,3}", inner), 0..6).prop_map(|members| Value::Object(members.into_iter().collect())),
         ]
     })
 }

@@ -2,79 +2,41 @@
 
 mod common;
 
-use common::{
-    AUTHOR, ORIGIN, Sample, member_mutations, mixed, record_text, sign_note, trust, verifier,
-};
+use common::{AUTHOR, ORIGIN, Sample, member_mutations, mixed, record_text, sign_note, trust, verifier};
 use ledgerstone_verify::ExceptionOutcome::Flagged;
 use ledgerstone_verify::*;
 
 const CODE: &str = "finance.insufficient_funds";
 
 fn kind(receipt: &Receipt, trust: &[VerifierKey]) -> VerifyErrorKind {
-    receipt
-        .verify(trust)
-        .expect_err("altered evidence was accepted")
-        .kind()
+    receipt.verify(trust).expect_err("altered evidence was accepted").kind()
 }
 
 #[test]
 fn a_receipt_verifies_and_reads_back() {
-    let sample = Sample {
-        endorsers: 3,
-        ..Sample::default()
-    };
+    let sample = Sample { endorsers: 3, ..Sample::default() };
     let receipt = sample.receipt();
     let verified = receipt.verify(&trust()).unwrap();
     assert_eq!(verified.outcome, Outcome::Accepted);
-    assert_eq!(
-        (verified.origin.as_str(), verified.author.as_str()),
-        (ORIGIN, AUTHOR)
-    );
-    assert_eq!(
-        (verified.index, verified.size, verified.position),
-        (4, 11, 2)
-    );
+    assert_eq!((verified.origin.as_str(), verified.author.as_str()), (ORIGIN, AUTHOR));
+    assert_eq!((verified.index, verified.size, verified.position), (4, 11, 2));
     assert_eq!(verified.record, record_text(2));
     assert_eq!(verified.endorsements.len(), 3);
     assert!(verified.checked_sha3);
     let text = receipt.to_json();
     assert_eq!(Receipt::parse(text.as_bytes()).unwrap(), receipt);
-    let members = [
-        "\"type\"",
-        "\"record\"",
-        "\"envelope\"",
-        "\"sha256\"",
-        "\"sha3-256\"",
-    ];
+    let members = ["\"type\"", "\"record\"", "\"envelope\"", "\"sha256\"", "\"sha3-256\""];
     let places = members.map(|member| text.find(member).unwrap());
-    assert!(
-        places.is_sorted(),
-        "the members stand in the order of the format"
-    );
+    assert!(places.is_sorted(), "the members stand in the order of the format");
 }
 
 #[test]
 fn the_smallest_receipt() {
-    let sample = Sample {
-        count: 1,
-        position: 0,
-        index: 0,
-        size: 1,
-        ..Sample::default()
-    };
-    let receipt = Receipt {
-        sha3_256: None,
-        ..sample.receipt()
-    };
+    let sample = Sample { count: 1, position: 0, index: 0, size: 1, ..Sample::default() };
+    let receipt = Receipt { sha3_256: None, ..sample.receipt() };
     let verified = receipt.verify(&trust()).unwrap();
-    assert_eq!(
-        (verified.index, verified.genesis, verified.checked_sha3),
-        (0, None, false)
-    );
-    assert_eq!(
-        Receipt::parse(receipt.to_json().as_bytes()).unwrap(),
-        receipt
-    );
+    assert_eq!((verified.index, verified.genesis, verified.checked_sha3), (0, None, false));
+    assert_eq!(Receipt::parse(receipt.to_json().as_bytes()).unwrap(), receipt);
 }
 
 #[test]
@@ -90,20 +52,9 @@ fn every_outcome_at_every_position() {
         (7, Outcome::Accepted),
         (8, Outcome::Accepted),
     ] {
-        let receipt = Sample {
-            position,
-            ..mixed()
-        }
-        .receipt();
-        assert_eq!(
-            receipt.verify(&trust()).unwrap().outcome,
-            expected,
-            "position {position}"
-        );
-        assert_eq!(
-            Receipt::parse(receipt.to_json().as_bytes()).unwrap(),
-            receipt
-        );
+        let receipt = Sample { position, ..mixed() }.receipt();
+        assert_eq!(receipt.verify(&trust()).unwrap().outcome, expected, "position {position}");
+        assert_eq!(Receipt::parse(receipt.to_json().as_bytes()).unwrap(), receipt);
     }
 }
 
@@ -118,18 +69,11 @@ fn exceptions_that_do_not_decide_are_refused() {
         choices.extend(entries.iter().map(|b| vec![a.clone(), b.clone()]));
     }
     for position in 0..9 {
-        let honest = Sample {
-            position,
-            ..mixed()
-        }
-        .receipt();
+        let honest = Sample { position, ..mixed() }.receipt();
         let outcome = honest.verify(&trust()).unwrap().outcome;
         let mut decided = 0;
         for exceptions in &choices {
-            let receipt = Receipt {
-                exceptions: exceptions.clone(),
-                ..honest.clone()
-            };
+            let receipt = Receipt { exceptions: exceptions.clone(), ..honest.clone() };
             match receipt.verify(&trust()) {
                 Ok(verified) => {
                     assert_eq!(verified.outcome, outcome, "position {position}");
@@ -149,10 +93,7 @@ fn exceptions_that_do_not_decide_are_refused() {
 #[test]
 fn an_exception_of_another_record_does_not_speak_for_this_one() {
     // A log that states an exception at position 2 over the leaf of another record.
-    let sample = Sample {
-        exceptions: vec![(2, Flagged)],
-        ..Sample::default()
-    };
+    let sample = Sample { exceptions: vec![(2, Flagged)], ..Sample::default() };
     let receipt = sample.receipt();
     let mut exception = Exception::parse(receipt.exceptions[0].bytes.as_bytes()).unwrap();
     exception.leaf = [0; 32];
@@ -176,10 +117,7 @@ fn text_mutations(text: &str) -> impl Iterator<Item = String> + '_ {
             bytes[at] ^= bit;
             bytes
         });
-        flipped
-            .into_iter()
-            .chain([left])
-            .filter_map(|bytes| String::from_utf8(bytes).ok())
+        flipped.into_iter().chain([left]).filter_map(|bytes| String::from_utf8(bytes).ok())
     })
 }
 
@@ -213,11 +151,7 @@ fn no_altered_entry_verifies() {
         tried += 1;
     };
     fn entry(receipt: &mut Receipt, exception: bool) -> &mut ProvenEntry {
-        if exception {
-            &mut receipt.exceptions[0]
-        } else {
-            &mut receipt.record
-        }
+        if exception { &mut receipt.exceptions[0] } else { &mut receipt.record }
     }
     for exception in [false, true] {
         let original = entry(&mut receipt.clone(), exception).clone();
@@ -278,43 +212,23 @@ fn trees_are_not_exchanged() {
     let receipt = Sample::default().receipt();
     let sha3 = receipt.sha3_256.clone().unwrap();
     // The SHA3-256 tree in the place of the SHA-256 tree, with its key trusted.
-    let exchanged = Receipt {
-        sha256: sha3.clone(),
-        sha3_256: None,
-        ..receipt.clone()
-    };
+    let exchanged = Receipt { sha256: sha3.clone(), sha3_256: None, ..receipt.clone() };
     assert_eq!(kind(&exchanged, &trust()), VerifyErrorKind::LinkBroken);
     // The name of a SHA3-256 tree never stands for a SHA-256 tree, whoever signed.
     let name = format!("{ORIGIN}/sha3-256");
     let note = SignedNote::parse(&receipt.sha256.checkpoint).unwrap();
     let checkpoint = sign_note(&note.text().replace(ORIGIN, &name), &name, 201);
-    let renamed = LogProof {
-        checkpoint,
-        ..receipt.sha256.clone()
-    };
-    let renamed = Receipt {
-        sha256: renamed,
-        sha3_256: None,
-        ..receipt.clone()
-    };
+    let renamed = LogProof { checkpoint, ..receipt.sha256.clone() };
+    let renamed = Receipt { sha256: renamed, sha3_256: None, ..receipt.clone() };
     assert_eq!(kind(&renamed, &trust()), VerifyErrorKind::LinkBroken);
-    let doubled = Receipt {
-        sha3_256: Some(receipt.sha256.clone()),
-        ..receipt.clone()
-    };
+    let doubled = Receipt { sha3_256: Some(receipt.sha256.clone()), ..receipt.clone() };
     assert_eq!(kind(&doubled, &trust()), VerifyErrorKind::LinkBroken);
     // The SHA3-256 part of another log, trusted as well.
     let other = "other.example/books/sha3-256";
     let note = SignedNote::parse(&sha3.checkpoint).unwrap();
     let text = note.text().replace(&format!("{ORIGIN}/sha3-256"), other);
-    let foreign = LogProof {
-        checkpoint: sign_note(&text, other, 77),
-        ..sha3
-    };
-    let foreign = Receipt {
-        sha3_256: Some(foreign),
-        ..receipt
-    };
+    let foreign = LogProof { checkpoint: sign_note(&text, other, 77), ..sha3 };
+    let foreign = Receipt { sha3_256: Some(foreign), ..receipt };
     let trust = [trust(), vec![verifier(other, 77)]].concat();
     assert_eq!(kind(&foreign, &trust), VerifyErrorKind::LinkBroken);
 }
@@ -324,87 +238,41 @@ fn trust_is_the_callers() {
     let receipt = Sample::default().receipt();
     let [sha256, sha3] = <[_; 2]>::try_from(trust()).unwrap();
     assert_eq!(kind(&receipt, &[]), VerifyErrorKind::NotTrusted);
-    assert_eq!(
-        kind(&receipt, std::slice::from_ref(&sha3)),
-        VerifyErrorKind::NotTrusted
-    );
+    assert_eq!(kind(&receipt, std::slice::from_ref(&sha3)), VerifyErrorKind::NotTrusted);
     // The right name with another key, and the right key under another name.
-    assert_eq!(
-        kind(&receipt, &[verifier(ORIGIN, 5)]),
-        VerifyErrorKind::NotTrusted
-    );
-    assert_eq!(
-        kind(&receipt, &[verifier("acme.example", 200)]),
-        VerifyErrorKind::NotTrusted
-    );
+    assert_eq!(kind(&receipt, &[verifier(ORIGIN, 5)]), VerifyErrorKind::NotTrusted);
+    assert_eq!(kind(&receipt, &[verifier("acme.example", 200)]), VerifyErrorKind::NotTrusted);
     // Without its key the SHA3-256 part is not counted; with another key of its name it is refused.
-    assert!(
-        !receipt
-            .verify(std::slice::from_ref(&sha256))
-            .unwrap()
-            .checked_sha3
-    );
+    assert!(!receipt.verify(std::slice::from_ref(&sha256)).unwrap().checked_sha3);
     let wrong = verifier(sha3.name(), 5);
-    assert_eq!(
-        kind(&receipt, &[sha256.clone(), wrong]),
-        VerifyErrorKind::NotTrusted
-    );
+    assert_eq!(kind(&receipt, &[sha256.clone(), wrong]), VerifyErrorKind::NotTrusted);
     // Keys that did not sign do no harm: an older key of the log, and other logs.
-    let more = [
-        verifier(ORIGIN, 5),
-        verifier("other.example", 6),
-        sha256,
-        sha3,
-    ];
+    let more = [verifier(ORIGIN, 5), verifier("other.example", 6), sha256, sha3];
     assert!(receipt.verify(&more).unwrap().checked_sha3);
 }
 
 #[test]
 fn signatures_hold_over_the_intent() {
-    let sample = Sample {
-        endorsers: 2,
-        ..Sample::default()
-    };
+    let sample = Sample { endorsers: 2, ..Sample::default() };
     let honest = sample.envelope();
-    let over = |envelope: &Envelope| {
-        sample.receipt_over(String::from_utf8(envelope.to_canonical()).unwrap())
-    };
+    let over = |envelope: &Envelope| sample.receipt_over(String::from_utf8(envelope.to_canonical()).unwrap());
     assert!(over(&honest).verify(&trust()).is_ok());
     let refuse = |what: &str, change: &dyn Fn(&mut Envelope)| {
         let mut envelope = honest.clone();
         change(&mut envelope);
         assert_ne!(envelope, honest, "{what}");
         // The log signs whatever it likes; the author and the endorsers did not.
-        assert_eq!(
-            kind(&over(&envelope), &trust()),
-            VerifyErrorKind::LinkBroken,
-            "{what}"
-        );
+        assert_eq!(kind(&over(&envelope), &trust()), VerifyErrorKind::LinkBroken, "{what}");
     };
     for place in 0..3 {
         for byte in 0..64 {
-            refuse("signature", &|envelope| {
-                envelope.signatures[place].sig[byte] ^= 1
-            });
+            refuse("signature", &|envelope| envelope.signatures[place].sig[byte] ^= 1);
         }
     }
-    refuse("meaning", &|e| {
-        e.signatures[1].endorsement.as_mut().unwrap().meaning = "read".into()
-    });
-    refuse("time", &|e| {
-        e.signatures[2]
-            .endorsement
-            .as_mut()
-            .unwrap()
-            .time
-            .replace_range(3..4, "5")
-    });
-    refuse("member", &|e| {
-        e.signatures[2].member.replace_range(0..1, "f")
-    });
-    refuse("endorser's key", &|e| {
-        e.signatures[1].key = e.signatures[2].key
-    });
+    refuse("meaning", &|e| e.signatures[1].endorsement.as_mut().unwrap().meaning = "read".into());
+    refuse("time", &|e| e.signatures[2].endorsement.as_mut().unwrap().time.replace_range(3..4, "5"));
+    refuse("member", &|e| e.signatures[2].member.replace_range(0..1, "f"));
+    refuse("endorser's key", &|e| e.signatures[1].key = e.signatures[2].key);
     refuse("expires", &|e| e.intent.expires.replace_range(3..4, "7"));
     refuse("mode", &|e| e.intent.mode = Mode::Atomic);
     refuse("genesis", &|e| e.intent.genesis = Some([3; 32]));
@@ -436,10 +304,7 @@ fn receipts_hold_exactly_their_members() {
         let path = what.ends_with("wrong path") && result.is_ok();
         assert!(optional || path || result.is_err(), "{what}");
         if let Ok(receipt) = result {
-            assert!(
-                what == "without sha3-256" || receipt.verify(&trust()).is_err(),
-                "{what}"
-            );
+            assert!(what == "without sha3-256" || receipt.verify(&trust()).is_err(), "{what}");
         }
     }
 }

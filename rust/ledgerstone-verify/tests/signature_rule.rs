@@ -18,11 +18,7 @@ use sha2::{Digest, Sha512};
 const MESSAGE: &[u8] = b"an intent";
 
 fn challenge(r: &[u8; 32], a: &[u8; 32], message: &[u8]) -> Scalar {
-    let digest = Sha512::new()
-        .chain_update(r)
-        .chain_update(a)
-        .chain_update(message)
-        .finalize();
+    let digest = Sha512::new().chain_update(r).chain_update(a).chain_update(message).finalize();
     Scalar::from_bytes_mod_order_wide(&digest.into())
 }
 
@@ -32,9 +28,7 @@ fn secret(seed: u64) -> Scalar {
 
 /// Signs by the textbook, with `shift` added to R before the challenge is computed.
 fn sign(key: Scalar, public: &[u8; 32], nonce: Scalar, shift: EdwardsPoint) -> [u8; 64] {
-    let r = (ED25519_BASEPOINT_POINT * nonce + shift)
-        .compress()
-        .to_bytes();
+    let r = (ED25519_BASEPOINT_POINT * nonce + shift).compress().to_bytes();
     let s = nonce + challenge(&r, public, MESSAGE) * key;
     join(&r, &s.to_bytes())
 }
@@ -47,20 +41,14 @@ fn join(r: &[u8; 32], s: &[u8; 32]) -> [u8; 64] {
 }
 
 fn ring_holds(public: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
-    UnparsedPublicKey::new(&ED25519, public)
-        .verify(message, signature)
-        .is_ok()
+    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
 }
 
 /// [8][S]B = [8]R + [8][k]A, which a cofactored verifier would decide.
 fn holds_with_cofactor(public: &[u8; 32], signature: &[u8; 64]) -> bool {
     let r: [u8; 32] = signature[..32].try_into().unwrap();
     let s = Scalar::from_canonical_bytes(signature[32..].try_into().unwrap()).unwrap();
-    let point = |bytes| {
-        curve25519_dalek::edwards::CompressedEdwardsY(bytes)
-            .decompress()
-            .unwrap()
-    };
+    let point = |bytes| curve25519_dalek::edwards::CompressedEdwardsY(bytes).decompress().unwrap();
     let k = challenge(&r, public, MESSAGE);
     let difference = ED25519_BASEPOINT_POINT * s - point(r) - point(*public) * k;
     difference.mul_by_cofactor() == EdwardsPoint::identity()
@@ -71,10 +59,7 @@ fn the_textbook_signer_is_right() {
     let key = secret(1);
     let public = (ED25519_BASEPOINT_POINT * key).compress().to_bytes();
     let signature = sign(key, &public, secret(2), EdwardsPoint::identity());
-    PublicKey::admit(&public)
-        .unwrap()
-        .verify(MESSAGE, &signature)
-        .unwrap();
+    PublicKey::admit(&public).unwrap().verify(MESSAGE, &signature).unwrap();
     assert!(ring_holds(&public, MESSAGE, &signature));
 }
 
@@ -85,14 +70,8 @@ fn torsion_in_r_is_refused() {
     let admitted = PublicKey::admit(&public).unwrap();
     for torsion in &EIGHT_TORSION[1..] {
         let signature = sign(key, &public, secret(2), *torsion);
-        assert!(
-            holds_with_cofactor(&public, &signature),
-            "or the test is of nothing"
-        );
-        assert_eq!(
-            admitted.verify(MESSAGE, &signature),
-            Err(KeyError::BadSignature)
-        );
+        assert!(holds_with_cofactor(&public, &signature), "or the test is of nothing");
+        assert_eq!(admitted.verify(MESSAGE, &signature), Err(KeyError::BadSignature));
         assert!(!ring_holds(&public, MESSAGE, &signature));
     }
 }
@@ -105,17 +84,11 @@ fn r_of_low_order_is_refused() {
     // With nonce 0 and no shift the equation holds exactly, and only the rule on R refuses it.
     let signature = sign(key, &public, Scalar::ZERO, EdwardsPoint::identity());
     assert_eq!(signature[..32], IDENTITY);
-    assert!(
-        ring_holds(&public, MESSAGE, &signature),
-        "the one form on which the rule is stricter"
-    );
+    assert!(ring_holds(&public, MESSAGE, &signature), "the one form on which the rule is stricter");
     for torsion in EIGHT_TORSION {
         let signature = sign(key, &public, Scalar::ZERO, torsion);
         assert!(holds_with_cofactor(&public, &signature));
-        assert_eq!(
-            admitted.verify(MESSAGE, &signature),
-            Err(KeyError::BadSignature)
-        );
+        assert_eq!(admitted.verify(MESSAGE, &signature), Err(KeyError::BadSignature));
     }
 }
 
@@ -150,11 +123,7 @@ fn encodings_that_are_not_canonical_are_not_admitted() {
         encodings.push(bytes);
     }
     for bytes in encodings {
-        assert_eq!(
-            PublicKey::admit(&bytes),
-            Err(KeyError::NotCanonical),
-            "{bytes:02x?}"
-        );
+        assert_eq!(PublicKey::admit(&bytes), Err(KeyError::NotCanonical), "{bytes:02x?}");
     }
     // Half of all y have no point.
     let refused = (2..100).filter(|y| {
@@ -183,10 +152,7 @@ fn s_is_below_the_group_order() {
     assert_eq!(public.verify(MESSAGE, &above), Err(KeyError::ScalarRange));
     for length in [0, 32, 63, 65] {
         let bytes = vec![0; length];
-        assert_eq!(
-            public.verify(MESSAGE, &bytes),
-            Err(KeyError::SignatureLength)
-        );
+        assert_eq!(public.verify(MESSAGE, &bytes), Err(KeyError::SignatureLength));
     }
 }
 

@@ -6,9 +6,7 @@ use std::fs;
 
 use common::{data, unhex};
 use ledgerstone_verify::hash::{empty_root, leaf_hash};
-use ledgerstone_verify::merkle::{
-    consistency_path, inclusion_path, root, verify_consistency, verify_inclusion,
-};
+use ledgerstone_verify::merkle::{consistency_path, inclusion_path, root, verify_consistency, verify_inclusion};
 use ledgerstone_verify::*;
 use serde_json::Value;
 
@@ -23,9 +21,7 @@ fn hash(value: &Value) -> Option<Hash> {
 }
 
 fn hashes(value: &Value) -> Option<Vec<Hash>> {
-    value
-        .as_array()
-        .map_or(Some(Vec::new()), |items| items.iter().map(hash).collect())
+    value.as_array().map_or(Some(Vec::new()), |items| items.iter().map(hash).collect())
 }
 
 fn merkle_vectors(file: &str, verify: impl Fn(&Value) -> Option<bool>) {
@@ -35,31 +31,19 @@ fn merkle_vectors(file: &str, verify: impl Fn(&Value) -> Option<bool>) {
     for line in text.lines() {
         let case: Value = serde_json::from_str(line).unwrap();
         let holds = verify(&case["vector"]).unwrap_or(false);
-        assert_eq!(
-            holds,
-            !case["vector"]["wantErr"].as_bool().unwrap(),
-            "{}",
-            case["path"]
-        );
+        assert_eq!(holds, !case["vector"]["wantErr"].as_bool().unwrap(), "{}", case["path"]);
         if holds { accepted += 1 } else { refused += 1 }
     }
     println!("{file}: {accepted} accepted, {refused} refused");
     assert_eq!(accepted + refused, 98);
-    assert!(
-        accepted >= 6 && refused >= 80,
-        "{accepted} accepted, {refused} refused"
-    );
+    assert!(accepted >= 6 && refused >= 80, "{accepted} accepted, {refused} refused");
 }
 
 #[test]
 fn inclusion_proofs_and_their_mutations() {
     merkle_vectors("crypto/merkle_inclusion.jsonl", |v| {
         let (index, size) = (v["leafIdx"].as_u64()?, v["treeSize"].as_u64()?);
-        let (leaf, root, path) = (
-            hash(&v["leafHash"])?,
-            hash(&v["root"])?,
-            hashes(&v["proof"])?,
-        );
+        let (leaf, root, path) = (hash(&v["leafHash"])?, hash(&v["root"])?, hashes(&v["proof"])?);
         Some(verify_inclusion::<Sha256>(&leaf, index, size, &path, &root).is_ok())
     });
 }
@@ -76,8 +60,7 @@ fn consistency_proofs_and_their_mutations() {
 
 fn rfc6962<H: Hasher>(leaves: &[Vec<u8>], suite: &Value) {
     let hex = |value: &Value| -> Hash { unhex(value.as_str().unwrap()).try_into().unwrap() };
-    let path =
-        |case: &Value| -> Vec<Hash> { case["path"].as_array().unwrap().iter().map(hex).collect() };
+    let path = |case: &Value| -> Vec<Hash> { case["path"].as_array().unwrap().iter().map(hex).collect() };
     let roots: Vec<Hash> = suite["roots"].as_array().unwrap().iter().map(hex).collect();
     let leaves: Vec<Hash> = leaves.iter().map(|leaf| leaf_hash::<H>(&[leaf])).collect();
     assert_eq!(roots.len(), leaves.len() + 1);
@@ -90,22 +73,14 @@ fn rfc6962<H: Hasher>(leaves: &[Vec<u8>], suite: &Value) {
     for case in inclusion {
         let index = case["index"].as_u64().unwrap() as usize;
         let size = case["size"].as_u64().unwrap() as usize;
-        assert_eq!(
-            inclusion_path::<H>(&leaves[..size], index),
-            path(case),
-            "{index} in {size}"
-        );
+        assert_eq!(inclusion_path::<H>(&leaves[..size], index), path(case), "{index} in {size}");
         let (leaf, path) = (&leaves[index], path(case));
         verify_inclusion::<H>(leaf, index as u64, size as u64, &path, &roots[size]).unwrap();
     }
     for case in consistency {
         let size1 = case["size1"].as_u64().unwrap() as usize;
         let size2 = case["size2"].as_u64().unwrap() as usize;
-        assert_eq!(
-            consistency_path::<H>(&leaves[..size2], size1),
-            path(case),
-            "{size1} {size2}"
-        );
+        assert_eq!(consistency_path::<H>(&leaves[..size2], size1), path(case), "{size1} {size2}");
         let (root1, root2) = (&roots[size1], &roots[size2]);
         verify_consistency::<H>(size1 as u64, root1, size2 as u64, root2, &path(case)).unwrap();
     }
@@ -118,10 +93,7 @@ fn roots_and_proofs_in_both_hashes() {
     };
     let vectors: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let leaves = vectors["leaves_hex"].as_array().unwrap();
-    let leaves: Vec<Vec<u8>> = leaves
-        .iter()
-        .map(|leaf| unhex(leaf.as_str().unwrap()))
-        .collect();
+    let leaves: Vec<Vec<u8>> = leaves.iter().map(|leaf| unhex(leaf.as_str().unwrap())).collect();
     rfc6962::<Sha256>(&leaves, &vectors["sha256"]);
     rfc6962::<Sha3_256>(&leaves, &vectors["sha3_256"]);
 }
@@ -139,11 +111,7 @@ fn canonical_json() {
         let expected = unhex(&fs::read_to_string(hex).unwrap());
         let written = Json::parse(&input).unwrap().canonical();
         assert_eq!(written, expected, "{name}");
-        assert_eq!(
-            Json::parse(&written).unwrap().canonical(),
-            expected,
-            "{name}, again"
-        );
+        assert_eq!(Json::parse(&written).unwrap().canonical(), expected, "{name}, again");
         count += 1;
     }
     assert_eq!(count, 6);
@@ -157,9 +125,7 @@ fn wycheproof_ed25519() {
     let vectors: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     let (mut valid, mut invalid) = (0, 0);
     for group in vectors["testGroups"].as_array().unwrap() {
-        let key = unhex(group["publicKey"]["pk"].as_str().unwrap())
-            .try_into()
-            .unwrap();
+        let key = unhex(group["publicKey"]["pk"].as_str().unwrap()).try_into().unwrap();
         let key = PublicKey::admit(&key).unwrap();
         for case in group["tests"].as_array().unwrap() {
             let message = unhex(case["msg"].as_str().unwrap());
@@ -189,10 +155,7 @@ fn a_log_of_another_implementation() {
     };
     let key = fs::read_to_string(dir.join("vkey.txt")).unwrap();
     let key: VerifierKey = key.trim_end().parse().unwrap();
-    assert_eq!(
-        key.to_string(),
-        fs::read_to_string(dir.join("vkey.txt")).unwrap().trim_end()
-    );
+    assert_eq!(key.to_string(), fs::read_to_string(dir.join("vkey.txt")).unwrap().trim_end());
     let tile = fs::read(dir.join("log/tile/entries/000.p/15")).unwrap();
     let leaves = tile_leaves(&tile);
     assert_eq!(leaves.len(), 15);
@@ -202,11 +165,7 @@ fn a_log_of_another_implementation() {
         let note = fs::read_to_string(dir.join(format!("log/checkpoint.{size}"))).unwrap();
         let checkpoint = verify_checkpoint(&note, &key).unwrap();
         assert_eq!(checkpoint.size, size as u64);
-        assert_eq!(
-            checkpoint.root,
-            root::<Sha256>(&leaves[..size]),
-            "root of {size}"
-        );
+        assert_eq!(checkpoint.root, root::<Sha256>(&leaves[..size]), "root of {size}");
         assert_eq!(checkpoint.root, frontier.root(), "frontier of {size}");
         assert_eq!(SignedNote::parse(&note).unwrap().to_string(), note);
         frontier.push(*leaves.get(size).unwrap_or(&[0; 32]));
@@ -216,14 +175,7 @@ fn a_log_of_another_implementation() {
     for (new, checkpoint) in checkpoints.iter().enumerate() {
         for (old, before) in checkpoints.iter().enumerate().take(new + 1).skip(1) {
             let path = consistency_path::<Sha256>(&leaves[..new], old);
-            verify_consistency::<Sha256>(
-                before.size,
-                &before.root,
-                checkpoint.size,
-                &checkpoint.root,
-                &path,
-            )
-            .unwrap();
+            verify_consistency::<Sha256>(before.size, &before.root, checkpoint.size, &checkpoint.root, &path).unwrap();
         }
     }
 }

@@ -12,9 +12,7 @@ use ledgerstone_verify::note::VerifierKey;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
-use crate::ledger::{
-    FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time,
-};
+use crate::ledger::{FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time};
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{Checkpoints, LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
 use crate::model::Value;
@@ -81,9 +79,8 @@ impl Create {
         check_origin(&self.origin)?;
         let store = SqliteStore::create(path)?;
         let log_key_path = self.log_key.clone().unwrap_or_else(|| log_key_path(path));
-        let saved = LogKey::generate()
-            .and_then(|key| key.save(&log_key_path, &self.origin).map(|()| key))
-            .map_err(Error::from);
+        let saved =
+            LogKey::generate().and_then(|key| key.save(&log_key_path, &self.origin).map(|()| key)).map_err(Error::from);
         let is_saved = saved.is_ok();
         let made = saved.and_then(|log_key| self.begin(Box::new(store), Some(path), log_key));
         if made.is_err() {
@@ -103,12 +100,7 @@ impl Create {
         self.begin(Box::new(MemoryStore::new()), None, log_key)
     }
 
-    fn begin(
-        self,
-        store: Box<dyn Store>,
-        path: Option<&Path>,
-        log_key: LogKey,
-    ) -> Result<Ledger> {
+    fn begin(self, store: Box<dyn Store>, path: Option<&Path>, log_key: LogKey) -> Result<Ledger> {
         let Create { origin, key, modules, threads, sources, .. } = self;
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
         let member = hex::encode(first(sources.random()?));
@@ -258,12 +250,7 @@ impl Open {
 }
 
 /// The writer's state out of the store. The frontier is compared with the newest checkpoint.
-fn resume(
-    view: &View,
-    genesis: &Json,
-    key: Option<Key>,
-    log_key: LogKey,
-) -> Result<Writer> {
+fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Result<Writer> {
     let trees = stored_trees(view)?;
     let checkpoint = view.snapshot.get(Table::Meta, b"checkpoint")?;
     let checkpoint = checkpoint.as_deref().and_then(Checkpoints::from_bytes);
@@ -320,13 +307,7 @@ fn stored_trees(view: &View) -> Result<LogTrees> {
     Ok(LogTrees { sha256, sha3 })
 }
 
-fn genesis_record(
-    origin: &str,
-    keys: &[VerifierKey; 2],
-    member: &str,
-    key: &[u8; 32],
-    random: [u8; 32],
-) -> Value {
+fn genesis_record(origin: &str, keys: &[VerifierKey; 2], member: &str, key: &[u8; 32], random: [u8; 32]) -> Value {
     object(vec![
         ("format", Value::Int(1)),
         ("semantics", Value::Int(SEMANTICS as i64)),

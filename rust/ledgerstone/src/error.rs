@@ -38,7 +38,9 @@ pub enum Error {
         bound: u64,
     },
     /// A load stopped midway; what was committed stays.
-    #[error("{source}; {rows} rows before that are done, in {transactions} transactions: the same call with the same id goes on from there")]
+    #[error(
+        "{source}; {rows} rows before that are done, in {transactions} transactions: the same call with the same id goes on from there"
+    )]
     Stopped {
         /// Why.
         source: Box<Error>,

@@ -176,9 +176,8 @@ impl Pair {
             std::io::ErrorKind::InvalidData => not_a_key(path, "it is not text"),
             _ => KeyFileError::Io { path: path.to_owned(), source },
         })?;
-        let (head, rest) = text
-            .split_once(PEM_BEGIN)
-            .ok_or_else(|| not_a_key(path, "it holds no PKCS#8 PEM private key"))?;
+        let (head, rest) =
+            text.split_once(PEM_BEGIN).ok_or_else(|| not_a_key(path, "it holds no PKCS#8 PEM private key"))?;
         let (body, _) = rest.split_once(PEM_END).ok_or_else(|| not_a_key(path, "its PEM block has no end"))?;
         for known in [MEMBER_KEY, LOG_KEY] {
             if head.starts_with(known) && known != role {

@@ -16,7 +16,10 @@ pub mod store;
 
 pub use audit::{AuditOptions, AuditReport, Counts, Finding, Verdict};
 pub use builder::{Create, Open};
-pub use export::ExportFormat;
 pub use error::{Error, Rejected, Result};
+pub use export::ExportFormat;
 pub use keys::{Key, LogKey};
-pub use ledger::{Appended, Balance, ExportOptions, Ledger, LoadOptions, LoadProgress, LoadReport, Member, ModuleInForce, QueryRequest, QueryRows, Sources, StoredRecord};
+pub use ledger::{
+    Appended, Balance, ExportOptions, Ledger, LoadOptions, LoadProgress, LoadReport, Member, ModuleInForce,
+    QueryRequest, QueryRows, Sources, StoredRecord,
+};

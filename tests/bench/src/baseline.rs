@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
-use arrow_array::RecordBatch;
 use rusqlite::{Connection, params};
 
 /// Rows of one commit.
@@ -33,13 +33,18 @@ pub(crate) fn insert(connection: &mut Connection, batch: &RecordBatch) -> Durati
     for first in (0..batch.num_rows()).step_by(ROWS_A_COMMIT) {
         let transaction = connection.transaction().expect("a transaction");
         {
-            let mut insert = transaction
-                .prepare_cached("INSERT INTO transfers VALUES (?1, ?2, ?3, ?4, ?5)")
-                .expect("a statement");
+            let mut insert =
+                transaction.prepare_cached("INSERT INTO transfers VALUES (?1, ?2, ?3, ?4, ?5)").expect("a statement");
             for row in first..(first + ROWS_A_COMMIT).min(batch.num_rows()) {
                 let amount = amounts.value(row) as i64;
                 insert
-                    .execute(params![ids.value(row), debits.value(row), credits.value(row), currencies.value(row), amount])
+                    .execute(params![
+                        ids.value(row),
+                        debits.value(row),
+                        credits.value(row),
+                        currencies.value(row),
+                        amount
+                    ])
                     .expect("a row");
             }
         }

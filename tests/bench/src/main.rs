@@ -14,7 +14,9 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments.as_slice() {
-        ["memory", rows, folder] => workloads::load_streaming(rows.parse().expect("a number of rows"), Path::new(folder)),
+        ["memory", rows, folder] => {
+            workloads::load_streaming(rows.parse().expect("a number of rows"), Path::new(folder))
+        }
         ["profile", rows] => workloads::profile(rows.parse().expect("a number of rows")),
         [out] => figures::measure(Path::new(out), 1_000_000),
         [out, rows] => figures::measure(Path::new(out), rows.parse().expect("a number of rows")),

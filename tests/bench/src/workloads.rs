@@ -20,9 +20,7 @@ pub(crate) fn ledger(path: &Path) -> Arc<Ledger> {
         .at(path)
         .expect("a new ledger");
     let accounts = (0..ACCOUNTS)
-        .map(|number| {
-            object(&[("id", text(&account(number))), ("kind", text("asset")), ("currency", text("EUR"))])
-        })
+        .map(|number| object(&[("id", text(&account(number))), ("kind", text("asset")), ("currency", text("EUR"))]))
         .collect();
     let report = ledger
         .append_values("finance.account", &mut std::iter::once(Ok(accounts)), each(&mut |_| Ok(())))
@@ -45,8 +43,7 @@ pub(crate) fn append(ledger: &Ledger, batch: &RecordBatch) -> Duration {
 pub(crate) fn query(ledger: &Arc<Ledger>, rows: usize) -> Duration {
     let start = Instant::now();
     let request = QueryRequest { record_type: "finance.transfer".to_owned(), ..QueryRequest::default() };
-    let read: usize =
-        ledger.query(&request).expect("a query").map(|batch| batch.expect("rows").num_rows()).sum();
+    let read: usize = ledger.query(&request).expect("a query").map(|batch| batch.expect("rows").num_rows()).sum();
     assert_eq!(read, rows);
     start.elapsed()
 }
@@ -88,8 +85,7 @@ pub(crate) fn load_streaming(rows: usize, folder: &Path) {
         let left = rows - number * BATCH;
         Ok(transfers(&mut random, left.min(BATCH)))
     });
-    let report =
-        ledger.append_tables("finance.transfer", &mut batches, each(&mut |_| Ok(()))).expect("a load");
+    let report = ledger.append_tables("finance.transfer", &mut batches, each(&mut |_| Ok(()))).expect("a load");
     assert_eq!(report.accepted, rows as u64);
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0 kB");

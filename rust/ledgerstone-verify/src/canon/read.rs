@@ -6,8 +6,7 @@ use super::{Json, MAX_DEPTH, MAX_INT, key_order};
 use crate::error::CanonError;
 
 pub(super) fn parse(bytes: &[u8]) -> Result<Json, CanonError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|error| CanonError::new(error.valid_up_to(), "not UTF-8"))?;
+    let text = std::str::from_utf8(bytes).map_err(|error| CanonError::new(error.valid_up_to(), "not UTF-8"))?;
     let mut reader = Reader { text, at: 0 };
     reader.skip_space();
     let json = reader.value(0)?;
@@ -27,10 +26,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn value(&mut self, depth: usize) -> Result<Json, CanonError> {
         match self.peek() {
-            Some(b'{' | b'[') if depth >= MAX_DEPTH => Err(CanonError::new(
-                self.at,
-                format!("nested deeper than {MAX_DEPTH}"),
-            )),
+            Some(b'{' | b'[') if depth >= MAX_DEPTH => {
+                Err(CanonError::new(self.at, format!("nested deeper than {MAX_DEPTH}")))
+            }
             Some(b'{') => self.object(depth + 1),
             Some(b'[') => self.list(depth + 1),
             Some(b'"') => Ok(Json::Text(self.string()?)),
@@ -91,10 +89,7 @@ impl Reader<'_> {
             }
         }
         match duplicate(&members) {
-            Some(key) => Err(CanonError::new(
-                start,
-                format!("an object with two keys {key:?}"),
-            )),
+            Some(key) => Err(CanonError::new(start, format!("an object with two keys {key:?}"))),
             None => Ok(Json::Object(members)),
         }
     }
@@ -104,9 +99,7 @@ impl Reader<'_> {
         let mut text = String::new();
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest
-                .bytes()
-                .position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
+            let plain = rest.bytes().position(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
             let Some(plain) = plain else {
                 self.at = self.text.len();
                 return Err(self.expected("'\"'"));
@@ -254,7 +247,5 @@ fn duplicate(members: &[(String, Json)]) -> Option<&str> {
     }
     let mut keys: Vec<&str> = members.iter().map(|(key, _)| key.as_str()).collect();
     keys.sort_unstable();
-    keys.windows(2)
-        .find(|pair| pair[0] == pair[1])
-        .map(|pair| pair[0])
+    keys.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
 }

@@ -21,29 +21,15 @@ pub fn data(path: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "CI needs the vectors: {} is absent",
-        path.display()
-    );
-    println!(
-        "skipped: {} is absent; set LEDGERSTONE_DATA",
-        path.display()
-    );
+    assert!(std::env::var_os("CI").is_none(), "CI needs the vectors: {} is absent", path.display());
+    println!("skipped: {} is absent; set LEDGERSTONE_DATA", path.display());
     None
 }
 
 pub fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|c| c.to_digit(16))
-        .map(|digit| digit as u8)
-        .collect();
+    let digits: Vec<u8> = text.chars().filter_map(|c| c.to_digit(16)).map(|digit| digit as u8).collect();
     assert!(digits.len().is_multiple_of(2), "{text}");
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] << 4 | pair[1])
-        .collect()
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
 }
 
 pub const ORIGIN: &str = "acme.example/books";
@@ -60,10 +46,7 @@ pub fn verifier(name: &str, seed: u8) -> VerifierKey {
 
 /// The keys of the sample log: SHA-256 origin first.
 pub fn trust() -> Vec<VerifierKey> {
-    vec![
-        verifier(ORIGIN, 200),
-        verifier(&format!("{ORIGIN}/sha3-256"), 201),
-    ]
+    vec![verifier(ORIGIN, 200), verifier(&format!("{ORIGIN}/sha3-256"), 201)]
 }
 
 /// What a sample transaction is to be.
@@ -80,30 +63,14 @@ pub struct Sample {
 
 impl Default for Sample {
     fn default() -> Self {
-        Sample {
-            count: 5,
-            position: 2,
-            exceptions: vec![],
-            endorsers: 0,
-            index: 4,
-            size: 11,
-        }
+        Sample { count: 5, position: 2, exceptions: vec![], endorsers: 0, index: 4, size: 11 }
     }
 }
 
 /// Nine records, of which one was rejected, one held and one flagged.
 pub fn mixed() -> Sample {
-    let exceptions = vec![
-        (2, ExceptionOutcome::Rejected),
-        (5, ExceptionOutcome::Held),
-        (6, ExceptionOutcome::Flagged),
-    ];
-    Sample {
-        count: 9,
-        exceptions,
-        endorsers: 2,
-        ..Sample::default()
-    }
+    let exceptions = vec![(2, ExceptionOutcome::Rejected), (5, ExceptionOutcome::Held), (6, ExceptionOutcome::Flagged)];
+    Sample { count: 9, exceptions, endorsers: 2, ..Sample::default() }
 }
 
 pub fn record_text(position: u64) -> String {
@@ -115,26 +82,18 @@ pub fn record_text(position: u64) -> String {
 
 fn entries(sample: &Sample) -> (Vec<ProvenEntry>, Hash) {
     let mut salts = Salts::new([9; 32], EntryList::Records);
-    let texts = (0..sample.count)
-        .map(|i| (record_text(i), salts.salt(i)))
-        .collect();
+    let texts = (0..sample.count).map(|i| (record_text(i), salts.salt(i))).collect();
     prove(EntryList::Records, texts)
 }
 
 fn prove(list: EntryList, texts: Vec<(String, [u8; 16])>) -> (Vec<ProvenEntry>, Hash) {
-    let leaves: Vec<Hash> = texts
-        .iter()
-        .map(|(text, salt)| entry_leaf(list, salt, text.as_bytes()))
-        .collect();
-    let entries = texts
-        .into_iter()
-        .enumerate()
-        .map(|(place, (bytes, salt))| ProvenEntry {
-            bytes,
-            salt,
-            position: place as u64,
-            path: inclusion_path::<Sha3_256>(&leaves, place),
-        });
+    let leaves: Vec<Hash> = texts.iter().map(|(text, salt)| entry_leaf(list, salt, text.as_bytes())).collect();
+    let entries = texts.into_iter().enumerate().map(|(place, (bytes, salt))| ProvenEntry {
+        bytes,
+        salt,
+        position: place as u64,
+        path: inclusion_path::<Sha3_256>(&leaves, place),
+    });
     (entries.collect(), root::<Sha3_256>(&leaves))
 }
 
@@ -143,30 +102,20 @@ impl Sample {
     pub fn exception_entries(&self) -> (Vec<ProvenEntry>, ListRoot) {
         let (records, _) = entries(self);
         let mut salts = Salts::new([9; 32], EntryList::Exceptions);
-        let texts = self
-            .exceptions
-            .iter()
-            .enumerate()
-            .map(|(place, (position, outcome))| {
-                let record = &records[*position as usize];
-                let exception = Exception {
-                    position: *position,
-                    leaf: entry_leaf(EntryList::Records, &record.salt, record.bytes.as_bytes()),
-                    outcome: *outcome,
-                    code: "finance.insufficient_funds".into(),
-                };
-                let text = String::from_utf8(exception.to_canonical()).unwrap();
-                (text, salts.salt(place as u64))
-            });
+        let texts = self.exceptions.iter().enumerate().map(|(place, (position, outcome))| {
+            let record = &records[*position as usize];
+            let exception = Exception {
+                position: *position,
+                leaf: entry_leaf(EntryList::Records, &record.salt, record.bytes.as_bytes()),
+                outcome: *outcome,
+                code: "finance.insufficient_funds".into(),
+            };
+            let text = String::from_utf8(exception.to_canonical()).unwrap();
+            (text, salts.salt(place as u64))
+        });
         let count = self.exceptions.len() as u64;
         let (proven, hash) = prove(EntryList::Exceptions, texts.collect());
-        (
-            proven,
-            ListRoot {
-                count,
-                root: (count > 0).then_some(hash),
-            },
-        )
+        (proven, ListRoot { count, root: (count > 0).then_some(hash) })
     }
 
     pub fn envelope(&self) -> Envelope {
@@ -180,10 +129,7 @@ impl Sample {
             key: author.verifying_key().to_bytes(),
             mode: Mode::Each,
             root: entries(self).1,
-            seen: (self.index > 0).then_some(Seen {
-                root: [2; 32],
-                size: self.index,
-            }),
+            seen: (self.index > 0).then_some(Seen { root: [2; 32], size: self.index }),
             time: "2026-11-22T10:00:00.000000Z".into(),
         };
         let mut signatures = vec![Signature {
@@ -196,29 +142,14 @@ impl Sample {
             let secret = signing(100 + number);
             let (key, member) = (secret.verifying_key().to_bytes(), format!("{number:032x}"));
             let time = "2026-11-22T10:00:00.000001Z".into();
-            let endorsement = Endorsement {
-                meaning: "four eyes".into(),
-                time,
-            };
+            let endorsement = Endorsement { meaning: "four eyes".into(), time };
             let message = endorsement_message(&intent.digest(), &member, &key, &endorsement);
             let sig = secret.sign(&message).to_bytes();
-            signatures.push(Signature {
-                member,
-                key,
-                sig,
-                endorsement: Some(endorsement),
-            });
+            signatures.push(Signature { member, key, sig, endorsement: Some(endorsement) });
         }
-        let prev = if self.index == 0 {
-            hash::empty_root::<Sha3_256>()
-        } else {
-            [4; 32]
-        };
+        let prev = if self.index == 0 { hash::empty_root::<Sha3_256>() } else { [4; 32] };
         Envelope {
-            cells: ListRoot {
-                count: 2,
-                root: Some([5; 32]),
-            },
+            cells: ListRoot { count: 2, root: Some([5; 32]) },
             emitted: ListRoot::default(),
             exceptions: self.exception_entries().1,
             index: self.index,
@@ -241,11 +172,7 @@ impl Sample {
         let names = [ORIGIN.to_owned(), format!("{ORIGIN}/sha3-256")];
         let record = entries(self).0.swap_remove(self.position as usize);
         let exceptions = self.exception_entries().0;
-        let places: Vec<u64> = self
-            .exceptions
-            .iter()
-            .map(|(position, _)| *position)
-            .collect();
+        let places: Vec<u64> = self.exceptions.iter().map(|(position, _)| *position).collect();
         let exceptions = match places.binary_search(&self.position) {
             Ok(own) => vec![exceptions[own].clone()],
             Err(after) => {
@@ -264,29 +191,18 @@ impl Sample {
 }
 
 fn log_proof<H: Hasher>(sample: &Sample, envelope: &str, name: &str, seed: u8) -> LogProof {
-    let mut leaves: Vec<Hash> = (0..sample.size)
-        .map(|i| leaf_hash::<H>(&[&[i as u8]]))
-        .collect();
+    let mut leaves: Vec<Hash> = (0..sample.size).map(|i| leaf_hash::<H>(&[&[i as u8]])).collect();
     let index = sample.index as usize;
     leaves[index] = leaf_hash::<H>(&[ENVELOPE_TAG, envelope.as_bytes()]);
-    let state = Checkpoint {
-        origin: name.to_owned(),
-        size: sample.size,
-        root: root::<H>(&leaves),
-    };
+    let state = Checkpoint { origin: name.to_owned(), size: sample.size, root: root::<H>(&leaves) };
     let checkpoint = sign_note(&state.to_text(), name, seed);
-    LogProof {
-        checkpoint,
-        path: inclusion_path::<H>(&leaves, index),
-    }
+    LogProof { checkpoint, path: inclusion_path::<H>(&leaves, index) }
 }
 
 pub fn sign_note(text: &str, name: &str, seed: u8) -> String {
     let signature = signing(seed).sign(text.as_bytes()).to_bytes();
     let note = SignedNote::unsigned(text).unwrap();
-    note.with_signature(name, verifier(name, seed).id(), &signature)
-        .unwrap()
-        .to_string()
+    note.with_signature(name, verifier(name, seed).id(), &signature).unwrap().to_string()
 }
 
 /// Every value that comes of leaving one member out of one object, or adding one to it.
@@ -301,12 +217,7 @@ pub fn member_mutations(json: &Json) -> Vec<(String, Json)> {
                 let mut left = members.clone();
                 left.remove(place);
                 out.push((format!("without {key}"), Json::Object(left)));
-                for wrong in [
-                    Json::Null,
-                    Json::Bool(true),
-                    Json::List(vec![]),
-                    Json::Int(-1),
-                ] {
+                for wrong in [Json::Null, Json::Bool(true), Json::List(vec![]), Json::Int(-1)] {
                     let mut changed = members.clone();
                     changed[place].1 = wrong;
                     out.push((format!("wrong {key}"), Json::Object(changed)));

@@ -54,7 +54,8 @@ fn cells(view: &View, expected: &BTreeMap<Vec<u8>, (u64, Vec<u8>)>, findings: &m
             Some((_, (index, value))) => {
                 if stored != [index.to_be_bytes().as_slice(), value].concat() {
                     let value = String::from_utf8_lossy(value);
-                    findings.add(differs(name, &format!("the replay has {value}, last changed by transaction {index}")));
+                    findings
+                        .add(differs(name, &format!("the replay has {value}, last changed by transaction {index}")));
                 }
             }
         }
@@ -72,7 +73,8 @@ fn unique_keys(view: &View, expected: Vec<(u64, u64)>, findings: &mut Findings) 
     let mut read = 0;
     let differs = |row: u64, message: &str| {
         let row = RowId::from_number(row);
-        Finding::at(Verdict::StateDiffers, Table::UniqueKeys.name(), row.index, message).among(row.position, row.position)
+        Finding::at(Verdict::StateDiffers, Table::UniqueKeys.name(), row.index, message)
+            .among(row.position, row.position)
     };
     view.snapshot.scan(Table::UniqueKeys, &[], None, &mut |key, _| {
         read += 1;

@@ -2,11 +2,6 @@
 
 use std::sync::Arc;
 
-use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
-use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
-use ledgerstone_verify::error::VerifyErrorKind;
-use ledgerstone_verify::hash::{Hash, Sha3_256, Sha256, leaf_hash};
-use ledgerstone_verify::merkle;
 use super::numbered;
 use super::report::{Finding, Verdict};
 use crate::error::Result;
@@ -19,6 +14,11 @@ use crate::query::{Types, chunk_key, decode};
 use crate::schema::Rows;
 use crate::schema::codec::decode_list;
 use crate::store::{Put, Table, number_key};
+use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
+use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
+use ledgerstone_verify::error::VerifyErrorKind;
+use ledgerstone_verify::hash::{Hash, Sha3_256, Sha256, leaf_hash};
+use ledgerstone_verify::merkle;
 
 /// The stored rows of one transaction.
 pub(super) struct RawTransaction {
@@ -80,8 +80,8 @@ impl RawTransaction {
 
 /// Examines one transaction.
 pub(super) fn examine(raw: RawTransaction, types: Types<'_>, file_secret: FileSecret) -> Examined {
-    let bytes = raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
-        + raw.envelope.as_ref().map_or(0, Vec::len);
+    let bytes =
+        raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + raw.envelope.as_ref().map_or(0, Vec::len);
     let mut examination = Examination { index: raw.index, findings: Vec::new() };
     let content = examination.content(&raw, types, file_secret);
     Examined { index: raw.index, content, findings: examination.findings, bytes: bytes as u64 }
@@ -250,7 +250,8 @@ impl Examination {
         }
         let Some(leaves) = leaves.iter().copied().collect::<Option<Vec<Hash>>>() else {
             let missing = leaves.iter().position(Option::is_none).unwrap_or(0) as u32;
-            let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, "the record is not there");
+            let finding =
+                Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, "the record is not there");
             self.findings.push(finding.among(missing, missing));
             return 0;
         };

@@ -126,7 +126,9 @@ impl<'a> Replay<'a> {
         if !self.is_broken && envelope.prev != self.trees.sha3.root() {
             self.is_broken = true;
             broken(match index.checked_sub(1) {
-                Some(before) => format!("`prev` is not the root of what is stored: transaction {before} is not as it was"),
+                Some(before) => {
+                    format!("`prev` is not the root of what is stored: transaction {before} is not as it was")
+                }
                 None => "`prev` is not the root of an empty log".to_owned(),
             });
         }
@@ -182,8 +184,8 @@ impl<'a> Replay<'a> {
         let mut found = false;
         self.view.snapshot.scan(Table::Idempotency, &member, Some(&end), &mut |key, value| {
             let id = key.get(member.len()..).and_then(|id| str::from_utf8(id).ok());
-            found = value == number_key(index)
-                && id.is_some_and(|id| idempotency_digest(&content.secret, id) == *digest);
+            found =
+                value == number_key(index) && id.is_some_and(|id| idempotency_digest(&content.secret, id) == *digest);
             !found
         })?;
         if !found {
@@ -216,7 +218,9 @@ impl<'a> Replay<'a> {
                 self.stop(index, findings);
                 return Ok(());
             }
-            Err(LoadError::Cell(name)) => return Err(Error::Fault(format!("the replay made the cell {name} unreadable"))),
+            Err(LoadError::Cell(name)) => {
+                return Err(Error::Fault(format!("the replay made the cell {name} unreadable")));
+            }
         };
         let mut gate = AuthorityGate::new(Arc::clone(&self.authority), &intent.author, index == 0);
         let record = |row: RowId| view.record_bytes(row);

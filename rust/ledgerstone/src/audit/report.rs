@@ -149,7 +149,8 @@ impl AuditReport {
         let best = if has_anchor { Verdict::Ok } else { Verdict::OkUpToSize };
         let verdict = findings.worst.unwrap_or(best);
         let is_incomplete = findings.kept.iter().any(|finding| finding.verdict == Verdict::Incomplete);
-        let broken = findings.kept.iter().map(|finding| finding.verdict).filter(|worst| *worst < Verdict::Incomplete).min();
+        let broken =
+            findings.kept.iter().map(|finding| finding.verdict).filter(|worst| *worst < Verdict::Incomplete).min();
         AuditReport {
             origin: origin.to_owned(),
             size,

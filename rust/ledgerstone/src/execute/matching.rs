@@ -7,9 +7,7 @@ use crate::schema::MatchPair;
 /// The `data` object of record bytes.
 pub(super) fn data_of(record: &[u8]) -> Option<Json> {
     match Json::parse(record) {
-        Ok(Json::Object(members)) => {
-            members.into_iter().find(|(name, _)| name == "data").map(|(_, data)| data)
-        }
+        Ok(Json::Object(members)) => members.into_iter().find(|(name, _)| name == "data").map(|(_, data)| data),
         _ => None,
     }
 }
@@ -29,9 +27,7 @@ pub(super) fn agree(pair: &MatchPair, theirs: &Json, ours: &Json, item: Option<(
     };
     theirs.len() == ours.len()
         && theirs.iter().zip(&ours).all(|(theirs, ours)| match (theirs, ours) {
-            (Some(Json::Text(theirs)), Some(Json::Text(ours))) if pair.negated => {
-                *ours == negated(theirs)
-            }
+            (Some(Json::Text(theirs)), Some(Json::Text(ours))) if pair.negated => *ours == negated(theirs),
             (Some(Json::Int(theirs)), Some(Json::Int(ours))) if pair.negated => *ours == -theirs,
             (theirs, ours) => !pair.negated && theirs == ours,
         })
@@ -53,9 +49,7 @@ fn values<'a>(data: &'a Json, path: &str) -> Vec<Option<&'a Json>> {
         at = at
             .into_iter()
             .flat_map(|value| match value {
-                Some(Json::List(items)) => {
-                    items.iter().map(|item| item.get(name)).collect::<Vec<_>>()
-                }
+                Some(Json::List(items)) => items.iter().map(|item| item.get(name)).collect::<Vec<_>>(),
                 Some(value) => vec![value.get(name)],
                 None => vec![None],
             })

@@ -114,20 +114,14 @@ pub(crate) struct Rejection {
 
 impl Rejection {
     /// The rejection that a failed operation stands for.
-    pub(crate) fn of(
-        record_type: &RecordType,
-        chunk: &OpChunk,
-        op: Op,
-        failure: Failure,
-    ) -> Rejection {
+    pub(crate) fn of(record_type: &RecordType, chunk: &OpChunk, op: Op, failure: Failure) -> Rejection {
         let cell = op.action.cell();
         let kind = cell.map(|cell| &*chunk.cells[cell as usize].kind);
         let rule = &record_type.rules[usize::from(op.rule)];
         let reason = match (failure, kind) {
-            (Failure::Overflow, _) => Reason {
-                code: "ledger.overflow".to_owned(),
-                message: "the sum does not fit 128 bits".to_owned(),
-            },
+            (Failure::Overflow, _) => {
+                Reason { code: "ledger.overflow".to_owned(), message: "the sum does not fit 128 bits".to_owned() }
+            }
             (Failure::Missing, Some(kind)) => kind.missing_reason().clone(),
             (Failure::Missing, None) => rule.missing_reason().clone(),
             (Failure::TooPrecise, Some(kind)) => kind.too_precise_reason(&rule.reason).clone(),

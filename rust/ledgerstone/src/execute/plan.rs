@@ -188,13 +188,7 @@ impl Lowering<'_> {
         self.chunk.ops.push(Op { rule, action });
     }
 
-    fn opening(
-        &self,
-        kind: &CellType,
-        set: &[(usize, Expr)],
-        row: usize,
-        item: Option<usize>,
-    ) -> Option<Parts> {
+    fn opening(&self, kind: &CellType, set: &[(usize, Expr)], row: usize, item: Option<usize>) -> Option<Parts> {
         let CellKind::Balance(balance) = &kind.kind else { return None };
         let mut parts = Parts::EMPTY;
         for (part, value) in set {
@@ -207,14 +201,7 @@ impl Lowering<'_> {
         Some(parts)
     }
 
-    fn key(
-        &mut self,
-        type_name: &str,
-        number: usize,
-        values: &[Expr],
-        row: usize,
-        item: Option<usize>,
-    ) -> Option<u32> {
+    fn key(&mut self, type_name: &str, number: usize, values: &[Expr], row: usize, item: Option<usize>) -> Option<u32> {
         let bytes = &mut self.chunk.key_bytes;
         let start = bytes.len();
         if !write_key(type_name, number, values, self.rows, row, item, bytes) {
@@ -227,14 +214,7 @@ impl Lowering<'_> {
     }
 
     /// The number of a cell within the chunk.
-    fn cell(
-        &mut self,
-        kind: &Arc<CellType>,
-        at: &[Expr],
-        by: &[Expr],
-        row: usize,
-        item: Option<usize>,
-    ) -> u32 {
+    fn cell(&mut self, kind: &Arc<CellType>, at: &[Expr], by: &[Expr], row: usize, item: Option<usize>) -> u32 {
         let start = self.chunk.names.len();
         let rows = self.rows;
         kind.write_name(

@@ -100,11 +100,7 @@ fn touch_ahead(working: &Working, number: usize, chunk: &PreparedChunk, row: usi
 }
 
 /// The first deferred bound that does not hold.
-fn first_unbounded(
-    chunks: &[PreparedChunk],
-    working: &Working,
-    deferred: &[Deferred],
-) -> Option<Refused> {
+fn first_unbounded(chunks: &[PreparedChunk], working: &Working, deferred: &[Deferred]) -> Option<Refused> {
     deferred.iter().find_map(|check| {
         let chunk = &chunks[check.chunk];
         let failure = check_bounds(working, working.slot(check.chunk, check.cell)).err()?;
@@ -146,12 +142,8 @@ impl<E> Unit<'_, E> {
                 None => Err(Failure::Rule),
             },
             (Action::Match { key, item }, _) => self.compare(chunk, row, op, key, item)?,
-            (Action::Open { parts, .. }, Some(slot)) => {
-                open(self.working, slot, ops.opened[parts as usize])
-            }
-            (Action::Add { part, check, delta, .. }, Some(slot)) => {
-                add(self.working, slot, part, delta, check)
-            }
+            (Action::Open { parts, .. }, Some(slot)) => open(self.working, slot, ops.opened[parts as usize]),
+            (Action::Add { part, check, delta, .. }, Some(slot)) => add(self.working, slot, part, delta, check),
             (Action::Check { .. }, Some(slot)) => check_bounds(self.working, slot),
             (Action::CheckAtEnd { cell }, _) => {
                 self.at_end.push(Deferred { chunk: number, row, op, cell });
@@ -222,13 +214,7 @@ fn open(working: &mut Working, slot: u32, parts: crate::model::Parts) -> Result<
     check_bounds(working, slot)
 }
 
-fn add(
-    working: &mut Working,
-    slot: u32,
-    part: u8,
-    delta: i128,
-    check: bool,
-) -> Result<(), Failure> {
+fn add(working: &mut Working, slot: u32, part: u8, delta: i128, check: bool) -> Result<(), Failure> {
     let Some(CellValue::Parts(parts)) = working.value(slot) else {
         return Err(Failure::Missing);
     };

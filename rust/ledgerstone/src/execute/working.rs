@@ -108,9 +108,7 @@ impl Working {
                     let kind = Arc::clone(&used.kind);
                     self.info.push(SlotInfo { kind, name: name.into(), before: None });
                     let info = &self.info;
-                    known.insert_unique(hash, slot, |&slot| {
-                        hasher.hash_one(&*info[slot as usize].name)
-                    });
+                    known.insert_unique(hash, slot, |&slot| hasher.hash_one(&*info[slot as usize].name));
                     slot
                 }));
             }
@@ -124,9 +122,11 @@ impl Working {
         for (info, bytes) in self.info.iter_mut().zip(values) {
             info.before = match bytes {
                 None => None,
-                Some(bytes) => Some(info.kind.parse_value(&bytes).ok_or_else(|| {
-                    LoadError::Cell(String::from_utf8_lossy(&info.name).into_owned())
-                })?),
+                Some(bytes) => Some(
+                    info.kind
+                        .parse_value(&bytes)
+                        .ok_or_else(|| LoadError::Cell(String::from_utf8_lossy(&info.name).into_owned()))?,
+                ),
             };
             self.now.push(info.before);
         }
@@ -139,8 +139,7 @@ impl Working {
         chunks: &[PreparedChunk],
         unique_keys: &dyn Fn(RowId) -> Result<Vec<Vec<u8>>, S::Error>,
     ) -> Result<(), S::Error> {
-        let mut hashes: Vec<u64> =
-            chunks.iter().flat_map(|chunk| chunk.ops.keys.iter().map(|key| key.hash)).collect();
+        let mut hashes: Vec<u64> = chunks.iter().flat_map(|chunk| chunk.ops.keys.iter().map(|key| key.hash)).collect();
         self.taken.reserve(hashes.len(), |taken| taken.hash);
         hashes.sort_unstable();
         hashes.dedup();
@@ -192,9 +191,7 @@ impl Working {
             return Some(Holder::Stored(*row));
         }
         self.taken
-            .find(hash, |taken| {
-                taken.hash == hash && chunks[taken.chunk as usize].ops.key(taken.key) == bytes
-            })
+            .find(hash, |taken| taken.hash == hash && chunks[taken.chunk as usize].ops.key(taken.key) == bytes)
             .map(|taken| Holder::Batch(Place { chunk: taken.chunk, row: taken.row }))
     }
 
@@ -217,10 +214,7 @@ impl Working {
                 Undo::Cell { slot, value } => self.now[slot as usize] = value,
                 Undo::Key { chunk, key } => {
                     let hash = chunks[chunk as usize].ops.keys[key as usize].hash;
-                    if let Ok(entry) = self
-                        .taken
-                        .find_entry(hash, |taken| taken.chunk == chunk && taken.key == key)
-                    {
+                    if let Ok(entry) = self.taken.find_entry(hash, |taken| taken.chunk == chunk && taken.key == key) {
                         entry.remove();
                     }
                 }
@@ -236,8 +230,7 @@ impl Working {
             .zip(&self.now)
             .filter(|(info, now)| info.before != **now)
             .map(|(info, now)| {
-                let value =
-                    now.as_ref().map_or_else(|| b"null".to_vec(), |value| info.kind.value_bytes(value));
+                let value = now.as_ref().map_or_else(|| b"null".to_vec(), |value| info.kind.value_bytes(value));
                 (info.name.to_vec(), value)
             })
             .collect();

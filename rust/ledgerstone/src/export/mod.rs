@@ -4,6 +4,6 @@
 mod sink;
 mod trail;
 
-pub(crate) use sink::Sink;
 pub use sink::ExportFormat;
+pub(crate) use sink::Sink;
 pub(crate) use trail::{TrailRow, TransactionFacts, trail_batch, trail_schema};

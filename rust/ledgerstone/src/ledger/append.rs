@@ -135,15 +135,17 @@ impl Ledger {
         let Some(found) = view.snapshot.get(Table::Idempotency, &idempotency_key(&draft.author, id)?)? else {
             return Ok(None);
         };
-        let index = u64::from_be_bytes(found.as_slice().try_into().map_err(|_| {
-            Error::Verification(format!("table idempotency: the row of {id} is damaged"))
-        })?);
+        let index = u64::from_be_bytes(
+            found
+                .as_slice()
+                .try_into()
+                .map_err(|_| Error::Verification(format!("table idempotency: the row of {id} is damaged")))?,
+        );
         let stored = view.envelope(index)?;
         let prepared = self.prepare(draft, stored.secret)?;
         let intent = &stored.envelope.intent;
-        let same = intent.mode == draft.mode
-            && intent.count == u64::from(prepared.count)
-            && intent.root == prepared.tree.root;
+        let same =
+            intent.mode == draft.mode && intent.count == u64::from(prepared.count) && intent.root == prepared.tree.root;
         if !same {
             return Err(Error::Rejected(Box::new(Rejected {
                 code: "ledger.id_reused".to_owned(),
@@ -274,12 +276,11 @@ impl Draft<'_> {
 
 fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared) -> Result<Decided> {
     let is_genesis = writer.trees.size() == 0;
-    let mut working = Working::load(view, &prepared.chunks, &|row| view.unique_keys(row)).map_err(|error| {
-        match error {
+    let mut working =
+        Working::load(view, &prepared.chunks, &|row| view.unique_keys(row)).map_err(|error| match error {
             LoadError::State(error) => error,
             LoadError::Cell(name) => Error::Verification(format!("table cells: {name} is damaged; audit the ledger")),
-        }
-    })?;
+        })?;
     let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis);
     let record = |row: RowId| view.record_bytes(row);
     let refused = InOrder.decide(draft.mode, &prepared.chunks, &mut working, &mut gate, &record)?;
@@ -344,9 +345,9 @@ fn envelope(
         endorsement: None,
     };
     let envelope = Envelope {
-        cells: cells.root.clone(),
+        cells: cells.root,
         emitted: ledgerstone_verify::envelope::ListRoot { count: 0, root: None },
-        exceptions: exceptions.root.clone(),
+        exceptions: exceptions.root,
         index: writer.trees.size(),
         intent,
         prev: writer.trees.sha3.root(),

@@ -15,8 +15,8 @@ use crate::limits::SMALL_CHUNK_ROWS;
 use crate::log::RecordTree;
 use crate::model::RowId;
 use crate::query::segment_prefix;
-use crate::schema::{Rows, lookup_path};
 use crate::schema::codec::{self, ChunkHeader};
+use crate::schema::{Rows, lookup_path};
 use crate::store::{Put, Table, number_key};
 
 /// The entries of a list, their bytes in order, and its root.
@@ -29,10 +29,8 @@ impl EntriesList {
     /// Hashes entries under their salts.
     pub(crate) fn new(list: EntryList, secret: [u8; 32], entries: Vec<Vec<u8>>) -> Self {
         let mut salts = Salts::new(secret, list);
-        let leaves: Vec<Hash> = (0u64..)
-            .zip(&entries)
-            .map(|(place, bytes)| entry_leaf(list, &salts.salt(place), bytes))
-            .collect();
+        let leaves: Vec<Hash> =
+            (0u64..).zip(&entries).map(|(place, bytes)| entry_leaf(list, &salts.salt(place), bytes)).collect();
         let count = entries.len() as u64;
         let root = (count > 0).then(|| RecordTree::new(&leaves).root);
         EntriesList { entries, root: ListRoot { count, root } }
@@ -122,12 +120,7 @@ pub(crate) fn unique_key(hash: u64, row: RowId) -> Put {
 }
 
 /// The rows that one chunk makes: itself, its segment, its postings.
-pub(crate) fn chunk_puts(
-    index: u64,
-    chunk: &PreparedChunk,
-    refused: &[usize],
-    secret: FileSecret,
-) -> Result<Vec<Put>> {
+pub(crate) fn chunk_puts(index: u64, chunk: &PreparedChunk, refused: &[usize], secret: FileSecret) -> Result<Vec<Put>> {
     let rows = chunk.len() - refused.len();
     if rows == 0 {
         return Ok(Vec::new());
@@ -147,8 +140,7 @@ pub(crate) fn chunk_puts(
     let header = ChunkHeader::new(&record_type.name, record_type.version as u32, positions);
     let first = RowId::new(index, header.runs[0].0);
     let body = if rows < SMALL_CHUNK_ROWS {
-        let records: Vec<&[u8]> =
-            (0..chunk.len()).filter(|&row| keep[row]).map(|row| chunk.bytes.row(row)).collect();
+        let records: Vec<&[u8]> = (0..chunk.len()).filter(|&row| keep[row]).map(|row| chunk.bytes.row(row)).collect();
         codec::encode_plain(&header, &records)
     } else {
         let body = codec::encode_columns(&header, &record_type.fields, &batch);

@@ -109,9 +109,10 @@ impl Export<'_, '_> {
             let exceptions = stored_exceptions(&self.view, index)?;
             let chunks = self.view.read(|reader| reader.transaction(index))?;
             let (_, secret) = self.known[&index];
-            let texts = self.ledger.pool.run(|| {
-                chunks.par_iter().map(|chunk| chunk_trail(chunk, secret)).collect::<Result<Vec<_>>>()
-            })??;
+            let texts = self
+                .ledger
+                .pool
+                .run(|| chunks.par_iter().map(|chunk| chunk_trail(chunk, secret)).collect::<Result<Vec<_>>>())??;
             let mut trail: Vec<(TrailRow, Option<String>)> = texts.into_iter().flatten().collect();
             trail.extend(exceptions.into_iter().map(|exception| (rejected_row(index, exception), None)));
             trail.sort_by_key(|(row, _)| row.row);

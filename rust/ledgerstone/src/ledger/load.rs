@@ -177,8 +177,7 @@ impl Load<'_, '_> {
         let mut rejections: Vec<Rejected> =
             records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
         if self.options.mode == Mode::Atomic
-            && let Some(rejected) =
-                rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
+            && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
         {
             return Err(Error::Rejected(Box::new(rejected.clone())));
         }

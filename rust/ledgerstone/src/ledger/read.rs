@@ -12,8 +12,8 @@ use super::view::{View, damage};
 use crate::error::{Error, Result};
 use crate::model::{CellValue, Decimal, RowId, Value};
 use crate::query::{Comparison, Filter, Page, Predicate, Scan, segment_prefix, segments, value_json};
-use crate::schema::{CellKind, CellType, RecordType, arrow_schema};
 use crate::schema::codec::lookup_postings;
+use crate::schema::{CellKind, CellType, RecordType, arrow_schema};
 use crate::store::Table;
 
 /// Pseudo-columns of a query: where a record stands.
@@ -152,9 +152,7 @@ impl QueryRows {
             .map(|column| match column {
                 Column::Field(place) => Arc::clone(page.batch.column(*place)),
                 Column::Index => Arc::new(UInt64Array::from_iter_values(page.rows.iter().map(|row| row.index))),
-                Column::Position => {
-                    Arc::new(UInt32Array::from_iter_values(page.rows.iter().map(|row| row.position)))
-                }
+                Column::Position => Arc::new(UInt32Array::from_iter_values(page.rows.iter().map(|row| row.position))),
             })
             .collect();
         RecordBatch::try_new(self.schema(), columns).map_err(|error| Error::Fault(error.to_string()))
@@ -347,8 +345,9 @@ fn balance(cell: &CellType, name: &[u8], value: &[u8]) -> Result<(Vec<String>, B
     let (CellKind::Balance(balance), Some(CellValue::Parts(parts))) = (&cell.kind, cell.parse_value(value)) else {
         return Err(damaged());
     };
-    let parts = balance.parts.iter().enumerate().filter_map(|(place, name)| {
-        Some((name.clone(), Decimal::new(parts.part(place)?, balance.scale).normalised()))
-    });
+    let parts =
+        balance.parts.iter().enumerate().filter_map(|(place, name)| {
+            Some((name.clone(), Decimal::new(parts.part(place)?, balance.scale).normalised()))
+        });
     Ok((by, parts.collect()))
 }

@@ -6,9 +6,9 @@ use ledgerstone_verify::hash::{Hash, Hasher, Sha3_256, Sha256, leaf_hash};
 use ledgerstone_verify::merkle;
 use ledgerstone_verify::receipt::{LogProof, ProvenEntry, Receipt};
 
+use super::Ledger;
 use super::append::stored_exceptions;
 use super::view::{StoredEnvelope, View};
-use super::Ledger;
 use crate::error::{Error, Result};
 use crate::limits::NODE_LEVEL;
 use crate::log::{Checkpoints, Nodes, inclusion_path, node_key, record_nodes_node};
@@ -44,17 +44,13 @@ impl Ledger {
     }
 }
 
-fn prove_record(
-    view: &View,
-    row: RowId,
-    envelope: &StoredEnvelope,
-    exceptions: &[Exception],
-) -> Result<ProvenEntry> {
+fn prove_record(view: &View, row: RowId, envelope: &StoredEnvelope, exceptions: &[Exception]) -> Result<ProvenEntry> {
     let bytes = view.record_bytes(row).map_err(|error| explain_rejected(row, exceptions, error))?;
     let count = envelope.envelope.intent.count;
     let stored_nodes = view.snapshot.get(Table::RecordNodes, &number_key(row.index))?;
     let mut salts = Salts::new(envelope.secret, EntryList::Records);
-    let mut nodes = RecordLeaves { view, row, count, exceptions, secret: envelope.secret, nodes: stored_nodes.unwrap_or_default() };
+    let mut nodes =
+        RecordLeaves { view, row, count, exceptions, secret: envelope.secret, nodes: stored_nodes.unwrap_or_default() };
     Ok(ProvenEntry {
         bytes: text(bytes)?,
         path: inclusion_path::<Sha3_256, _>(&mut nodes, u64::from(row.position), count)?,
@@ -133,8 +129,9 @@ impl Nodes for RecordLeaves<'_> {
         }
         let start = place << level;
         let mut salts = Salts::new(self.secret, EntryList::Records);
-        let leaves =
-            (start..start + (1 << level)).map(|position| self.leaf(position, &mut salts)).collect::<Result<Vec<_>>>()?;
+        let leaves = (start..start + (1 << level))
+            .map(|position| self.leaf(position, &mut salts))
+            .collect::<Result<Vec<_>>>()?;
         Ok(merkle::root::<Sha3_256>(&leaves))
     }
 }

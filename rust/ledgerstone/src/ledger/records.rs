@@ -122,10 +122,7 @@ impl Ledger {
     /// Admits a member with its first public key; gives the member's id.
     pub fn admit_member(&self, public_key: [u8; 32]) -> Result<String> {
         let member = hex::encode(random_bytes::<16>()?);
-        let record = object(vec![
-            ("member", Value::Text(member.clone())),
-            ("key", Value::Bytes(public_key.to_vec())),
-        ]);
+        let record = object(vec![("member", Value::Text(member.clone())), ("key", Value::Bytes(public_key.to_vec()))]);
         self.append("ledger.member", record, None)?;
         Ok(member)
     }

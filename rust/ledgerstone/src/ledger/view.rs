@@ -47,11 +47,7 @@ pub(crate) struct View {
 
 impl View {
     /// A view of a snapshot. `known` is an authority and the size at which it held.
-    pub(crate) fn new(
-        snapshot: Box<dyn Snapshot>,
-        secret: FileSecret,
-        known: (u64, Arc<Authority>),
-    ) -> Result<Self> {
+    pub(crate) fn new(snapshot: Box<dyn Snapshot>, secret: FileSecret, known: (u64, Arc<Authority>)) -> Result<Self> {
         let size = snapshot.size()?;
         let (from, authority) = known;
         let mut view = View { snapshot, authority, size, secret, last: RefCell::new(None) };
@@ -163,10 +159,7 @@ impl View {
     pub(crate) fn cell(&self, name: &[u8]) -> Result<Option<(u64, Vec<u8>)>> {
         let Some(stored) = self.snapshot.get(Table::Cells, name)? else { return Ok(None) };
         let Some((index, value)) = stored.split_first_chunk::<8>() else {
-            return Err(Error::Verification(format!(
-                "table cells: {} is too short",
-                String::from_utf8_lossy(name)
-            )));
+            return Err(Error::Verification(format!("table cells: {} is too short", String::from_utf8_lossy(name))));
         };
         Ok(Some((u64::from_be_bytes(*index), value.to_vec())))
     }

@@ -66,10 +66,7 @@ impl Checkpoints {
 
 /// The keys by which the two notes are verified: the origin's, and that of its SHA3-256 tree.
 pub(crate) fn verifier_keys(origin: &str, key: PublicKey) -> Result<[VerifierKey; 2], NoteError> {
-    Ok([
-        VerifierKey::new(origin, key.clone())?,
-        VerifierKey::new(format!("{origin}{ORIGIN_SUFFIX_SHA3}"), key)?,
-    ])
+    Ok([VerifierKey::new(origin, key)?, VerifierKey::new(format!("{origin}{ORIGIN_SUFFIX_SHA3}"), key)?])
 }
 
 fn signed(origin: &str, size: u64, root: Hash, key: &LogKey) -> Result<String, NoteError> {

@@ -12,11 +12,7 @@ pub(crate) trait Nodes {
 }
 
 /// The path of leaf `index` in a tree of `size` leaves, nearest the leaf first. `index` is below `size`.
-pub(crate) fn inclusion_path<H: Hasher, N: Nodes>(
-    nodes: &mut N,
-    index: u64,
-    size: u64,
-) -> Result<Vec<Hash>, N::Error> {
+pub(crate) fn inclusion_path<H: Hasher, N: Nodes>(nodes: &mut N, index: u64, size: u64) -> Result<Vec<Hash>, N::Error> {
     let mut path = Vec::new();
     let (mut low, mut high) = (0, size);
     while high - low > 1 {

@@ -62,10 +62,8 @@ impl RecordTree {
     /// Hashes the tree, in parallel where it is large. Call it within the engine's pool.
     pub(crate) fn new(leaves: &[Hash]) -> Self {
         let whole = leaves.len() / BLOCK;
-        let mut level: Vec<Hash> = leaves[..whole * BLOCK]
-            .par_chunks_exact(BLOCK)
-            .map(merkle::root::<Sha3_256>)
-            .collect();
+        let mut level: Vec<Hash> =
+            leaves[..whole * BLOCK].par_chunks_exact(BLOCK).map(merkle::root::<Sha3_256>).collect();
         let mut frontier = Frontier::<Sha3_256>::new();
         for &hash in &level {
             frontier.push_subtree(NODE_LEVEL, hash).expect("blocks are aligned");
@@ -96,8 +94,7 @@ mod tests {
     #[test]
     fn a_large_records_tree_has_the_root_of_the_plain_recursion() {
         for count in [0, 1, 2, 63, 64, 65, 127, 128, 129, 200, 1000, 4096] {
-            let leaves: Vec<Hash> =
-                (0..count as u32).map(|n| leaf_hash::<Sha3_256>(&[&n.to_be_bytes()])).collect();
+            let leaves: Vec<Hash> = (0..count as u32).map(|n| leaf_hash::<Sha3_256>(&[&n.to_be_bytes()])).collect();
             let tree = RecordTree::new(&leaves);
             assert_eq!(tree.root, merkle::root::<Sha3_256>(&leaves), "{count} leaves");
             if count >= 128 {

@@ -12,11 +12,7 @@ pub trait State {
 
     /// For each hash, ascending and distinct: every row whose unique key has it. A hash is no proof: the caller confirms
     /// on the record itself.
-    fn rows_by_key_hash(
-        &self,
-        hashes: &[u64],
-        visit: &mut dyn FnMut(u64, RowId),
-    ) -> Result<(), Self::Error>;
+    fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<(), Self::Error>;
 
     /// The record bytes of a row (FORMAT.md section 2).
     fn record(&self, row: RowId) -> Result<Vec<u8>, Self::Error>;

@@ -80,10 +80,8 @@ impl Decimal {
         if !well_formed {
             return None;
         }
-        let magnitude = whole
-            .bytes()
-            .chain(fraction.bytes())
-            .fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
+        let magnitude =
+            whole.bytes().chain(fraction.bytes()).fold(0i128, |value, digit| value * 10 + i128::from(digit - b'0'));
         Some(Decimal::new(if negative { -magnitude } else { magnitude }, fraction.len() as u8))
     }
 
@@ -135,7 +133,9 @@ mod tests {
 
     #[test]
     fn decimals_are_written_canonically() {
-        for (text, canonical) in [("0", "0"), ("-0.00", "0"), ("12.50", "12.5"), ("-0.05", "-0.05"), ("100", "100"), ("007.1", "7.1")] {
+        for (text, canonical) in
+            [("0", "0"), ("-0.00", "0"), ("12.50", "12.5"), ("-0.05", "-0.05"), ("100", "100"), ("007.1", "7.1")]
+        {
             assert_eq!(Decimal::parse(text).unwrap().to_string(), canonical);
         }
     }

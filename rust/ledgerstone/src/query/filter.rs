@@ -144,9 +144,7 @@ fn comparable(field: &Field, comparison: Comparison) -> Result<FieldKind, String
         (FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid, _) => Ok(text),
         (_, Comparison::StartsWith) => Err(format!("{} is no text and begins with nothing", field.name)),
         (FieldKind::Decimal { scale, .. }, _) => Ok(FieldKind::Decimal { precision: 28, scale: *scale }),
-        (FieldKind::Int { .. }, _) => {
-            Ok(FieldKind::Int { min: -crate::limits::INT_MAX, max: crate::limits::INT_MAX })
-        }
+        (FieldKind::Int { .. }, _) => Ok(FieldKind::Int { min: -crate::limits::INT_MAX, max: crate::limits::INT_MAX }),
         (kind, _) => Ok(kind.clone()),
     }
 }
@@ -182,8 +180,7 @@ fn one_field(name: &str, kind: FieldKind) -> RecordType {
 
 fn typed(record_type: &RecordType, values: &[Value]) -> Result<RecordBatch, String> {
     let name = &record_type.fields[0].name;
-    let rows: Vec<Value> =
-        values.iter().map(|value| Value::Object(vec![(name.clone(), value.clone())])).collect();
+    let rows: Vec<Value> = values.iter().map(|value| Value::Object(vec![(name.clone(), value.clone())])).collect();
     let checked = from_values(record_type, &rows);
     match checked.failures.first() {
         Some(failure) => Err(format!("{name}: {}", failure.message)),

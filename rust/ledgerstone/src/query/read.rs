@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::RecordBatch;
 
 use crate::model::RowId;
-use crate::schema::{RecordType, Rows, from_record_bytes};
 use crate::schema::codec::{self, ChunkHeader, Encoding};
+use crate::schema::{RecordType, Rows, from_record_bytes};
 use crate::store::{Snapshot, StoreError, Table, number_key};
 
 /// Finds the record type of a name and version that was in force at some time.
@@ -107,9 +107,7 @@ pub(crate) fn decode(first: RowId, bytes: &[u8], types: Types<'_>) -> Result<Chu
     let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| wrong(&error))?;
     let record_type = record_type_of(first, &header, types)?;
     let batch = match encoding {
-        Encoding::Columns => {
-            codec::decode_columns(bytes, &record_type.fields, None).map_err(|error| wrong(&error))?
-        }
+        Encoding::Columns => codec::decode_columns(bytes, &record_type.fields, None).map_err(|error| wrong(&error))?,
         Encoding::Plain => {
             let records = codec::decode_plain(bytes).map_err(|error| wrong(&error))?;
             from_record_bytes(&record_type, &records).map_err(|error| wrong(&error))?

@@ -39,11 +39,7 @@ pub(crate) fn segment_prefix(type_name: &str) -> Vec<u8> {
 }
 
 /// The chunks of a type from `from` on: first row and number of rows.
-pub(crate) fn segments(
-    snapshot: &dyn Snapshot,
-    type_name: &str,
-    from: RowId,
-) -> Result<Vec<(RowId, u32)>, StoreError> {
+pub(crate) fn segments(snapshot: &dyn Snapshot, type_name: &str, from: RowId) -> Result<Vec<(RowId, u32)>, StoreError> {
     let prefix = segment_prefix(type_name);
     let start = [prefix.as_slice(), &from.number().to_be_bytes()].concat();
     let end = [prefix.as_slice(), &u64::MAX.to_be_bytes()].concat();
@@ -88,8 +84,7 @@ impl Scan {
     fn next_group(&mut self) -> Vec<RowId> {
         let mut group = Vec::new();
         let mut sum = 0;
-        while let Some((first, rows)) =
-            self.chunks.next_if(|(_, rows)| sum == 0 || sum + *rows as usize <= CHUNK_ROWS)
+        while let Some((first, rows)) = self.chunks.next_if(|(_, rows)| sum == 0 || sum + *rows as usize <= CHUNK_ROWS)
         {
             group.push(first);
             sum += rows as usize;
@@ -116,11 +111,7 @@ fn stored(snapshot: &dyn Snapshot, first: RowId) -> Result<Vec<u8>, ReadError> {
 fn page(group: &[(RowId, Vec<u8>)], types: Types<'_>, filter: &Filter) -> Result<Page, ReadError> {
     let mut chunks =
         group.iter().map(|(first, bytes)| decode(*first, bytes, types)).collect::<Result<Vec<ChunkRows>, _>>()?;
-    let ChunkRows { batch, rows, .. } = if chunks.len() == 1 {
-        chunks.remove(0)
-    } else {
-        joined(chunks)?
-    };
+    let ChunkRows { batch, rows, .. } = if chunks.len() == 1 { chunks.remove(0) } else { joined(chunks)? };
     if filter.is_empty() {
         return Ok(Page { batch, rows });
     }

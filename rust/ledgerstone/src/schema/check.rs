@@ -61,9 +61,7 @@ pub(crate) fn arrow_type(kind: &FieldKind) -> DataType {
         FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => DataType::Utf8,
         FieldKind::Bool => DataType::Boolean,
         FieldKind::Int { .. } => DataType::Int64,
-        FieldKind::Decimal { scale, .. } => {
-            DataType::Decimal128(DECIMAL_COLUMN_DIGITS, *scale as i8)
-        }
+        FieldKind::Decimal { scale, .. } => DataType::Decimal128(DECIMAL_COLUMN_DIGITS, *scale as i8),
         FieldKind::Date => DataType::Date32,
         FieldKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         FieldKind::Bytes { .. } => DataType::Binary,

@@ -5,8 +5,8 @@ use std::ops::Range;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Int64Array,
-    ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Int64Array, ListArray, RecordBatch,
+    StringArray, StructArray, TimestampMicrosecondArray,
 };
 
 use super::check::arrow_schema;
@@ -40,9 +40,7 @@ impl FieldPath {
 
     /// Position of the top-level field that holds it: of the list, for a path from an item.
     pub fn field(&self) -> usize {
-        self.list
-            .or_else(|| self.steps.first().copied())
-            .unwrap_or_default()
+        self.list.or_else(|| self.steps.first().copied()).unwrap_or_default()
     }
 
     /// Whether the path starts from the item of an `each` rule.
@@ -87,22 +85,11 @@ pub fn lookup_path(rt: &RecordType, dotted: &str) -> Option<FieldPath> {
 }
 
 /// The same over bare fields, with the field found.
-pub(crate) fn lookup_field<'f>(
-    fields: &'f [Field],
-    dotted: &str,
-) -> Option<(FieldPath, &'f Field)> {
+pub(crate) fn lookup_field<'f>(fields: &'f [Field], dotted: &str) -> Option<(FieldPath, &'f Field)> {
     let names: Vec<&str> = dotted.split('.').collect();
     let text = dotted.to_owned();
     if let Some((field, steps)) = resolve(fields, &names) {
-        return Some((
-            FieldPath {
-                list: None,
-                steps,
-                kind: scalar_kind(&field.kind),
-                text,
-            },
-            field,
-        ));
+        return Some((FieldPath { list: None, steps, kind: scalar_kind(&field.kind), text }, field));
     }
     let position = fields.iter().position(|field| field.name == names[0])?;
     let FieldKind::List { item, .. } = &fields[position].kind else {
@@ -112,40 +99,19 @@ pub(crate) fn lookup_field<'f>(
         return None;
     };
     let (field, steps) = resolve(inner, &names[1..])?;
-    Some((
-        FieldPath {
-            list: Some(position),
-            steps,
-            kind: scalar_kind(&field.kind),
-            text,
-        },
-        field,
-    ))
+    Some((FieldPath { list: Some(position), steps, kind: scalar_kind(&field.kind), text }, field))
 }
 
 /// The values at a dotted path of one row: one value, or one per item where the path leads through a list.
-pub fn path_values<'a>(
-    rows: &Rows<'a>,
-    dotted: &str,
-    row: usize,
-) -> Result<Vec<Scalar<'a>>, TableError> {
-    let path = lookup_path(rows.record_type(), dotted).ok_or_else(|| {
-        TableError::new(
-            dotted,
-            format!("{} has no field `{dotted}`", rows.record_type().name),
-        )
-    })?;
+pub fn path_values<'a>(rows: &Rows<'a>, dotted: &str, row: usize) -> Result<Vec<Scalar<'a>>, TableError> {
+    let path = lookup_path(rows.record_type(), dotted)
+        .ok_or_else(|| TableError::new(dotted, format!("{} has no field `{dotted}`", rows.record_type().name)))?;
     Ok(match path.list {
         None => match rows.list_at(&path, row, None) {
-            Some((items, range)) if path.kind.is_none() => {
-                range.map(|index| items.scalar(index)).collect()
-            }
+            Some((items, range)) if path.kind.is_none() => range.map(|index| items.scalar(index)).collect(),
             _ => vec![rows.scalar(&path, row, None)],
         },
-        Some(list) => rows
-            .list_range(list, row)
-            .map(|item| rows.scalar(&path, row, Some(item)))
-            .collect(),
+        Some(list) => rows.list_range(list, row).map(|item| rows.scalar(&path, row, Some(item))).collect(),
     })
 }
 
@@ -173,23 +139,13 @@ pub(crate) struct Members<'a> {
 
 impl<'a> Members<'a> {
     fn new(fields: &[Field], arrays: &'a [ArrayRef]) -> Option<Self> {
-        let columns = fields
-            .iter()
-            .zip(arrays)
-            .map(|(field, array)| Column::new(field, array))
-            .collect::<Option<Vec<_>>>()?;
+        let columns =
+            fields.iter().zip(arrays).map(|(field, array)| Column::new(field, array)).collect::<Option<Vec<_>>>()?;
         let mut order: Vec<usize> = (0..fields.len()).collect();
         order.sort_by(|&a, &b| fields[a].name.cmp(&fields[b].name));
         let sorted = order
             .into_iter()
-            .map(|position| {
-                (
-                    position,
-                    format!("\"{}\":", fields[position].name)
-                        .into_bytes()
-                        .into_boxed_slice(),
-                )
-            })
+            .map(|position| (position, format!("\"{}\":", fields[position].name).into_bytes().into_boxed_slice()))
             .collect();
         Some(Members { columns, sorted })
     }
@@ -199,18 +155,12 @@ impl<'a> Column<'a> {
     fn new(field: &Field, array: &'a ArrayRef) -> Option<Self> {
         let any = array.as_ref();
         Some(match &field.kind {
-            FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
-                Column::Text(any.as_string_opt::<i32>()?)
-            }
+            FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => Column::Text(any.as_string_opt::<i32>()?),
             FieldKind::Bool => Column::Bool(any.as_boolean_opt()?),
             FieldKind::Int { .. } => Column::Int(any.as_primitive_opt::<Int64Type>()?),
-            FieldKind::Decimal { scale, .. } => {
-                Column::Decimal(any.as_primitive_opt::<Decimal128Type>()?, *scale)
-            }
+            FieldKind::Decimal { scale, .. } => Column::Decimal(any.as_primitive_opt::<Decimal128Type>()?, *scale),
             FieldKind::Date => Column::Date(any.as_primitive_opt::<Date32Type>()?),
-            FieldKind::Timestamp => {
-                Column::Timestamp(any.as_primitive_opt::<TimestampMicrosecondType>()?)
-            }
+            FieldKind::Timestamp => Column::Timestamp(any.as_primitive_opt::<TimestampMicrosecondType>()?),
             FieldKind::Bytes { .. } => Column::Bytes(any.as_binary_opt::<i32>()?),
             FieldKind::List { item, .. } => {
                 let list = any.as_list_opt::<i32>()?;
@@ -247,15 +197,11 @@ impl<'a> Column<'a> {
     pub(crate) fn scalar(&self, index: usize) -> Scalar<'a> {
         match self {
             Column::Text(array) if array.is_valid(index) => Scalar::Text(array.value(index)),
-            Column::Decimal(array, scale) if array.is_valid(index) => {
-                Scalar::Decimal(array.value(index), *scale)
-            }
+            Column::Decimal(array, scale) if array.is_valid(index) => Scalar::Decimal(array.value(index), *scale),
             Column::Int(array) if array.is_valid(index) => Scalar::Int(array.value(index)),
             Column::Bool(array) if array.is_valid(index) => Scalar::Bool(array.value(index)),
             Column::Date(array) if array.is_valid(index) => Scalar::Date(array.value(index)),
-            Column::Timestamp(array) if array.is_valid(index) => {
-                Scalar::Timestamp(array.value(index))
-            }
+            Column::Timestamp(array) if array.is_valid(index) => Scalar::Timestamp(array.value(index)),
             Column::Bytes(array) if array.is_valid(index) => Scalar::Bytes(array.value(index)),
             _ => Scalar::Absent,
         }
@@ -289,24 +235,11 @@ impl<'a> Rows<'a> {
         let mut pairs = expected.fields().iter().zip(given.fields());
         let fits = expected.fields().len() == given.fields().len()
             && pairs.all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
-        let members = if fits {
-            Members::new(&rt.fields, batch.columns())
-        } else {
-            None
-        };
-        let members = members.ok_or_else(|| {
-            TableError::new(
-                "",
-                format!("the columns are not the typed columns of {}", rt.name),
-            )
-        })?;
+        let members = if fits { Members::new(&rt.fields, batch.columns()) } else { None };
+        let members = members
+            .ok_or_else(|| TableError::new("", format!("the columns are not the typed columns of {}", rt.name)))?;
         let tail = format!("}},\"type\":\"{}\",\"version\":{}}}", rt.name, rt.version).into_bytes();
-        Ok(Rows {
-            record_type: rt,
-            members,
-            tail,
-            len: batch.num_rows(),
-        })
+        Ok(Rows { record_type: rt, members, tail, len: batch.num_rows() })
     }
 
     /// The type of the rows.
@@ -344,16 +277,12 @@ impl<'a> Rows<'a> {
 
     /// Whether a top-level field has no value in a row.
     pub fn is_absent(&self, field_index: usize, row: usize) -> bool {
-        self.members
-            .columns
-            .get(field_index)
-            .is_none_or(|column| column.is_absent(row))
+        self.members.columns.get(field_index).is_none_or(|column| column.is_absent(row))
     }
 
     /// Whether anything, scalar or not, stands at a path.
     pub(crate) fn has(&self, path: &FieldPath, row: usize, item: Option<usize>) -> bool {
-        self.locate(path, row, item)
-            .is_some_and(|(column, index)| !column.is_absent(index))
+        self.locate(path, row, item).is_some_and(|(column, index)| !column.is_absent(index))
     }
 
     /// The items of a present list at a path.
@@ -364,21 +293,14 @@ impl<'a> Rows<'a> {
         item: Option<usize>,
     ) -> Option<(&Column<'a>, Range<usize>)> {
         match self.locate(path, row, item)? {
-            (Column::List(list, items), index) if list.is_valid(index) => {
-                Some((items, list_items(list, index)))
-            }
+            (Column::List(list, items), index) if list.is_valid(index) => Some((items, list_items(list, index))),
             _ => None,
         }
     }
 
     /// The column of a path and the index in it; `None` behind an absent struct.
     #[inline]
-    fn locate(
-        &self,
-        path: &FieldPath,
-        row: usize,
-        item: Option<usize>,
-    ) -> Option<(&Column<'a>, usize)> {
+    fn locate(&self, path: &FieldPath, row: usize, item: Option<usize>) -> Option<(&Column<'a>, usize)> {
         let (mut column, index, rest) = match path.list {
             None => {
                 let (first, rest) = path.steps.split_first()?;

@@ -21,11 +21,7 @@ pub struct SchemaError {
 
 impl fmt::Display for SchemaError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}:{}: {}",
-            self.file, self.line, self.column, self.message
-        )?;
+        write!(f, "{}:{}:{}: {}", self.file, self.line, self.column, self.message)?;
         match (self.found.is_empty(), self.expected.is_empty()) {
             (true, true) => Ok(()),
             (false, true) => write!(f, " (found {})", self.found),
@@ -65,10 +61,7 @@ pub struct TableError {
 
 impl TableError {
     pub(crate) fn new(column: impl Into<String>, message: impl Into<String>) -> Self {
-        TableError {
-            column: column.into(),
-            message: message.into(),
-        }
+        TableError { column: column.into(), message: message.into() }
     }
 }
 
@@ -115,10 +108,7 @@ pub const BAD_TEXT: &str = "ledger.bad_text";
 pub const NOT_EXACT: &str = "ledger.not_exact";
 
 /// The candidate nearest to `word` by edit distance, where one is near enough to be a slip. Ties go to the first.
-pub(crate) fn nearest<'c>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'c str>,
-) -> Option<&'c str> {
+pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let allowed = (word.chars().count() / 3).max(1) + 1;
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
@@ -160,15 +150,9 @@ mod tests {
 
     #[test]
     fn the_nearest_word_is_suggested() {
-        assert_eq!(
-            nearest("requird", ["required", "index", "doc"]),
-            Some("required")
-        );
+        assert_eq!(nearest("requird", ["required", "index", "doc"]), Some("required"));
         assert_eq!(nearest("zzzzzz", ["required", "index", "doc"]), None);
         assert_eq!(edit_distance("kitten", "sitting"), 3);
-        assert_eq!(
-            suggestion("amunt", ["amount"]),
-            ", did you mean \"amount\"?"
-        );
+        assert_eq!(suggestion("amunt", ["amount"]), ", did you mean \"amount\"?");
     }
 }

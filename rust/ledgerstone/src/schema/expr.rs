@@ -103,11 +103,7 @@ impl Expr {
     /// Parses and types an expression.
     pub(crate) fn parse(source: &str, names: Names<'_>) -> Result<Self, ExprError> {
         let (node, kind) = parser::parse(source, names)?;
-        Ok(Expr {
-            source: source.to_owned(),
-            node,
-            kind,
-        })
+        Ok(Expr { source: source.to_owned(), node, kind })
     }
 
     /// The text it was parsed from.
@@ -137,10 +133,7 @@ impl Expr {
     /// Whether its value is `true`; an absent value and an overflow are not.
     #[inline]
     pub fn is_true(&self, rows: &Rows<'_>, row: usize, item: Option<usize>) -> bool {
-        matches!(
-            eval::eval(&self.node, rows, row, item),
-            Ok(Scalar::Bool(true))
-        )
+        matches!(eval::eval(&self.node, rows, row, item), Ok(Scalar::Bool(true)))
     }
 
     /// Whether its arithmetic overflows for a row.

@@ -69,10 +69,7 @@ const NAMED: [(&str, Format); 14] = [
 impl Format {
     /// The format of that name.
     pub fn parse(name: &str) -> Option<Format> {
-        NAMED
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, format)| format.clone())
+        NAMED.iter().find(|(known, _)| *known == name).map(|(_, format)| format.clone())
     }
 
     /// The names that [`Format::parse`] knows.
@@ -87,10 +84,7 @@ impl Format {
             .dfa_size_limit(PATTERN_BYTES)
             .build();
         // Alone, so that a pattern cannot close the group around it.
-        Regex::new(pattern)
-            .and(compiled)
-            .map(|regex| Format::Regex(Box::new(regex)))
-            .map_err(|error| error.to_string())
+        Regex::new(pattern).and(compiled).map(|regex| Format::Regex(Box::new(regex))).map_err(|error| error.to_string())
     }
 
     /// Its name; `pattern` for a regular expression.
@@ -105,10 +99,9 @@ impl Format {
     pub fn check(&self, text: &str) -> Result<(), String> {
         let problem = match self {
             Format::Iban => iban_problem(text),
-            Format::Bic => problem(
-                !is_bic(text),
-                "a BIC is 8 or 11 characters: 4 of A-Z 0-9, a country, 2 or 5 of A-Z 0-9",
-            ),
+            Format::Bic => {
+                problem(!is_bic(text), "a BIC is 8 or 11 characters: 4 of A-Z 0-9, a country, 2 or 5 of A-Z 0-9")
+            }
             Format::Lei => lei_problem(text),
             Format::Isin => isin_problem(text),
             Format::Cusip => cusip_problem(text),
@@ -119,14 +112,8 @@ impl Format {
             Format::Sscc => gs1_problem(text, &[18], "an SSCC is 18 digits"),
             Format::Npi => npi_problem(text),
             Format::Dea => dea_problem(text),
-            Format::Period => problem(
-                period_bounds(text).is_none(),
-                "a period is written 2026, 2026-Q1 or 2026-03",
-            ),
-            Format::Member => problem(
-                !is_member(text),
-                "a member id is 32 lower-case hexadecimal digits",
-            ),
+            Format::Period => problem(period_bounds(text).is_none(), "a period is written 2026, 2026-Q1 or 2026-03"),
+            Format::Member => problem(!is_member(text), "a member id is 32 lower-case hexadecimal digits"),
             Format::Regex(regex) => problem(!regex.is_match(text), "does not match the pattern"),
         };
         problem.map_or(Ok(()), |problem| Err(problem.to_owned()))
@@ -157,17 +144,11 @@ pub fn period_bounds(text: &str) -> Option<(i32, i32)> {
         }
         _ => return None,
     };
-    Some((
-        days_from_civil(year, first_month, 1)?,
-        days_from_civil(year, last_month, month_days(year, last_month))?,
-    ))
+    Some((days_from_civil(year, first_month, 1)?, days_from_civil(year, last_month, month_days(year, last_month))?))
 }
 
 fn is_member(text: &str) -> bool {
-    text.len() == 32
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_country(text: &str) -> bool {
@@ -176,14 +157,9 @@ fn is_country(text: &str) -> bool {
 
 fn is_bic(text: &str) -> bool {
     let bytes = text.as_bytes();
-    let alphanumeric = |part: &[u8]| {
-        part.iter()
-            .all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-    };
+    let alphanumeric = |part: &[u8]| part.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     // Kosovo has no ISO 3166-1 code; its banks and IBANs use XK.
-    matches!(bytes.len(), 8 | 11)
-        && alphanumeric(bytes)
-        && (is_country(&text[4..6]) || &text[4..6] == "XK")
+    matches!(bytes.len(), 8 | 11) && alphanumeric(bytes) && (is_country(&text[4..6]) || &text[4..6] == "XK")
 }
 
 /// 0 to 35 of a digit or upper-case letter.
@@ -207,11 +183,7 @@ fn mod_97(bytes: impl Iterator<Item = u8>) -> Option<u32> {
 
 fn iban_problem(text: &str) -> Problem {
     let bytes = text.as_bytes();
-    let length = bytes.get(..2).and_then(|country| {
-        IBAN_LENGTHS
-            .iter()
-            .find(|(code, _)| code.as_bytes() == country)
-    });
+    let length = bytes.get(..2).and_then(|country| IBAN_LENGTHS.iter().find(|(code, _)| code.as_bytes() == country));
     let Some((_, length)) = length else {
         return Some("the first two letters are no country that uses IBANs");
     };
@@ -243,33 +215,21 @@ fn lei_problem(text: &str) -> Problem {
 /// Whether the digits, the last one the check digit, satisfy Luhn. From the right, every second one is doubled.
 fn luhn(digits: impl DoubleEndedIterator<Item = u32>) -> bool {
     let doubled = |(place, digit): (usize, u32)| {
-        if place % 2 == 1 {
-            digit * 2 / 10 + digit * 2 % 10
-        } else {
-            digit
-        }
+        if place % 2 == 1 { digit * 2 / 10 + digit * 2 % 10 } else { digit }
     };
     digits.rev().enumerate().map(doubled).sum::<u32>() % 10 == 0
 }
 
 fn isin_problem(text: &str) -> Problem {
     let bytes = text.as_bytes();
-    let shape = bytes.len() == 12
-        && bytes[..2].iter().all(u8::is_ascii_uppercase)
-        && bytes[11].is_ascii_digit();
+    let shape = bytes.len() == 12 && bytes[..2].iter().all(u8::is_ascii_uppercase) && bytes[11].is_ascii_digit();
     let values: Option<Vec<u32>> = bytes.iter().map(|byte| base36(*byte)).collect();
     let Some(values) = values.filter(|_| shape) else {
         return Some("an ISIN is 2 letters, 9 characters A-Z 0-9 and a check digit");
     };
     let expanded: Vec<u32> = values
         .into_iter()
-        .flat_map(|value| {
-            if value < 10 {
-                vec![value]
-            } else {
-                vec![value / 10, value % 10]
-            }
-        })
+        .flat_map(|value| if value < 10 { vec![value] } else { vec![value / 10, value % 10] })
         .collect();
     problem(!luhn(expanded.into_iter()), CHECK_DIGIT)
 }
@@ -294,10 +254,7 @@ fn cusip_problem(text: &str) -> Problem {
         let value = if place % 2 == 1 { value * 2 } else { value };
         sum += value / 10 + value % 10;
     }
-    problem(
-        (10 - sum % 10) % 10 != u32::from(bytes[8] - b'0'),
-        CHECK_DIGIT,
-    )
+    problem((10 - sum % 10) % 10 != u32::from(bytes[8] - b'0'), CHECK_DIGIT)
 }
 
 /// GS1 mod 10: weights 3 and 1 in turn from the right, the check digit excluded.
@@ -305,24 +262,16 @@ fn gs1_problem(text: &str, lengths: &[usize], shape: &'static str) -> Problem {
     if !lengths.contains(&text.len()) || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Some(shape);
     }
-    let weighted =
-        |(place, byte): (usize, u8)| u32::from(byte - b'0') * if place % 2 == 1 { 3 } else { 1 };
-    problem(
-        text.bytes().rev().enumerate().map(weighted).sum::<u32>() % 10 != 0,
-        CHECK_DIGIT,
-    )
+    let weighted = |(place, byte): (usize, u8)| u32::from(byte - b'0') * if place % 2 == 1 { 3 } else { 1 };
+    problem(text.bytes().rev().enumerate().map(weighted).sum::<u32>() % 10 != 0, CHECK_DIGIT)
 }
 
 fn npi_problem(text: &str) -> Problem {
-    if text.len() != 10
-        || !text.bytes().all(|byte| byte.is_ascii_digit())
-        || !matches!(text.as_bytes()[0], b'1' | b'2')
+    if text.len() != 10 || !text.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(text.as_bytes()[0], b'1' | b'2')
     {
         return Some("an NPI is 10 digits, the first 1 or 2");
     }
-    let digits = [8, 0, 8, 4, 0]
-        .into_iter()
-        .chain(text.bytes().map(|byte| u32::from(byte - b'0')));
+    let digits = [8, 0, 8, 4, 0].into_iter().chain(text.bytes().map(|byte| u32::from(byte - b'0')));
     let digits: Vec<u32> = digits.collect();
     problem(!luhn(digits.into_iter()), CHECK_DIGIT)
 }

@@ -30,8 +30,8 @@ pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
 pub use expr::Expr;
 pub use format::Format;
 pub use module::{
-    BalanceType, Bound, CellKind, CellType, Field, FieldKind, LifecycleType, MatchPair, Module,
-    Primitive, Reason, RecordType, Role, Rule,
+    BalanceType, Bound, CellKind, CellType, Field, FieldKind, LifecycleType, MatchPair, Module, Primitive, Reason,
+    RecordType, Role, Rule,
 };
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;

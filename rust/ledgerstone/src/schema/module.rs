@@ -305,10 +305,7 @@ pub struct MatchPair {
 impl Primitive {
     /// Whether the rule needs nothing but the record.
     pub fn is_stateless(&self) -> bool {
-        matches!(
-            self,
-            Primitive::Require(_) | Primitive::Conserve { .. } | Primitive::Window { .. }
-        )
+        matches!(self, Primitive::Require(_) | Primitive::Conserve { .. } | Primitive::Window { .. })
     }
 
     /// Whether it touches only single cells whose names and operands come from the record (design: `local`); otherwise it is `general`.

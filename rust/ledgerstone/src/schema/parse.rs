@@ -63,12 +63,7 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    fn read(
-        text: &str,
-        file: &str,
-        loaded: Loaded<'_>,
-        builtin: bool,
-    ) -> Result<Module, SchemaErrors> {
+    fn read(text: &str, file: &str, loaded: Loaded<'_>, builtin: bool) -> Result<Module, SchemaErrors> {
         let source = Source::new(text, file);
         if text.len() > limits::SCHEMA_BYTES {
             source.fault(
@@ -81,12 +76,7 @@ impl<'t> Reader<'t> {
         }
         let (root, syntax) = DeTable::parse_recoverable(text);
         for error in &syntax {
-            source.fault(
-                error.span().map_or(0, |span| span.start),
-                format!("not TOML: {}", error.message()),
-                "",
-                "",
-            );
+            source.fault(error.span().map_or(0, |span| span.start), format!("not TOML: {}", error.message()), "", "");
         }
         // A file that is not TOML is not read further: what is missing from it may only not have been understood.
         if let Some(faults) = source.faults() {
@@ -94,10 +84,7 @@ impl<'t> Reader<'t> {
         }
         let module = Self::module(Table::new(&source, root.get_ref(), 0), loaded, builtin);
         match (source.faults(), module) {
-            (None, Some(module)) => Ok(Module {
-                source: text.to_owned(),
-                ..module
-            }),
+            (None, Some(module)) => Ok(Module { source: text.to_owned(), ..module }),
             (faults, _) => Err(faults.unwrap_or(SchemaErrors(Vec::new()))),
         }
     }
@@ -114,9 +101,7 @@ impl<'t> Reader<'t> {
             header.fault("[module] needs \"version\"");
         }
         let low = if builtin { 0 } else { 1 };
-        let version = header
-            .int("version", low, limits::INT_MAX)
-            .map_or(0, |(version, _)| version as u64);
+        let version = header.int("version", low, limits::INT_MAX).map_or(0, |(version, _)| version as u64);
         let title = header.text_or_empty("title");
         if let Some(name) = &name {
             check_name(root.source, "a module", &name.value, name.span.start + 1);
@@ -137,23 +122,10 @@ impl<'t> Reader<'t> {
         };
         let roles = reader.roles(root);
         let shapes = reader.shapes(root, &roles);
-        let rules: Vec<Vec<Rule>> = shapes
-            .iter()
-            .map(|shape| reader.rules(shape, &shapes, loaded))
-            .collect();
-        let types = shapes
-            .into_iter()
-            .zip(rules)
-            .map(|(shape, rules)| Arc::new(reader.record_type(shape, rules)))
-            .collect();
-        Some(Module {
-            name: reader.module,
-            version,
-            title,
-            roles,
-            types,
-            source: String::new(),
-        })
+        let rules: Vec<Vec<Rule>> = shapes.iter().map(|shape| reader.rules(shape, &shapes, loaded)).collect();
+        let types =
+            shapes.into_iter().zip(rules).map(|(shape, rules)| Arc::new(reader.record_type(shape, rules))).collect();
+        Some(Module { name: reader.module, version, title, roles, types, source: String::new() })
     }
 
     fn record_type(&self, shape: Shape<'_>, rules: Vec<Rule>) -> RecordType {
@@ -170,26 +142,18 @@ impl<'t> Reader<'t> {
 
     fn roles(&self, root: Table<'_>) -> Vec<Role> {
         let mut roles = Vec::new();
-        for entry in root
-            .table("roles")
-            .map_or_else(Vec::new, |table| table.entries())
-        {
+        for entry in root.table("roles").map_or_else(Vec::new, |table| table.entries()) {
             check_name(root.source, "a role", entry.name, entry.at);
             if let Some(table) = entry.table(root.source) {
                 table.known("a role", &["doc"]);
-                roles.push(Role {
-                    name: self.full(entry.name),
-                    doc: table.text_or_empty("doc"),
-                });
+                roles.push(Role { name: self.full(entry.name), doc: table.text_or_empty("doc") });
             }
         }
         roles
     }
 
     fn shapes(&self, root: Table<'t>, roles: &[Role]) -> Vec<Shape<'t>> {
-        let entries = root
-            .table("types")
-            .map_or_else(Vec::new, |table| table.entries());
+        let entries = root.table("types").map_or_else(Vec::new, |table| table.entries());
         if entries.is_empty() {
             root.fault("the module declares no record type: [types.<name>]");
         }
@@ -199,22 +163,12 @@ impl<'t> Reader<'t> {
             let Some(table) = entry.table(self.source) else {
                 continue;
             };
-            table.known(
-                "a record type",
-                &["doc", "authorise", "fields", "cells", "rules"],
-            );
+            table.known("a record type", &["doc", "authorise", "fields", "cells", "rules"]);
             let name = self.full(entry.name);
             let fields = self.fields_of_type(&table);
             let cells = self.cells(&table, &name);
             let authorise = self.authorise(&table, roles);
-            shapes.push(Shape {
-                short: entry.name.to_owned(),
-                name,
-                table,
-                fields,
-                cells,
-                authorise,
-            });
+            shapes.push(Shape { short: entry.name.to_owned(), name, table, fields, cells, authorise });
         }
         shapes
     }
@@ -226,23 +180,11 @@ impl<'t> Reader<'t> {
         };
         let mut granted: Vec<String> = Vec::new();
         for name in names {
-            let full = if name.value.contains('.') {
-                name.value.clone()
-            } else {
-                self.full(&name.value)
-            };
-            let own = full
-                .strip_prefix(&self.module)
-                .is_some_and(|rest| rest.starts_with('.'));
+            let full = if name.value.contains('.') { name.value.clone() } else { self.full(&name.value) };
+            let own = full.strip_prefix(&self.module).is_some_and(|rest| rest.starts_with('.'));
             if own && !roles.iter().any(|role| role.name == full) {
-                let known = roles
-                    .iter()
-                    .filter_map(|role| role.name.split_once('.').map(|(_, short)| short));
-                let message = format!(
-                    "unknown role \"{}\"{}",
-                    name.value,
-                    suggestion(&name.value, known)
-                );
+                let known = roles.iter().filter_map(|role| role.name.split_once('.').map(|(_, short)| short));
+                let message = format!("unknown role \"{}\"{}", name.value, suggestion(&name.value, known));
                 self.source.fault(
                     name.span.start,
                     message,
@@ -250,12 +192,7 @@ impl<'t> Reader<'t> {
                     "a role declared in this file as [roles.<name>]",
                 );
             } else if granted.contains(&full) {
-                self.source.fault(
-                    name.span.start,
-                    format!("the role \"{}\" stands here twice", name.value),
-                    "",
-                    "",
-                );
+                self.source.fault(name.span.start, format!("the role \"{}\" stands here twice", name.value), "", "");
             } else if !full.split('.').all(is_name) || full.split('.').count() != 2 {
                 self.source.fault(
                     name.span.start,
@@ -278,24 +215,14 @@ impl<'t> Reader<'t> {
 /// Whether a text is `[a-z][a-z0-9_]*` of at most 64 bytes.
 fn is_name(name: &str) -> bool {
     name.len() <= 64
-        && name
-            .bytes()
-            .next()
-            .is_some_and(|first| first.is_ascii_lowercase())
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+        && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
+        && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
 
 /// Notes a name that is none.
 fn check_name(source: &Source<'_>, what: &str, name: &str, at: usize) {
     if !is_name(name) {
-        source.fault(
-            at,
-            format!("not a name for {what}"),
-            format!("\"{name}\""),
-            "[a-z][a-z0-9_]*, at most 64 bytes",
-        );
+        source.fault(at, format!("not a name for {what}"), format!("\"{name}\""), "[a-z][a-z0-9_]*, at most 64 bytes");
     }
 }
 

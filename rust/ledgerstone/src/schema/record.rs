@@ -79,19 +79,13 @@ pub fn from_record_bytes(rt: &RecordType, rows: &[&[u8]]) -> Result<RecordBatch,
             message: format!("{}: {} ({})", failure.field, failure.message, failure.code),
         });
     }
-    let typed = Rows::new(rt, &checked.rows).map_err(|error| RecordError {
-        position: 0,
-        message: error.message,
-    })?;
+    let typed = Rows::new(rt, &checked.rows).map_err(|error| RecordError { position: 0, message: error.message })?;
     let mut rewritten = Vec::new();
     for (position, bytes) in rows.iter().enumerate() {
         rewritten.clear();
         typed.write_record(position, &mut rewritten);
         if rewritten != *bytes {
-            return Err(RecordError {
-                position,
-                message: "the bytes are not in canonical form".to_owned(),
-            });
+            return Err(RecordError { position, message: "the bytes are not in canonical form".to_owned() });
         }
     }
     Ok(checked.rows)
@@ -111,10 +105,7 @@ fn data_of(rt: &RecordType, bytes: &[u8]) -> Result<Value, String> {
         Some(Json::Number(version)) if version.as_u64() == Some(rt.version) => {}
         other => return Err(format!("version is {}, not {}", shown(other), rt.version)),
     }
-    members
-        .remove("data")
-        .map(value_of)
-        .ok_or_else(|| "there is no data".to_owned())
+    members.remove("data").map(value_of).ok_or_else(|| "there is no data".to_owned())
 }
 
 fn shown(json: Option<&Json>) -> String {
@@ -127,12 +118,9 @@ fn value_of(json: Json) -> Value {
         Json::Bool(value) => Value::Bool(value),
         Json::String(text) => Value::Text(text),
         Json::Array(items) => Value::List(items.into_iter().map(value_of).collect()),
-        Json::Object(members) => Value::Object(
-            members
-                .into_iter()
-                .map(|(name, value)| (name, value_of(value)))
-                .collect(),
-        ),
+        Json::Object(members) => {
+            Value::Object(members.into_iter().map(|(name, value)| (name, value_of(value))).collect())
+        }
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(value), _) => Value::Int(value),
             (None, Some(value)) => Value::BigInt(value.to_string()),

@@ -43,11 +43,7 @@ impl ScalarKind {
 
     /// The word with its article.
     pub(crate) fn a_name(self) -> String {
-        format!(
-            "{} {}",
-            if self == ScalarKind::Int { "an" } else { "a" },
-            self.name()
-        )
+        format!("{} {}", if self == ScalarKind::Int { "an" } else { "a" }, self.name())
     }
 
     /// Whether it is an int or a decimal.
@@ -116,9 +112,7 @@ impl Scalar<'_> {
             Scalar::Bool(true) => out.extend_from_slice(b"true"),
             Scalar::Bool(false) => out.extend_from_slice(b"false"),
             Scalar::Int(value) => write_int(out, value),
-            Scalar::Decimal(mantissa, scale) => {
-                quoted(out, |out| write_decimal(mantissa, scale, out))
-            }
+            Scalar::Decimal(mantissa, scale) => quoted(out, |out| write_decimal(mantissa, scale, out)),
             Scalar::Text(text) => write_string(out, text),
             Scalar::Bytes(bytes) => quoted(out, |out| write_b64(out, bytes)),
             Scalar::Date(days) => quoted(out, |out| time::write_date(days, out)),
@@ -162,14 +156,8 @@ mod tests {
     #[test]
     fn numbers_are_compared_by_value() {
         assert_eq!(Scalar::Decimal(100, 2), Scalar::Int(1));
-        assert_eq!(
-            Scalar::Decimal(i128::MAX, 0).compare(&Scalar::Decimal(1, 28)),
-            Some(Ordering::Greater)
-        );
-        assert_eq!(
-            Scalar::Decimal(1, 28).compare(&Scalar::Decimal(i128::MIN, 0)),
-            Some(Ordering::Greater)
-        );
+        assert_eq!(Scalar::Decimal(i128::MAX, 0).compare(&Scalar::Decimal(1, 28)), Some(Ordering::Greater));
+        assert_eq!(Scalar::Decimal(1, 28).compare(&Scalar::Decimal(i128::MIN, 0)), Some(Ordering::Greater));
         assert_eq!(Scalar::Text("a").compare(&Scalar::Absent), None);
         assert_ne!(Scalar::Date(1), Scalar::Int(1));
     }

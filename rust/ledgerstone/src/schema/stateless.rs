@@ -1,9 +1,9 @@
 //! Rules that need nothing but the record: `require`, `conserve`, `window`.
 
 use super::columns::Rows;
+use super::decimal_text::write_decimal;
 use super::expr::Expr;
 use super::format::period_bounds;
-use super::decimal_text::write_decimal;
 use super::module::{Primitive, Reason, RecordType, Rule};
 use super::scalar::Scalar;
 use super::time::DAY_MICROS;
@@ -12,11 +12,7 @@ use crate::model::Decimal;
 /// The first stateless rule, in declared order, that a row fails: its index, its reason, and the field or detail that failed.
 ///
 /// An overflow in a rule's arithmetic, `when` included, fails the rule.
-pub fn stateless_failure<'r>(
-    rt: &'r RecordType,
-    rows: &Rows<'_>,
-    row: usize,
-) -> Option<(usize, &'r Reason, String)> {
+pub fn stateless_failure<'r>(rt: &'r RecordType, rows: &Rows<'_>, row: usize) -> Option<(usize, &'r Reason, String)> {
     rt.rules.iter().enumerate().find_map(|(index, rule)| {
         if !rule.primitive.is_stateless() {
             return None;
@@ -36,13 +32,8 @@ fn rule_failure(rule: &Rule, rows: &Rows<'_>, row: usize) -> Option<String> {
     }
     let first = items.start;
     items.into_iter().find_map(|item| {
-        item_failure(rule, rows, row, Some(item)).map(|detail| {
-            format!(
-                "{}[{}]: {detail}",
-                rows.record_type().fields[list].name,
-                item - first
-            )
-        })
+        item_failure(rule, rows, row, Some(item))
+            .map(|detail| format!("{}[{}]: {detail}", rows.record_type().fields[list].name, item - first))
     })
 }
 
@@ -51,31 +42,13 @@ fn item_failure(rule: &Rule, rows: &Rows<'_>, row: usize, item: Option<usize>) -
         Some(false) => return None,
         Some(true) => {}
         None => {
-            return rule
-                .when
-                .as_ref()
-                .map(|when| format!("{} overflows", when.source()));
+            return rule.when.as_ref().map(|when| format!("{} overflows", when.source()));
         }
     }
     match &rule.primitive {
-        Primitive::Require(condition) if !condition.is_true(rows, row, item) => {
-            Some(condition.source().to_owned())
-        }
-        Primitive::Window {
-            field,
-            within,
-            not_before,
-            not_after,
-        } => {
-            let inside = is_inside(
-                field,
-                within.as_ref(),
-                not_before.as_ref(),
-                not_after.as_ref(),
-                rows,
-                row,
-                item,
-            );
+        Primitive::Require(condition) if !condition.is_true(rows, row, item) => Some(condition.source().to_owned()),
+        Primitive::Window { field, within, not_before, not_after } => {
+            let inside = is_inside(field, within.as_ref(), not_before.as_ref(), not_after.as_ref(), rows, row, item);
             (!inside).then(|| field.source().to_owned())
         }
         _ => None,
@@ -109,16 +82,8 @@ fn is_inside(
         _ => false,
     };
     within.is_none_or(falls_in)
-        && not_before.is_none_or(|bound| {
-            value
-                .compare(&bound.eval(rows, row, item))
-                .is_some_and(|order| order.is_ge())
-        })
-        && not_after.is_none_or(|bound| {
-            value
-                .compare(&bound.eval(rows, row, item))
-                .is_some_and(|order| order.is_le())
-        })
+        && not_before.is_none_or(|bound| value.compare(&bound.eval(rows, row, item)).is_some_and(|order| order.is_ge()))
+        && not_after.is_none_or(|bound| value.compare(&bound.eval(rows, row, item)).is_some_and(|order| order.is_le()))
 }
 
 /// The day, in UTC, of a date or an instant.
@@ -137,12 +102,7 @@ struct Group<'a> {
 }
 
 /// Sums per group, groups in the order of their first item; an absent summand counts as nothing.
-fn conserve_failure(
-    rule: &Rule,
-    rows: &Rows<'_>,
-    row: usize,
-    items: std::ops::Range<usize>,
-) -> Option<String> {
+fn conserve_failure(rule: &Rule, rows: &Rows<'_>, row: usize, items: std::ops::Range<usize>) -> Option<String> {
     let Primitive::Conserve { sum, by, low, high } = &rule.primitive else {
         return None;
     };
@@ -159,17 +119,11 @@ fn conserve_failure(
             }
             continue;
         };
-        let same = |group: &Group<'_>| {
-            by.iter()
-                .zip(&group.key)
-                .all(|(key, value)| key.eval(rows, row, Some(item)) == *value)
-        };
+        let same =
+            |group: &Group<'_>| by.iter().zip(&group.key).all(|(key, value)| key.eval(rows, row, Some(item)) == *value);
         let place = groups.iter().position(same).unwrap_or_else(|| {
             groups.push(Group {
-                key: by
-                    .iter()
-                    .map(|key| key.eval(rows, row, Some(item)))
-                    .collect(),
+                key: by.iter().map(|key| key.eval(rows, row, Some(item))).collect(),
                 sum: Decimal::new(0, 0),
             });
             groups.len() - 1
@@ -181,36 +135,23 @@ fn conserve_failure(
     }
     let outside = |group: &&Group<'_>| {
         let total = Scalar::Decimal(group.sum.mantissa, group.sum.scale);
-        let (low, high) = (
-            Scalar::Decimal(low.mantissa, low.scale),
-            Scalar::Decimal(high.mantissa, high.scale),
-        );
+        let (low, high) = (Scalar::Decimal(low.mantissa, low.scale), Scalar::Decimal(high.mantissa, high.scale));
         total.compare(&low).is_some_and(|order| order.is_lt())
             || total.compare(&high).is_some_and(|order| order.is_gt())
     };
-    groups
-        .iter()
-        .find(outside)
-        .map(|group| described(group, sum))
+    groups.iter().find(outside).map(|group| described(group, sum))
 }
 
 fn added(a: Decimal, b: Decimal) -> Option<Decimal> {
     let scale = a.scale.max(b.scale);
-    Some(Decimal::new(
-        a.rescaled(scale)?.checked_add(b.rescaled(scale)?)?,
-        scale,
-    ))
+    Some(Decimal::new(a.rescaled(scale)?.checked_add(b.rescaled(scale)?)?, scale))
 }
 
 /// `item.amount sums to 12.5 for "EUR"`.
 fn described(group: &Group<'_>, sum: &Expr) -> String {
     let mut total = Vec::new();
     write_decimal(group.sum.mantissa, group.sum.scale, &mut total);
-    let mut text = format!(
-        "{} sums to {}",
-        sum.source(),
-        String::from_utf8_lossy(&total)
-    );
+    let mut text = format!("{} sums to {}", sum.source(), String::from_utf8_lossy(&total));
     for (index, value) in group.key.iter().enumerate() {
         let mut key = Vec::new();
         value.write_json(&mut key);

@@ -23,11 +23,7 @@ pub(crate) fn is_micro(micros: i64) -> bool {
 
 /// Days since 1970-01-01 of a date that exists; `None` where it does not.
 pub(crate) fn days_from_civil(year: i32, month: u32, day: u32) -> Option<i32> {
-    if !(1..=9999).contains(&year)
-        || !(1..=12).contains(&month)
-        || day == 0
-        || day > month_days(year, month)
-    {
+    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || day == 0 || day > month_days(year, month) {
         return None;
     }
     let shifted = if month <= 2 { year - 1 } else { year };
@@ -44,16 +40,11 @@ pub(crate) fn civil_from_days(days: i32) -> (i32, u32, u32) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_of_year = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * month_of_year + 2) / 5 + 1) as u32;
-    let month = if month_of_year < 10 {
-        month_of_year + 3
-    } else {
-        month_of_year - 9
-    } as u32;
+    let month = if month_of_year < 10 { month_of_year + 3 } else { month_of_year - 9 } as u32;
     let year = year_of_era + era * 400 + i32::from(month <= 2);
     (year, month, day)
 }
@@ -70,11 +61,8 @@ pub(crate) fn month_days(year: i32, month: u32) -> u32 {
 
 /// Digits of ASCII, all of them, as a number.
 pub(crate) fn digits(bytes: &[u8]) -> Option<u32> {
-    (!bytes.is_empty() && bytes.len() <= 9 && bytes.iter().all(u8::is_ascii_digit)).then(|| {
-        bytes
-            .iter()
-            .fold(0, |value, digit| value * 10 + u32::from(digit - b'0'))
-    })
+    (!bytes.is_empty() && bytes.len() <= 9 && bytes.iter().all(u8::is_ascii_digit))
+        .then(|| bytes.iter().fold(0, |value, digit| value * 10 + u32::from(digit - b'0')))
 }
 
 /// Parses `YYYY-MM-DD`.
@@ -83,11 +71,7 @@ pub(crate) fn parse_date(text: &str) -> Option<i32> {
     if bytes.len() != 10 || bytes[4] != b'-' || bytes[7] != b'-' {
         return None;
     }
-    days_from_civil(
-        digits(&bytes[..4])? as i32,
-        digits(&bytes[5..7])?,
-        digits(&bytes[8..])?,
-    )
+    days_from_civil(digits(&bytes[..4])? as i32, digits(&bytes[5..7])?, digits(&bytes[8..])?)
 }
 
 /// Why a text is no instant.
@@ -114,11 +98,7 @@ pub(crate) fn parse_instant(text: &str) -> Result<i64, InstantError> {
         .take(6)
         .fold(0, |value, digit| value * 10 + i64::from(digit - b'0'));
     let instant = local * 1_000_000 + micros - offset * 60_000_000;
-    if is_micro(instant) {
-        Ok(instant)
-    } else {
-        Err(InstantError::OutOfRange)
-    }
+    if is_micro(instant) { Ok(instant) } else { Err(InstantError::OutOfRange) }
 }
 
 /// Local seconds since 1970, the fraction digits, the offset in minutes.
@@ -133,11 +113,7 @@ fn instant_parts(text: &str) -> Option<(i64, &str, i64)> {
         return None;
     }
     let day = i64::from(parse_date(&text[..10])?);
-    let (hour, minute, second) = (
-        digits(&bytes[11..13])?,
-        digits(&bytes[14..16])?,
-        digits(&bytes[17..19])?,
-    );
+    let (hour, minute, second) = (digits(&bytes[11..13])?, digits(&bytes[14..16])?, digits(&bytes[17..19])?);
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
@@ -234,19 +210,10 @@ mod tests {
         let mut text = Vec::new();
         write_instant(micros, &mut text);
         assert_eq!(text, b"2026-11-22T10:00:00.004217Z");
-        assert_eq!(
-            parse_instant("2026-11-22T12:30:00.0042170+02:30"),
-            Ok(micros)
-        );
+        assert_eq!(parse_instant("2026-11-22T12:30:00.0042170+02:30"), Ok(micros));
         assert_eq!(parse_instant("1969-12-31T23:59:59.999999Z"), Ok(-1));
-        assert_eq!(
-            parse_instant("2026-11-22T10:00:00.0000001Z"),
-            Err(InstantError::TooFine)
-        );
-        assert_eq!(
-            parse_instant("0001-01-01T00:00:00+01:00"),
-            Err(InstantError::OutOfRange)
-        );
+        assert_eq!(parse_instant("2026-11-22T10:00:00.0000001Z"), Err(InstantError::TooFine));
+        assert_eq!(parse_instant("0001-01-01T00:00:00+01:00"), Err(InstantError::OutOfRange));
     }
 
     #[test]
@@ -267,15 +234,7 @@ mod tests {
         ] {
             assert_eq!(parse_instant(text), Err(InstantError::Malformed), "{text}");
         }
-        for text in [
-            "2026-13-01",
-            "2026-00-01",
-            "2026-1-01",
-            "0000-01-01",
-            "2026-02-30",
-            "+026-01-01",
-            "20260101",
-        ] {
+        for text in ["2026-13-01", "2026-00-01", "2026-1-01", "0000-01-01", "2026-02-30", "+026-01-01", "20260101"] {
             assert_eq!(parse_date(text), None, "{text}");
         }
     }

@@ -119,9 +119,7 @@ pub enum StoreError {
         why: String,
     },
     /// Written by a newer build.
-    #[error(
-        "{path} has file format {found}; this build reads up to {FORMAT}: install a newer ledgerstone"
-    )]
+    #[error("{path} has file format {found}; this build reads up to {FORMAT}: install a newer ledgerstone")]
     NewerFormat {
         /// The file.
         path: std::path::PathBuf,
@@ -184,12 +182,7 @@ pub trait Snapshot: Send {
     fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<Row>, StoreError>;
 
     /// For each 8-byte prefix, ascending and distinct: visits every key of a named table that starts with it.
-    fn probe(
-        &self,
-        table: Table,
-        prefixes: &[[u8; 8]],
-        visit: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), StoreError>;
+    fn probe(&self, table: Table, prefixes: &[[u8; 8]], visit: &mut dyn FnMut(&[u8])) -> Result<(), StoreError>;
 
     /// Number of transactions: one more than the last key of `Envelopes`.
     fn size(&self) -> Result<u64, StoreError>;
@@ -227,14 +220,10 @@ pub(super) const fn replaces(table: Table) -> bool {
 pub(super) fn check_put(put: &Put) -> Result<(), StoreError> {
     let name = put.table.name();
     if put.value.is_none() && put.table != Table::Cells {
-        return Err(StoreError::Engine(format!(
-            "table {name}: only cells are ever removed"
-        )));
+        return Err(StoreError::Engine(format!("table {name}: only cells are ever removed")));
     }
     if put.table.key_kind() == KeyKind::Numbered && number_of(&put.key).is_none() {
-        return Err(StoreError::Engine(format!(
-            "table {name}: a key is eight bytes, below 2^63"
-        )));
+        return Err(StoreError::Engine(format!("table {name}: a key is eight bytes, below 2^63")));
     }
     Ok(())
 }

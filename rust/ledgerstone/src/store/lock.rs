@@ -32,10 +32,7 @@ impl WriterLock {
         let mut name = OsString::from(path);
         name.push(".lock");
         let lock_path = PathBuf::from(name);
-        let failed = |source| StoreError::Io {
-            path: lock_path.clone(),
-            source,
-        };
+        let failed = |source| StoreError::Io { path: lock_path.clone(), source };
         for _ in 0..ATTEMPTS {
             let mut file = OpenOptions::new()
                 .read(true)
@@ -47,10 +44,7 @@ impl WriterLock {
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(StoreError::Locked {
-                        path: path.to_owned(),
-                        holder: holder(&file),
-                    });
+                    return Err(StoreError::Locked { path: path.to_owned(), holder: holder(&file) });
                 }
                 Err(TryLockError::Error(source)) => return Err(failed(source)),
             }
@@ -60,16 +54,9 @@ impl WriterLock {
             }
             let pid = std::process::id();
             sign(&mut file, pid).map_err(failed)?;
-            return Ok(WriterLock {
-                path: lock_path,
-                _file: file,
-                pid,
-            });
+            return Ok(WriterLock { path: lock_path, _file: file, pid });
         }
-        Err(StoreError::Locked {
-            path: path.to_owned(),
-            holder: "somebody in a great hurry".into(),
-        })
+        Err(StoreError::Locked { path: path.to_owned(), holder: "somebody in a great hurry".into() })
     }
 }
 
@@ -111,15 +98,8 @@ fn sign(file: &mut File, pid: u32) -> std::io::Result<()> {
 fn holder(file: &File) -> String {
     let mut bytes = Vec::new();
     let read = file.take(HOLDER_BYTES).read_to_end(&mut bytes);
-    let text: String = String::from_utf8_lossy(&bytes)
-        .chars()
-        .filter(|letter| !letter.is_control())
-        .collect();
-    if read.is_err() || text.trim().is_empty() {
-        "another process".into()
-    } else {
-        text
-    }
+    let text: String = String::from_utf8_lossy(&bytes).chars().filter(|letter| !letter.is_control()).collect();
+    if read.is_err() || text.trim().is_empty() { "another process".into() } else { text }
 }
 
 fn host_name() -> String {
@@ -130,9 +110,5 @@ fn host_name() -> String {
         .or_else(|_| std::env::var("HOSTNAME"))
         .unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() {
-        "an unnamed host".into()
-    } else {
-        name.into()
-    }
+    if name.is_empty() { "an unnamed host".into() } else { name.into() }
 }

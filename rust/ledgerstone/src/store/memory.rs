@@ -20,8 +20,7 @@ impl Tables {
 
     fn size(&self) -> u64 {
         let last = self.rows(Table::Envelopes).last_key_value();
-        last.and_then(|(key, _)| Some(u64::from_be_bytes(key[..].try_into().ok()?) + 1))
-            .unwrap_or(0)
+        last.and_then(|(key, _)| Some(u64::from_be_bytes(key[..].try_into().ok()?) + 1)).unwrap_or(0)
     }
 }
 
@@ -45,21 +44,14 @@ impl Store for MemoryStore {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let found = tables.size();
         if found != expected_size {
-            return Err(StoreError::StaleHead {
-                expected: expected_size,
-                found,
-            });
+            return Err(StoreError::StaleHead { expected: expected_size, found });
         }
         let taken = puts.iter().enumerate().find(|(place, put)| {
-            let twice = puts
-                .get(place + 1)
-                .is_some_and(|next| (next.table, &next.key) == (put.table, &put.key));
+            let twice = puts.get(place + 1).is_some_and(|next| (next.table, &next.key) == (put.table, &put.key));
             !replaces(put.table) && (twice || tables.rows(put.table).contains_key(&put.key[..]))
         });
         if let Some((_, put)) = taken {
-            return Err(StoreError::Conflict {
-                table: put.table.name(),
-            });
+            return Err(StoreError::Conflict { table: put.table.name() });
         }
         for put in puts {
             let rows = Arc::make_mut(&mut tables.0[put.table as usize]);
@@ -72,12 +64,7 @@ impl Store for MemoryStore {
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(
-            self.tables
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
-        ))
+        Ok(Box::new(self.tables.lock().unwrap_or_else(PoisonError::into_inner).clone()))
     }
 }
 
@@ -93,9 +80,7 @@ impl Snapshot for Tables {
         to: Option<&[u8]>,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        let rows = self
-            .rows(table)
-            .range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
+        let rows = self.rows(table).range::<[u8], _>((Bound::Included(from), Bound::Unbounded));
         for (key, value) in rows {
             if to.is_some_and(|to| **key >= *to) || !visit(key, value) {
                 break;
@@ -105,26 +90,15 @@ impl Snapshot for Tables {
     }
 
     fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<Row>, StoreError> {
-        let rows = self
-            .rows(table)
-            .range::<[u8], _>((Bound::Unbounded, Bound::Included(at)));
-        Ok(rows
-            .last()
-            .map(|(key, value)| (key.to_vec(), value.to_vec())))
+        let rows = self.rows(table).range::<[u8], _>((Bound::Unbounded, Bound::Included(at)));
+        Ok(rows.last().map(|(key, value)| (key.to_vec(), value.to_vec())))
     }
 
-    fn probe(
-        &self,
-        table: Table,
-        prefixes: &[[u8; 8]],
-        visit: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), StoreError> {
+    fn probe(&self, table: Table, prefixes: &[[u8; 8]], visit: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
         for prefix in prefixes {
             let from = Bound::Included(&prefix[..]);
             let rows = self.rows(table).range::<[u8], _>((from, Bound::Unbounded));
-            rows.map(|(key, _)| key)
-                .take_while(|key| key.starts_with(prefix))
-                .for_each(|key| visit(key));
+            rows.map(|(key, _)| key).take_while(|key| key.starts_with(prefix)).for_each(|key| visit(key));
         }
         Ok(())
     }

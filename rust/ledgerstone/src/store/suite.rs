@@ -12,19 +12,13 @@ struct Fixture {
 }
 
 fn in_memory() -> Fixture {
-    Fixture {
-        store: Box::new(MemoryStore::new()),
-        _directory: None,
-    }
+    Fixture { store: Box::new(MemoryStore::new()), _directory: None }
 }
 
 fn in_file() -> Fixture {
     let directory = tempfile::tempdir().unwrap();
     let store = SqliteStore::create(&directory.path().join("books.ledger")).unwrap();
-    Fixture {
-        store: Box::new(store),
-        _directory: Some(directory),
-    }
+    Fixture { store: Box::new(store), _directory: Some(directory) }
 }
 
 /// Instantiates a test for every store.
@@ -52,19 +46,11 @@ for_every_store! {
 }
 
 pub(super) fn put(table: Table, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Put {
-    Put {
-        table,
-        key: key.as_ref().to_vec(),
-        value: Some(value.as_ref().to_vec()),
-    }
+    Put { table, key: key.as_ref().to_vec(), value: Some(value.as_ref().to_vec()) }
 }
 
 pub(super) fn envelope(index: u64) -> Put {
-    put(
-        Table::Envelopes,
-        number_key(index),
-        format!("envelope {index}"),
-    )
+    put(Table::Envelopes, number_key(index), format!("envelope {index}"))
 }
 
 pub(super) fn all(snapshot: &dyn Snapshot, table: Table) -> Vec<Row> {
@@ -83,9 +69,7 @@ fn between(snapshot: &dyn Snapshot, table: Table, from: &[u8], to: Option<&[u8]>
 
 fn probed(snapshot: &dyn Snapshot, table: Table, prefixes: &[[u8; 8]]) -> Vec<Vec<u8>> {
     let mut keys = Vec::new();
-    snapshot
-        .probe(table, prefixes, &mut |key| keys.push(key.to_vec()))
-        .unwrap();
+    snapshot.probe(table, prefixes, &mut |key| keys.push(key.to_vec())).unwrap();
     keys
 }
 
@@ -110,30 +94,16 @@ fn every_table_keeps_keys_and_values(store: &dyn Store) {
     puts.push(envelope(0));
     store.commit(0, puts).unwrap();
     let snapshot = store.snapshot().unwrap();
-    for table in Table::ALL
-        .into_iter()
-        .filter(|table| *table != Table::Envelopes)
-    {
-        assert_eq!(
-            snapshot.get(table, &number_key(0)).unwrap().unwrap(),
-            table.name().as_bytes()
-        );
-        assert_eq!(
-            snapshot
-                .get(table, &number_key(u64::MAX >> 1))
-                .unwrap()
-                .unwrap(),
-            b""
-        );
+    for table in Table::ALL.into_iter().filter(|table| *table != Table::Envelopes) {
+        assert_eq!(snapshot.get(table, &number_key(0)).unwrap().unwrap(), table.name().as_bytes());
+        assert_eq!(snapshot.get(table, &number_key(u64::MAX >> 1)).unwrap().unwrap(), b"");
         assert_eq!(all(&*snapshot, table).len(), 2);
     }
     assert_eq!(snapshot.integrity_check().unwrap(), Vec::<String>::new());
 }
 
 fn a_commit_is_all_or_nothing(store: &dyn Store) {
-    store
-        .commit(0, vec![envelope(0), put(Table::UniqueKeys, "k", "")])
-        .unwrap();
+    store.commit(0, vec![envelope(0), put(Table::UniqueKeys, "k", "")]).unwrap();
     let puts = vec![
         put(Table::Cells, "a", "1"),
         put(Table::Meta, "m", "1"),
@@ -153,9 +123,7 @@ fn a_stale_head_is_refused(store: &dyn Store) {
     store.commit(0, vec![envelope(0)]).unwrap();
     for expected in [0, 2, u64::MAX] {
         let refused = store.commit(expected, vec![envelope(1)]).unwrap_err();
-        assert!(
-            matches!(refused, StoreError::StaleHead { expected: e, found: 1 } if e == expected)
-        );
+        assert!(matches!(refused, StoreError::StaleHead { expected: e, found: 1 } if e == expected));
     }
     assert_eq!(store.snapshot().unwrap().size().unwrap(), 1);
 }
@@ -181,24 +149,12 @@ fn an_existing_row_is_refused(store: &dyn Store) {
 
 fn meta_and_cells_replace_and_only_cells_are_removed(store: &dyn Store) {
     for table in [Table::Meta, Table::Cells] {
-        store
-            .commit(0, vec![put(table, "k", "old"), put(table, "k", "newer")])
-            .unwrap();
+        store.commit(0, vec![put(table, "k", "old"), put(table, "k", "newer")]).unwrap();
         store.commit(0, vec![put(table, "k", "newest")]).unwrap();
-        assert_eq!(
-            store.snapshot().unwrap().get(table, b"k").unwrap().unwrap(),
-            b"newest"
-        );
+        assert_eq!(store.snapshot().unwrap().get(table, b"k").unwrap().unwrap(), b"newest");
     }
     for table in Table::ALL {
-        let removed = store.commit(
-            0,
-            vec![Put {
-                table,
-                key: b"k".to_vec(),
-                value: None,
-            }],
-        );
+        let removed = store.commit(0, vec![Put { table, key: b"k".to_vec(), value: None }]);
         assert_eq!(removed.is_ok(), table == Table::Cells);
     }
     let snapshot = store.snapshot().unwrap();
@@ -209,52 +165,21 @@ fn meta_and_cells_replace_and_only_cells_are_removed(store: &dyn Store) {
 fn numbers_are_below_2_to_the_63(store: &dyn Store) {
     for key in [&number_key(1 << 63)[..], b"short", b"", b"too long."] {
         assert!(store.commit(0, vec![put(Table::Chunks, key, "")]).is_err());
-        assert_eq!(
-            store.snapshot().unwrap().get(Table::Chunks, key).unwrap(),
-            None
-        );
+        assert_eq!(store.snapshot().unwrap().get(Table::Chunks, key).unwrap(), None);
     }
-    store
-        .commit(0, vec![put(Table::Chunks, number_key((1 << 63) - 1), "")])
-        .unwrap();
+    store.commit(0, vec![put(Table::Chunks, number_key((1 << 63) - 1), "")]).unwrap();
 }
 
 fn a_snapshot_does_not_move(store: &dyn Store) {
-    store
-        .commit(0, vec![envelope(0), put(Table::Cells, "a", "1")])
-        .unwrap();
+    store.commit(0, vec![envelope(0), put(Table::Cells, "a", "1")]).unwrap();
     let before = store.snapshot().unwrap();
-    store
-        .commit(
-            1,
-            vec![
-                envelope(1),
-                put(Table::Cells, "a", "2"),
-                put(Table::Cells, "b", "3"),
-            ],
-        )
-        .unwrap();
+    store.commit(1, vec![envelope(1), put(Table::Cells, "a", "2"), put(Table::Cells, "b", "3")]).unwrap();
     let after = store.snapshot().unwrap();
-    store
-        .commit(
-            2,
-            vec![Put {
-                table: Table::Cells,
-                key: b"a".to_vec(),
-                value: None,
-            }],
-        )
-        .unwrap();
+    store.commit(2, vec![Put { table: Table::Cells, key: b"a".to_vec(), value: None }]).unwrap();
     assert_eq!((before.size().unwrap(), after.size().unwrap()), (1, 2));
     assert_eq!(before.get(Table::Cells, b"a").unwrap().unwrap(), b"1");
     assert_eq!(after.get(Table::Cells, b"a").unwrap().unwrap(), b"2");
-    assert_eq!(
-        (
-            all(&*before, Table::Cells).len(),
-            all(&*after, Table::Cells).len()
-        ),
-        (1, 2)
-    );
+    assert_eq!((all(&*before, Table::Cells).len(), all(&*after, Table::Cells).len()), (1, 2));
     drop((before, after));
     assert_eq!(all(&*store.snapshot().unwrap(), Table::Cells).len(), 1);
 }
@@ -262,11 +187,7 @@ fn a_snapshot_does_not_move(store: &dyn Store) {
 fn snapshots_work_from_any_thread(store: &dyn Store) {
     let together = |index: u64| {
         let text = index.to_string();
-        vec![
-            envelope(index),
-            put(Table::Meta, "m", &text),
-            put(Table::Cells, "c", &text),
-        ]
+        vec![envelope(index), put(Table::Meta, "m", &text), put(Table::Cells, "c", &text)]
     };
     store.commit(0, together(0)).unwrap();
     std::thread::scope(|scope| {
@@ -275,10 +196,7 @@ fn snapshots_work_from_any_thread(store: &dyn Store) {
                 let mut size = 0;
                 while size < 50 {
                     let snapshot = store.snapshot().unwrap();
-                    assert!(
-                        snapshot.size().unwrap() >= size,
-                        "a later snapshot sees more"
-                    );
+                    assert!(snapshot.size().unwrap() >= size, "a later snapshot sees more");
                     size = snapshot.size().unwrap();
                     let expected = (size - 1).to_string().into_bytes();
                     assert_eq!(snapshot.get(Table::Meta, b"m").unwrap().unwrap(), expected);
@@ -297,22 +215,13 @@ fn scans_are_in_order_of_key_bytes(store: &dyn Store) {
     store.commit(0, puts).unwrap();
     let snapshot = store.snapshot().unwrap();
     let named = |from, to| -> Vec<Vec<u8>> {
-        between(&*snapshot, Table::Cells, from, to)
-            .into_iter()
-            .map(|(key, _)| key)
-            .collect()
+        between(&*snapshot, Table::Cells, from, to).into_iter().map(|(key, _)| key).collect()
     };
-    assert_eq!(
-        named(b"", None),
-        [&b""[..], b"a", b"a\0", b"a\xff", b"b", b"\xff\xff"]
-    );
+    assert_eq!(named(b"", None), [&b""[..], b"a", b"a\0", b"a\xff", b"b", b"\xff\xff"]);
     assert_eq!(named(b"a", Some(b"b")), [&b"a"[..], b"a\0", b"a\xff"]);
     assert!(named(b"b", Some(b"a")).is_empty() && named(b"a", Some(b"a")).is_empty());
     let numbers = |from: &[u8], to: Option<&[u8]>| -> Vec<u8> {
-        between(&*snapshot, Table::Chunks, from, to)
-            .iter()
-            .map(|(key, _)| key[7])
-            .collect()
+        between(&*snapshot, Table::Chunks, from, to).iter().map(|(key, _)| key[7]).collect()
     };
     assert_eq!(numbers(&number_key(2), Some(&number_key(300))), [2, 5]);
     assert_eq!(numbers(&[], Some(&[0xff])), [1, 2, 5, 44]);
@@ -330,42 +239,19 @@ fn scans_are_in_order_of_key_bytes(store: &dyn Store) {
 fn the_last_row_at_a_key(store: &dyn Store) {
     let chunks = [3, 7].map(|number| put(Table::Chunks, number_key(number), "v"));
     let cells = ["b", "d"].map(|key| put(Table::Cells, key, "v"));
-    store
-        .commit(0, chunks.into_iter().chain(cells).collect())
-        .unwrap();
+    store.commit(0, chunks.into_iter().chain(cells).collect()).unwrap();
     let snapshot = store.snapshot().unwrap();
-    let number = |at: &[u8]| {
-        snapshot
-            .last_at(Table::Chunks, at)
-            .unwrap()
-            .map(|(key, _)| key[7])
-    };
-    assert_eq!(
-        [2, 3, 6, 7, 8].map(|at| number(&number_key(at))),
-        [None, Some(3), Some(3), Some(7), Some(7)]
-    );
-    assert_eq!(
-        (number(&[]), number(&[1]), number(&[0xff; 8])),
-        (None, Some(7), Some(7))
-    );
+    let number = |at: &[u8]| snapshot.last_at(Table::Chunks, at).unwrap().map(|(key, _)| key[7]);
+    assert_eq!([2, 3, 6, 7, 8].map(|at| number(&number_key(at))), [None, Some(3), Some(3), Some(7), Some(7)]);
+    assert_eq!((number(&[]), number(&[1]), number(&[0xff; 8])), (None, Some(7), Some(7)));
     assert_eq!(number(&number_key(7)[..7]), None);
-    let name = |at: &[u8]| {
-        snapshot
-            .last_at(Table::Cells, at)
-            .unwrap()
-            .map(|(key, _)| key)
-    };
-    assert_eq!(
-        (name(b"a"), name(b"c"), name(b"zz")),
-        (None, Some(b"b".to_vec()), Some(b"d".to_vec()))
-    );
+    let name = |at: &[u8]| snapshot.last_at(Table::Cells, at).unwrap().map(|(key, _)| key);
+    assert_eq!((name(b"a"), name(b"c"), name(b"zz")), (None, Some(b"b".to_vec()), Some(b"d".to_vec())));
 }
 
 fn a_probe_visits_what_starts_with_a_prefix(store: &dyn Store) {
     let key = |prefix: u64, tail: u8| [&prefix.to_be_bytes()[..], &[tail]].concat();
-    let mut puts: Vec<Put> = (0..2_000)
-        .map(|number| put(Table::UniqueKeys, key(number * 3, 1), ""))
-        .collect();
+    let mut puts: Vec<Put> = (0..2_000).map(|number| put(Table::UniqueKeys, key(number * 3, 1), "")).collect();
     puts.extend((0..5).map(|tail| put(Table::UniqueKeys, key(300, tail + 10), "")));
     puts.push(put(Table::UniqueKeys, 7_u64.to_be_bytes(), ""));
     puts.push(put(Table::UniqueKeys, b"short", ""));
@@ -383,22 +269,14 @@ fn a_probe_visits_what_starts_with_a_prefix(store: &dyn Store) {
     assert!(find(vec![]).is_empty() && find(vec![1, 2, 4, 50_000, u64::MAX]).is_empty());
     let mut mixed: Vec<u64> = (100..200).chain((201..6_000).step_by(300)).collect();
     mixed.dedup();
-    assert_eq!(
-        find(mixed.clone()).len(),
-        mixed.iter().filter(|number| **number % 3 == 0).count()
-    );
-    assert_eq!(
-        probed(&*snapshot, Table::Chunks, &[4, 5, 6].map(u64::to_be_bytes)).len(),
-        1
-    );
+    assert_eq!(find(mixed.clone()).len(), mixed.iter().filter(|number| **number % 3 == 0).count());
+    assert_eq!(probed(&*snapshot, Table::Chunks, &[4, 5, 6].map(u64::to_be_bytes)).len(), 1);
 }
 
 fn size_is_what_envelopes_says(store: &dyn Store) {
     store.commit(0, vec![put(Table::Meta, "m", "")]).unwrap();
     assert_eq!(store.snapshot().unwrap().size().unwrap(), 0);
-    store
-        .commit(0, vec![envelope(0), envelope(1), envelope(2)])
-        .unwrap();
+    store.commit(0, vec![envelope(0), envelope(1), envelope(2)]).unwrap();
     assert_eq!(store.snapshot().unwrap().size().unwrap(), 3);
     store.commit(3, vec![]).unwrap();
     store.commit(3, vec![envelope(3)]).unwrap();
@@ -419,11 +297,7 @@ fn any_key() -> impl Strategy<Value = Vec<u8>> {
 fn any_put() -> impl Strategy<Value = Put> {
     let value = prop::option::weighted(0.9, prop::collection::vec(any::<u8>(), 0..4));
     (prop::sample::select(&Table::ALL[..]), any_key(), value).prop_map(|(table, key, value)| {
-        let value = if table == Table::Cells {
-            value
-        } else {
-            Some(value.unwrap_or_default())
-        };
+        let value = if table == Table::Cells { value } else { Some(value.unwrap_or_default()) };
         Put { table, key, value }
     })
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Date64Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions,
-    StringArray,
+    Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
 };
 use arrow_cast::cast;
 use arrow_schema::DataType;
@@ -26,42 +25,27 @@ pub fn from_arrow(rt: &RecordType, batch: &RecordBatch) -> Result<Checked, Table
     let mut seen: Vec<&str> = Vec::with_capacity(schema.fields().len());
     for column in schema.fields() {
         if rt.field(column.name()).is_none() {
-            let near = suggestion(
-                column.name(),
-                rt.fields.iter().map(|field| field.name.as_str()),
-            );
+            let near = suggestion(column.name(), rt.fields.iter().map(|field| field.name.as_str()));
             return Err(TableError::new(
                 column.name(),
                 format!("{} has no field \"{}\"{near}", rt.name, column.name()),
             ));
         }
         if seen.contains(&column.name().as_str()) {
-            return Err(TableError::new(
-                column.name(),
-                format!("there are two columns \"{}\"", column.name()),
-            ));
+            return Err(TableError::new(column.name(), format!("there are two columns \"{}\"", column.name())));
         }
         seen.push(column.name());
     }
     let mut failures = Failures::default();
     let scope = Scope::top(batch.num_rows());
     let columns = batch.columns();
-    let named = |name: &str| {
-        schema
-            .fields()
-            .iter()
-            .position(|column| column.name() == name)
-            .map(|position| &columns[position])
-    };
+    let named =
+        |name: &str| schema.fields().iter().position(|column| column.name() == name).map(|position| &columns[position]);
     let typed = convert_fields(&rt.fields, &named, &scope, &mut failures)?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let rows = RecordBatch::try_new_with_options(arrow_schema(rt), typed, &options);
-    let rows = rows
-        .map_err(|error| TableError::new("", format!("the table is not well-formed: {error}")))?;
-    Ok(Checked {
-        rows,
-        failures: failures.sorted(),
-    })
+    let rows = rows.map_err(|error| TableError::new("", format!("the table is not well-formed: {error}")))?;
+    Ok(Checked { rows, failures: failures.sorted() })
 }
 
 /// Typed columns of declared fields; a column that is not there is absent.
@@ -106,22 +90,19 @@ pub(super) fn convert(
         here.note_all(|index| array.is_null(index), missing, failures);
     }
     let typed = match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
-            text(&field.kind, array, here, failures)
-        }
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => text(&field.kind, array, here, failures),
         FieldKind::Bool => (*array.data_type() == DataType::Boolean).then(|| Arc::clone(array)),
         FieldKind::Int { min, max } => int(array, *min, *max, here, failures),
         FieldKind::Decimal { precision, scale } => {
             let array = &plain_text(array);
-            let converted = decimal::convert(array, *precision, *scale, &mut |index, fault| {
-                here.note(index, fault, failures)
-            });
+            let converted =
+                decimal::convert(array, *precision, *scale, &mut |index, fault| here.note(index, fault, failures));
             converted.map(|typed| Arc::new(typed) as ArrayRef)
         }
         FieldKind::Date => date(array, here, failures),
-        FieldKind::Timestamp => instants::convert(&plain_text(array), &mut |index, fault| {
-            here.note(index, fault, failures)
-        }),
+        FieldKind::Timestamp => {
+            instants::convert(&plain_text(array), &mut |index, fault| here.note(index, fault, failures))
+        }
         FieldKind::Bytes { max } => bytes(array, *max, here, failures),
         FieldKind::List { item, max } => {
             return nested::list(field, item, *max, array, here, failures);
@@ -131,11 +112,7 @@ pub(super) fn convert(
         }
     };
     let typed = typed.ok_or_else(|| misfit(field, array.data_type(), here, ""))?;
-    Ok(if field.required {
-        without_nulls(typed)
-    } else {
-        typed
-    })
+    Ok(if field.required { without_nulls(typed) } else { typed })
 }
 
 /// Dictionaries and runs, as what they stand for.
@@ -151,9 +128,7 @@ fn unpacked(array: &ArrayRef) -> Result<ArrayRef, String> {
 /// Text of any width as the narrow one; other arrays as they are.
 fn plain_text(array: &ArrayRef) -> ArrayRef {
     match array.data_type() {
-        DataType::LargeUtf8 | DataType::Utf8View => {
-            cast(array, &DataType::Utf8).unwrap_or_else(|_| Arc::clone(array))
-        }
+        DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8).unwrap_or_else(|_| Arc::clone(array)),
         _ => Arc::clone(array),
     }
 }
@@ -167,16 +142,9 @@ fn without_nulls(array: ArrayRef) -> ArrayRef {
     built.map_or(array, arrow_array::make_array)
 }
 
-pub(super) fn misfit(
-    field: &Field,
-    given: &DataType,
-    here: &Scope<'_>,
-    detail: &str,
-) -> TableError {
+pub(super) fn misfit(field: &Field, given: &DataType, here: &Scope<'_>, detail: &str) -> TableError {
     let fits = match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
-            "a text field takes strings"
-        }
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => "a text field takes strings",
         FieldKind::Bool => "a bool field takes booleans",
         FieldKind::Int { .. } if given.is_floating() => {
             "an int field takes no floating point: cast the column to an integer type"
@@ -186,9 +154,7 @@ pub(super) fn misfit(
             "a decimal field takes no floating point: cast the column to decimal or to string"
         }
         FieldKind::Decimal { .. } => "a decimal field takes decimals, integers or strings",
-        FieldKind::Date => {
-            "a date field takes dates, or strings YYYY-MM-DD: cast the column to date"
-        }
+        FieldKind::Date => "a date field takes dates, or strings YYYY-MM-DD: cast the column to date",
         FieldKind::Timestamp if matches!(given, DataType::Timestamp(_, None)) => {
             "a timestamp field takes instants: say which time zone the column is in (UTC where you do not know better)"
         }
@@ -199,31 +165,15 @@ pub(super) fn misfit(
         FieldKind::List { .. } => "a list field takes lists",
         FieldKind::Struct(_) => "a struct field takes structs",
     };
-    let detail = if detail.is_empty() {
-        String::new()
-    } else {
-        format!(" ({detail})")
-    };
-    TableError::new(
-        here.path(),
-        format!("column \"{}\" is {given}; {fits}{detail}", here.path()),
-    )
+    let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
+    TableError::new(here.path(), format!("column \"{}\" is {given}; {fits}{detail}", here.path()))
 }
 
-fn text(
-    kind: &FieldKind,
-    array: &ArrayRef,
-    here: &Scope<'_>,
-    failures: &mut Failures,
-) -> Option<ArrayRef> {
+fn text(kind: &FieldKind, array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
     let plain = plain_text(array);
     let texts: &StringArray = plain.as_string_opt::<i32>()?;
     if !is_clean(kind, texts) {
-        here.check_each(
-            texts,
-            |index| check_text(kind, texts.value(index)).err(),
-            failures,
-        );
+        here.check_each(texts, |index| check_text(kind, texts.value(index)).err(), failures);
     }
     Some(plain)
 }
@@ -237,19 +187,11 @@ fn is_clean(kind: &FieldKind, texts: &StringArray) -> bool {
     let (first, last) = (offsets[0] as usize, offsets[texts.len()] as usize);
     let bytes = &texts.value_data()[first..last];
     let short = last - first <= *max
-        || offsets.windows(2).fold(true, |short, pair| {
-            short & ((pair[1] - pair[0]) as usize <= *max)
-        });
+        || offsets.windows(2).fold(true, |short, pair| short & ((pair[1] - pair[0]) as usize <= *max));
     short && !bytes.contains(&0)
 }
 
-fn int(
-    array: &ArrayRef,
-    min: i64,
-    max: i64,
-    here: &Scope<'_>,
-    failures: &mut Failures,
-) -> Option<ArrayRef> {
+fn int(array: &ArrayRef, min: i64, max: i64, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
     if !array.data_type().is_integer() {
         return None;
     }
@@ -258,28 +200,13 @@ fn int(
     if wide.null_count() > array.null_count() {
         // Unsigned integers over 63 bits became null: they are out of range, not absent.
         let over = |index: usize| array.is_valid(index) && wide.is_null(index);
-        here.note_all(
-            over,
-            || {
-                Fault::new(
-                    OUT_OF_RANGE,
-                    format!("the number is outside {min} to {max}"),
-                )
-            },
-            failures,
-        );
+        here.note_all(over, || Fault::new(OUT_OF_RANGE, format!("the number is outside {min} to {max}")), failures);
         ints = Int64Array::new(ints.values().clone(), array.nulls().cloned());
     }
-    if !ints.values().iter().fold(true, |inside, value| {
-        inside & (min <= *value) & (*value <= max)
-    }) {
+    if !ints.values().iter().fold(true, |inside, value| inside & (min <= *value) & (*value <= max)) {
         here.check_each(
             &ints,
-            |index| {
-                check_int(ints.value(index), min, max)
-                    .err()
-                    .filter(|_| wide.is_valid(index))
-            },
+            |index| check_int(ints.value(index), min, max).err().filter(|_| wide.is_valid(index)),
             failures,
         );
     }
@@ -291,11 +218,7 @@ fn date(array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<A
     let dates = match array.data_type() {
         DataType::Date32 => {
             let dates = array.as_primitive::<Date32Type>();
-            here.check_each(
-                dates,
-                |index| check_date(dates.value(index)).err(),
-                failures,
-            );
+            here.check_each(dates, |index| check_date(dates.value(index)).err(), failures);
             return Some(Arc::clone(array));
         }
         DataType::Date64 => {
@@ -308,10 +231,7 @@ fn date(array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<A
         }
         _ => return None,
     };
-    Some(Arc::new(Date32Array::new(
-        dates.into(),
-        array.nulls().cloned(),
-    )))
+    Some(Arc::new(Date32Array::new(dates.into(), array.nulls().cloned())))
 }
 
 fn day_of_millis(millis: i64) -> Result<i32, Fault> {
@@ -319,17 +239,12 @@ fn day_of_millis(millis: i64) -> Result<i32, Fault> {
     if millis % DAY_MILLIS != 0 {
         return Err(Fault::new(NOT_EXACT, "the date has a time of day"));
     }
-    let days = i32::try_from(millis / DAY_MILLIS)
-        .map_err(|_| Fault::new(OUT_OF_RANGE, "the year is not in 0001 to 9999"));
+    let days =
+        i32::try_from(millis / DAY_MILLIS).map_err(|_| Fault::new(OUT_OF_RANGE, "the year is not in 0001 to 9999"));
     check_date(days?)
 }
 
-fn bytes(
-    array: &ArrayRef,
-    max: usize,
-    here: &Scope<'_>,
-    failures: &mut Failures,
-) -> Option<ArrayRef> {
+fn bytes(array: &ArrayRef, max: usize, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
     let plain = match array.data_type() {
         DataType::Binary => Arc::clone(array),
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
@@ -338,10 +253,6 @@ fn bytes(
         _ => return None,
     };
     let values: &BinaryArray = plain.as_binary_opt::<i32>()?;
-    here.check_each(
-        values,
-        |index| check_bytes(values.value(index), max).err(),
-        failures,
-    );
+    here.check_each(values, |index| check_bytes(values.value(index), max).err(), failures);
     Some(plain)
 }

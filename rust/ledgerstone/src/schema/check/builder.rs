@@ -21,30 +21,17 @@ pub(super) enum Builder {
     Date(Date32Builder),
     Timestamp(TimestampMicrosecondBuilder),
     Bytes(BinaryBuilder),
-    List {
-        offsets: Vec<i32>,
-        valid: Vec<bool>,
-        items: Box<Builder>,
-        item: Box<Field>,
-    },
-    Struct {
-        valid: Vec<bool>,
-        members: Vec<Builder>,
-        fields: Vec<Field>,
-    },
+    List { offsets: Vec<i32>, valid: Vec<bool>, items: Box<Builder>, item: Box<Field> },
+    Struct { valid: Vec<bool>, members: Vec<Builder>, fields: Vec<Field> },
 }
 
 impl Builder {
     pub(super) fn new(kind: &FieldKind) -> Self {
         match kind {
-            FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
-                Builder::Text(StringBuilder::new())
-            }
+            FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => Builder::Text(StringBuilder::new()),
             FieldKind::Bool => Builder::Bool(BooleanBuilder::new()),
             FieldKind::Int { .. } => Builder::Int(Int64Builder::new()),
-            FieldKind::Decimal { scale, .. } => {
-                Builder::Decimal(Decimal128Builder::new(), *scale as i8)
-            }
+            FieldKind::Decimal { scale, .. } => Builder::Decimal(Decimal128Builder::new(), *scale as i8),
             FieldKind::Date => Builder::Date(Date32Builder::new()),
             FieldKind::Timestamp => Builder::Timestamp(TimestampMicrosecondBuilder::new()),
             FieldKind::Bytes { .. } => Builder::Bytes(BinaryBuilder::new()),
@@ -55,15 +42,8 @@ impl Builder {
                 item: item.clone(),
             },
             FieldKind::Struct(fields) => {
-                let members = fields
-                    .iter()
-                    .map(|field| Builder::new(&field.kind))
-                    .collect();
-                Builder::Struct {
-                    valid: Vec::new(),
-                    members,
-                    fields: fields.clone(),
-                }
+                let members = fields.iter().map(|field| Builder::new(&field.kind)).collect();
+                Builder::Struct { valid: Vec::new(), members, fields: fields.clone() }
             }
         }
     }
@@ -82,63 +62,35 @@ impl Builder {
                 offsets.push(offsets.last().copied().unwrap_or_default());
                 valid.push(required);
             }
-            Builder::Struct {
-                valid,
-                members,
-                fields,
-            } => {
+            Builder::Struct { valid, members, fields } => {
                 valid.push(required);
-                members
-                    .iter_mut()
-                    .zip(fields)
-                    .for_each(|(member, field)| member.absent(field.required));
+                members.iter_mut().zip(fields).for_each(|(member, field)| member.absent(field.required));
             }
         }
     }
 
     /// The column; without a null where the field is required.
     pub(super) fn finish(self, required: bool) -> ArrayRef {
-        let nulls = |valid: Vec<bool>| {
-            Some(NullBuffer::from(valid)).filter(|nulls| !required && nulls.null_count() > 0)
-        };
+        let nulls =
+            |valid: Vec<bool>| Some(NullBuffer::from(valid)).filter(|nulls| !required && nulls.null_count() > 0);
         match self {
             Builder::Text(mut builder) => Arc::new(builder.finish()),
             Builder::Bool(mut builder) => Arc::new(builder.finish()),
             Builder::Int(mut builder) => Arc::new(builder.finish()),
-            Builder::Decimal(mut builder, scale) => {
-                Arc::new(super::decimal::typed(builder.finish(), scale))
-            }
+            Builder::Decimal(mut builder, scale) => Arc::new(super::decimal::typed(builder.finish(), scale)),
             Builder::Date(mut builder) => Arc::new(builder.finish()),
             Builder::Timestamp(mut builder) => Arc::new(builder.finish().with_timezone("UTC")),
             Builder::Bytes(mut builder) => Arc::new(builder.finish()),
-            Builder::List {
-                offsets,
-                valid,
-                items,
-                item,
-            } => {
+            Builder::List { offsets, valid, items, item } => {
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
-                Arc::new(ListArray::new(
-                    item_field(&item),
-                    offsets,
-                    items.finish(true),
-                    nulls(valid),
-                ))
+                Arc::new(ListArray::new(item_field(&item), offsets, items.finish(true), nulls(valid)))
             }
-            Builder::Struct {
-                valid,
-                members,
-                fields,
-            } => {
+            Builder::Struct { valid, members, fields } => {
                 let length = valid.len();
-                let columns: Vec<ArrayRef> = members
-                    .into_iter()
-                    .zip(&fields)
-                    .map(|(member, field)| member.finish(field.required))
-                    .collect();
+                let columns: Vec<ArrayRef> =
+                    members.into_iter().zip(&fields).map(|(member, field)| member.finish(field.required)).collect();
                 let nulls = nulls(valid);
-                let built =
-                    StructArray::try_new_with_length(arrow_fields(&fields), columns, nulls, length);
+                let built = StructArray::try_new_with_length(arrow_fields(&fields), columns, nulls, length);
                 // The columns were built to the declared fields above.
                 Arc::new(built.expect("columns of the declared fields"))
             }

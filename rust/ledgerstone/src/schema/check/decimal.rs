@@ -1,9 +1,7 @@
 //! Decimal columns out of decimals of other scales, integers and texts. Never out of floats.
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int64Type, UInt64Type,
-};
+use arrow_array::types::{Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, Decimal128Array};
 use arrow_buffer::i256;
 use arrow_cast::cast;
@@ -32,48 +30,22 @@ pub(super) fn convert(
         DataType::Decimal128(_, given) if *given == out_scale => {
             let same = array.as_primitive::<Decimal128Type>();
             let limit = 10i128.pow(u32::from(precision));
-            if !same
-                .values()
-                .iter()
-                .all(|value| -limit < *value && *value < limit)
-            {
-                each(
-                    same,
-                    |index| {
-                        check_decimal(Decimal::new(same.value(index), scale), precision, scale)
-                            .err()
-                    },
-                    note,
-                );
+            if !same.values().iter().all(|value| -limit < *value && *value < limit) {
+                each(same, |index| check_decimal(Decimal::new(same.value(index), scale), precision, scale).err(), note);
             }
             Some(typed(same.clone(), out_scale))
         }
         DataType::Decimal256(_, given) => {
             let wide = array.as_primitive::<Decimal256Type>();
-            Some(built(
-                wide,
-                out_scale,
-                |index| narrowed(wide.value(index), *given, precision, scale),
-                note,
-            ))
+            Some(built(wide, out_scale, |index| narrowed(wide.value(index), *given, precision, scale), note))
         }
         DataType::Utf8 => {
             let texts = array.as_string::<i32>();
-            Some(built(
-                texts,
-                out_scale,
-                |index| parse_decimal(texts.value(index), precision, scale),
-                note,
-            ))
+            Some(built(texts, out_scale, |index| parse_decimal(texts.value(index), precision, scale), note))
         }
         _ => {
             let (mantissas, given) = mantissas(array)?;
-            Some(built(
-                &mantissas,
-                out_scale,
-                |index| rescaled(mantissas.value(index), given, precision, scale),
-                note,
-            ))
+            Some(built(&mantissas, out_scale, |index| rescaled(mantissas.value(index), given, precision, scale), note))
         }
     }
 }
@@ -84,50 +56,19 @@ fn mantissas(array: &ArrayRef) -> Option<(Decimal128Array, i8)> {
     Some(match array.data_type() {
         DataType::Decimal128(_, given) => (array.as_primitive::<Decimal128Type>().clone(), *given),
         DataType::Decimal64(_, given) => (
-            widened(
-                array
-                    .as_primitive::<Decimal64Type>()
-                    .values()
-                    .iter()
-                    .map(|value| i128::from(*value))
-                    .collect(),
-            ),
+            widened(array.as_primitive::<Decimal64Type>().values().iter().map(|value| i128::from(*value)).collect()),
             *given,
         ),
         DataType::Decimal32(_, given) => (
-            widened(
-                array
-                    .as_primitive::<Decimal32Type>()
-                    .values()
-                    .iter()
-                    .map(|value| i128::from(*value))
-                    .collect(),
-            ),
+            widened(array.as_primitive::<Decimal32Type>().values().iter().map(|value| i128::from(*value)).collect()),
             *given,
         ),
-        DataType::UInt64 => (
-            widened(
-                array
-                    .as_primitive::<UInt64Type>()
-                    .values()
-                    .iter()
-                    .map(|value| i128::from(*value))
-                    .collect(),
-            ),
-            0,
-        ),
+        DataType::UInt64 => {
+            (widened(array.as_primitive::<UInt64Type>().values().iter().map(|value| i128::from(*value)).collect()), 0)
+        }
         given if given.is_integer() => {
             let wide = cast(array, &DataType::Int64).ok()?;
-            (
-                widened(
-                    wide.as_primitive::<Int64Type>()
-                        .values()
-                        .iter()
-                        .map(|value| i128::from(*value))
-                        .collect(),
-                ),
-                0,
-            )
+            (widened(wide.as_primitive::<Int64Type>().values().iter().map(|value| i128::from(*value)).collect()), 0)
         }
         _ => return None,
     })
@@ -138,11 +79,8 @@ fn rescaled(mantissa: i128, given: i8, precision: u8, scale: u8) -> Result<i128,
     if given >= 0 {
         return check_decimal(Decimal::new(mantissa, given as u8), precision, scale);
     }
-    let whole = 10i128
-        .checked_pow(u32::from(given.unsigned_abs()))
-        .and_then(|unit| unit.checked_mul(mantissa));
-    let whole =
-        whole.ok_or_else(|| Fault::new(OUT_OF_RANGE, "the number has more than 38 digits"))?;
+    let whole = 10i128.checked_pow(u32::from(given.unsigned_abs())).and_then(|unit| unit.checked_mul(mantissa));
+    let whole = whole.ok_or_else(|| Fault::new(OUT_OF_RANGE, "the number has more than 38 digits"))?;
     check_decimal(Decimal::new(whole, 0), precision, scale)
 }
 
@@ -156,14 +94,10 @@ fn narrowed(value: i256, given: i8, precision: u8, scale: u8) -> Result<i128, Fa
     }
     match value.to_i128() {
         Some(mantissa) => rescaled(mantissa, given, precision, scale),
-        None if given > scale as i8 => Err(Fault::new(
-            TOO_MANY_DIGITS,
-            format!("the number has more than {scale} digits behind the point"),
-        )),
-        None => Err(Fault::new(
-            OUT_OF_RANGE,
-            "the number has more than 38 digits",
-        )),
+        None if given > scale as i8 => {
+            Err(Fault::new(TOO_MANY_DIGITS, format!("the number has more than {scale} digits behind the point")))
+        }
+        None => Err(Fault::new(OUT_OF_RANGE, "the number has more than 38 digits")),
     }
 }
 
@@ -185,18 +119,11 @@ fn built(
             })
         });
     }
-    typed(
-        Decimal128Array::new(values.into(), array.nulls().cloned()),
-        scale,
-    )
+    typed(Decimal128Array::new(values.into(), array.nulls().cloned()), scale)
 }
 
 /// Notes what is wrong with each present value.
-pub(super) fn each(
-    array: &dyn Array,
-    check: impl Fn(usize) -> Option<Fault>,
-    note: &mut dyn FnMut(usize, Fault),
-) {
+pub(super) fn each(array: &dyn Array, check: impl Fn(usize) -> Option<Fault>, note: &mut dyn FnMut(usize, Fault)) {
     for index in (0..array.len()).filter(|index| array.is_valid(*index)) {
         if let Some(fault) = check(index) {
             note(index, fault);

@@ -13,10 +13,7 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Fault {
-            code,
-            message: message.into(),
-        }
+        Fault { code, message: message.into() }
     }
 }
 
@@ -32,11 +29,7 @@ pub(super) struct Place {
 impl Place {
     /// The place of a field in this one.
     pub(super) fn field(&self, position: usize, name: &str) -> Place {
-        let path = if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        };
+        let path = if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) };
         self.at(position, path)
     }
 
@@ -58,19 +51,10 @@ pub(super) struct Failures(BTreeMap<usize, (Vec<usize>, RowFailure)>);
 
 impl Failures {
     pub(super) fn note(&mut self, row: usize, place: Place, fault: Fault) {
-        if self
-            .0
-            .get(&row)
-            .is_some_and(|(order, _)| *order <= place.order)
-        {
+        if self.0.get(&row).is_some_and(|(order, _)| *order <= place.order) {
             return;
         }
-        let failure = RowFailure {
-            row,
-            field: place.path,
-            code: fault.code,
-            message: fault.message,
-        };
+        let failure = RowFailure { row, field: place.path, code: fault.code, message: fault.message };
         self.0.insert(row, (place.order, failure));
     }
 

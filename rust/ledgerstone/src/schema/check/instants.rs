@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
-    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType,
-    TimestampSecondType,
+    TimestampMicrosecondType, TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 use arrow_array::{Array, ArrayRef, TimestampMicrosecondArray};
 use arrow_schema::{DataType, TimeUnit};
@@ -40,24 +39,17 @@ pub(super) fn convert(array: &ArrayRef, note: &mut dyn FnMut(usize, Fault)) -> O
         }
         _ => return None,
     };
-    Some(Arc::new(
-        TimestampMicrosecondArray::new(micros.into(), array.nulls().cloned()).with_timezone("UTC"),
-    ))
+    Some(Arc::new(TimestampMicrosecondArray::new(micros.into(), array.nulls().cloned()).with_timezone("UTC")))
 }
 
 fn scaled(value: i64, unit: i64) -> Result<i64, Fault> {
-    let micros = value
-        .checked_mul(unit)
-        .ok_or_else(|| Fault::new(OUT_OF_RANGE, "the year is not in 0001 to 9999"));
+    let micros = value.checked_mul(unit).ok_or_else(|| Fault::new(OUT_OF_RANGE, "the year is not in 0001 to 9999"));
     check_instant(micros?)
 }
 
 fn from_nanos(nanos: i64) -> Result<i64, Fault> {
     if nanos % 1000 != 0 {
-        return Err(Fault::new(
-            NOT_EXACT,
-            "the instant is finer than a microsecond",
-        ));
+        return Err(Fault::new(NOT_EXACT, "the instant is finer than a microsecond"));
     }
     check_instant(nanos / 1000)
 }

@@ -38,24 +38,12 @@ enum Parent<'p> {
 
 impl<'p> Scope<'p> {
     pub(super) fn top(len: usize) -> Scope<'static> {
-        Scope {
-            parent: Parent::Table,
-            position: 0,
-            name: "",
-            len,
-            live: None,
-        }
+        Scope { parent: Parent::Table, position: 0, name: "", len, live: None }
     }
 
     /// The scope of a field of this one.
     pub(super) fn field<'s>(&'s self, position: usize, name: &'s str) -> Scope<'s> {
-        Scope {
-            parent: Parent::Struct(self),
-            position,
-            name,
-            len: self.len,
-            live: self.live.clone(),
-        }
+        Scope { parent: Parent::Struct(self), position, name, len: self.len, live: self.live.clone() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -69,11 +57,7 @@ impl<'p> Scope<'p> {
             Parent::Struct(above) => above.path(),
             Parent::List(above, _) => return above.path(),
         };
-        if above.is_empty() {
-            self.name.to_owned()
-        } else {
-            format!("{above}.{}", self.name)
-        }
+        if above.is_empty() { self.name.to_owned() } else { format!("{above}.{}", self.name) }
     }
 
     /// The row of a slot, and its place in it.
@@ -100,13 +84,7 @@ impl<'p> Scope<'p> {
             Parent::Struct(above) => Parent::Struct(above),
             Parent::List(above, offsets) => Parent::List(above, offsets),
         };
-        Scope {
-            parent,
-            position: self.position,
-            name: self.name,
-            len: self.len,
-            live,
-        }
+        Scope { parent, position: self.position, name: self.name, len: self.len, live }
     }
 
     fn is_live(&self, index: usize) -> bool {
@@ -120,15 +98,8 @@ impl<'p> Scope<'p> {
         }
     }
 
-    pub(super) fn note_all(
-        &self,
-        which: impl Fn(usize) -> bool,
-        fault: impl Fn() -> Fault,
-        failures: &mut Failures,
-    ) {
-        (0..self.len)
-            .filter(|index| which(*index))
-            .for_each(|index| self.note(index, fault(), failures));
+    pub(super) fn note_all(&self, which: impl Fn(usize) -> bool, fault: impl Fn() -> Fault, failures: &mut Failures) {
+        (0..self.len).filter(|index| which(*index)).for_each(|index| self.note(index, fault(), failures));
     }
 
     /// Notes what is wrong with each present value.
@@ -138,9 +109,7 @@ impl<'p> Scope<'p> {
         check: impl Fn(usize) -> Option<Fault>,
         failures: &mut Failures,
     ) {
-        super::decimal::each(array, check, &mut |index, fault| {
-            self.note(index, fault, failures)
-        });
+        super::decimal::each(array, check, &mut |index, fault| self.note(index, fault, failures));
     }
 
     /// A value per slot; the default where it is null or does not fit.
@@ -199,9 +168,7 @@ pub(super) fn list(
     };
     let narrow = cast(array, &DataType::List(inner))
         .map_err(|error| misfit(field, array.data_type(), here, &error.to_string()))?;
-    let lists = narrow
-        .as_list_opt::<i32>()
-        .ok_or_else(|| misfit(field, array.data_type(), here, ""))?;
+    let lists = narrow.as_list_opt::<i32>().ok_or_else(|| misfit(field, array.data_type(), here, ""))?;
     here.check_each(
         lists,
         |index| {
@@ -212,29 +179,11 @@ pub(super) fn list(
         failures,
     );
     let valid = NullBuffer::union(lists.nulls(), here.live.as_ref());
-    let (offsets, items) = compact(lists, valid.as_ref())
-        .map_err(|error| misfit(field, array.data_type(), here, &error))?;
-    let scope = Scope {
-        parent: Parent::List(here, &offsets),
-        position: 0,
-        name: "",
-        len: items.len(),
-        live: None,
-    };
-    let typed = convert(
-        &Field {
-            required: true,
-            ..item.clone()
-        },
-        &items,
-        &scope,
-        failures,
-    )?;
-    let nulls = if field.required {
-        None
-    } else {
-        lists.nulls().cloned()
-    };
+    let (offsets, items) =
+        compact(lists, valid.as_ref()).map_err(|error| misfit(field, array.data_type(), here, &error))?;
+    let scope = Scope { parent: Parent::List(here, &offsets), position: 0, name: "", len: items.len(), live: None };
+    let typed = convert(&Field { required: true, ..item.clone() }, &items, &scope, failures)?;
+    let nulls = if field.required { None } else { lists.nulls().cloned() };
     let built = ListArray::try_new(item_field(item), offsets.clone(), typed, nulls);
     built
         .map(|list| Arc::new(list) as ArrayRef)
@@ -242,10 +191,7 @@ pub(super) fn list(
 }
 
 /// Offsets from zero and just the items that the valid lists hold.
-fn compact(
-    lists: &ListArray,
-    valid: Option<&NullBuffer>,
-) -> Result<(OffsetBuffer<i32>, ArrayRef), String> {
+fn compact(lists: &ListArray, valid: Option<&NullBuffer>) -> Result<(OffsetBuffer<i32>, ArrayRef), String> {
     let offsets = lists.value_offsets();
     let (first, last) = (offsets[0] as usize, offsets[lists.len()] as usize);
     let gap = valid.is_some_and(|valid| {
@@ -253,10 +199,7 @@ fn compact(
     });
     if !gap {
         let moved: Vec<i32> = offsets.iter().map(|offset| offset - offsets[0]).collect();
-        return Ok((
-            OffsetBuffer::new(ScalarBuffer::from(moved)),
-            lists.values().slice(first, last - first),
-        ));
+        return Ok((OffsetBuffer::new(ScalarBuffer::from(moved)), lists.values().slice(first, last - first)));
     }
     let mut kept: Vec<u64> = Vec::new();
     let mut moved = vec![0i32];
@@ -266,8 +209,7 @@ fn compact(
         }
         moved.push(kept.len() as i32);
     }
-    let items =
-        take(lists.values(), &UInt64Array::from(kept), None).map_err(|error| error.to_string())?;
+    let items = take(lists.values(), &UInt64Array::from(kept), None).map_err(|error| error.to_string())?;
     Ok((OffsetBuffer::new(ScalarBuffer::from(moved)), items))
 }
 
@@ -279,35 +221,19 @@ pub(super) fn structure(
     here: &Scope<'_>,
     failures: &mut Failures,
 ) -> Result<ArrayRef, TableError> {
-    let given: &StructArray = array
-        .as_struct_opt()
-        .ok_or_else(|| misfit(field, array.data_type(), here, ""))?;
+    let given: &StructArray = array.as_struct_opt().ok_or_else(|| misfit(field, array.data_type(), here, ""))?;
     for name in given.column_names() {
         if fields.iter().all(|field| field.name != name) {
             let near = suggestion(name, fields.iter().map(|field| field.name.as_str()));
-            let path = if here.path().is_empty() {
-                name.to_owned()
-            } else {
-                format!("{}.{name}", here.path())
-            };
-            return Err(TableError::new(
-                path,
-                format!(
-                    "the struct \"{}\" has no field \"{name}\"{near}",
-                    here.path()
-                ),
-            ));
+            let path = if here.path().is_empty() { name.to_owned() } else { format!("{}.{name}", here.path()) };
+            return Err(TableError::new(path, format!("the struct \"{}\" has no field \"{name}\"{near}", here.path())));
         }
     }
     let live = NullBuffer::union(given.nulls(), here.live.as_ref());
     // A required struct that is missing is noted already: what is missing inside it is not noted again.
     let scope = here.with_live(live);
     let members = convert_fields(fields, &|name| given.column_by_name(name), &scope, failures)?;
-    let nulls = if field.required {
-        None
-    } else {
-        given.nulls().cloned()
-    };
+    let nulls = if field.required { None } else { given.nulls().cloned() };
     let built = StructArray::try_new_with_length(arrow_fields(fields), members, nulls, array.len());
     built
         .map(|members| Arc::new(members) as ArrayRef)

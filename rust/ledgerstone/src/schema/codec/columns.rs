@@ -2,17 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::types::{
-    ArrowPrimitiveType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType,
-};
+use arrow_array::types::{ArrowPrimitiveType, Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch,
-    RecordBatchOptions, StringArray, StructArray, UInt32Array, cast::AsArray,
+    Array, ArrayRef, BinaryArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, RecordBatchOptions,
+    StringArray, StructArray, UInt32Array, cast::AsArray,
 };
 use arrow_buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow_schema::{
-    ArrowError, Schema,
-};
+use arrow_schema::{ArrowError, Schema};
 
 use super::integers::{self, Packed};
 use super::reader::Reader;
@@ -34,16 +30,8 @@ const MICROS: (i64, i64) = (DAYS.0 * DAY_MICROS, (DAYS.1 + 1) * DAY_MICROS - 1);
 /// # Panics
 /// Where header, fields and batch do not belong together (a mistake of the caller).
 pub fn encode_columns(header: &ChunkHeader, fields: &[Field], batch: &RecordBatch) -> Vec<u8> {
-    assert_eq!(
-        header.rows as usize,
-        batch.num_rows(),
-        "rows of the header and of the batch"
-    );
-    assert_eq!(
-        fields.len(),
-        batch.num_columns(),
-        "fields of the type and columns of the batch"
-    );
+    assert_eq!(header.rows as usize, batch.num_rows(), "rows of the header and of the batch");
+    assert_eq!(fields.len(), batch.num_columns(), "fields of the type and columns of the batch");
     let mut out = Vec::with_capacity(1024 + batch.num_rows() * fields.len() * 8);
     header.write(Encoding::Columns, &mut out);
     for (field, array) in fields.iter().zip(batch.columns()) {
@@ -82,38 +70,20 @@ fn put_values(out: &mut Vec<u8>, kind: &FieldKind, array: &ArrayRef) {
     match kind {
         FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
             let array = array.as_string::<i32>();
-            strings::put(
-                out,
-                Strings {
-                    offsets: array.value_offsets(),
-                    data: array.value_data(),
-                },
-            );
+            strings::put(out, Strings { offsets: array.value_offsets(), data: array.value_data() });
         }
         FieldKind::Bytes { .. } => {
             let array = array.as_binary::<i32>();
-            strings::put(
-                out,
-                Strings {
-                    offsets: array.value_offsets(),
-                    data: array.value_data(),
-                },
-            );
+            strings::put(out, Strings { offsets: array.value_offsets(), data: array.value_data() });
         }
         FieldKind::Bool => put_bitmap(out, array.as_boolean().values()),
         FieldKind::Int { .. } => integers::put_i64(out, array.as_primitive::<Int64Type>().values()),
         FieldKind::Date => {
             let days = array.as_primitive::<Date32Type>().values();
-            integers::put_i64(
-                out,
-                &days.iter().map(|day| i64::from(*day)).collect::<Vec<_>>(),
-            );
+            integers::put_i64(out, &days.iter().map(|day| i64::from(*day)).collect::<Vec<_>>());
         }
         FieldKind::Timestamp => {
-            integers::put_i64(
-                out,
-                array.as_primitive::<TimestampMicrosecondType>().values(),
-            );
+            integers::put_i64(out, array.as_primitive::<TimestampMicrosecondType>().values());
         }
         FieldKind::Decimal { .. } => {
             integers::put_i128(out, array.as_primitive::<Decimal128Type>().values());
@@ -121,15 +91,8 @@ fn put_values(out: &mut Vec<u8>, kind: &FieldKind, array: &ArrayRef) {
         FieldKind::List { item, .. } => put_list(out, item, array.as_list::<i32>()),
         FieldKind::Struct(fields) => {
             let columns = array.as_struct().columns();
-            assert_eq!(
-                fields.len(),
-                columns.len(),
-                "fields of a struct and its columns"
-            );
-            fields
-                .iter()
-                .zip(columns)
-                .for_each(|(field, column)| put_column(out, &field.kind, column));
+            assert_eq!(fields.len(), columns.len(), "fields of a struct and its columns");
+            fields.iter().zip(columns).for_each(|(field, column)| put_column(out, &field.kind, column));
         }
     }
 }
@@ -139,20 +102,13 @@ fn put_list(out: &mut Vec<u8>, item: &Field, array: &ListArray) {
     let lengths = offsets.windows(2).map(|pair| i64::from(pair[1] - pair[0]));
     integers::put_i64(out, &lengths.collect::<Vec<_>>());
     let (first, last) = (offsets[0] as usize, offsets[array.len()] as usize);
-    assert!(
-        last - first <= CHUNK_ITEMS,
-        "a chunk holds at most {CHUNK_ITEMS} items of a list"
-    );
+    assert!(last - first <= CHUNK_ITEMS, "a chunk holds at most {CHUNK_ITEMS} items of a list");
     put_column(out, &item.kind, &array.values().slice(first, last - first));
 }
 
 /// The rows of a chunk of encoding 1, of the schema [`arrow_schema`](crate::schema::arrow_schema). With a projection only those columns, in the order in
 /// which it names them; of the others nothing but the lengths is checked.
-pub fn decode_columns(
-    bytes: &[u8],
-    fields: &[Field],
-    projection: Option<&[usize]>,
-) -> Result<RecordBatch, CodecError> {
+pub fn decode_columns(bytes: &[u8], fields: &[Field], projection: Option<&[usize]>) -> Result<RecordBatch, CodecError> {
     let (encoding, header, body) = decode_header(bytes)?;
     if encoding != Encoding::Columns {
         return Err(CodecError::new("the chunk has no columns"));
@@ -173,23 +129,18 @@ pub fn decode_columns(
     let (mut schema, mut arrays) = (Vec::new(), Vec::new());
     for &place in projection.unwrap_or(&all) {
         let (Some(field), Some(Some(array))) = (fields.get(place), columns.get(place)) else {
-            return Err(CodecError::new(
-                "the projection names a column that is not there",
-            ));
+            return Err(CodecError::new("the projection names a column that is not there"));
         };
         schema.push(arrow_field(field));
         arrays.push(Arc::clone(array));
     }
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
-    RecordBatch::try_new_with_options(Arc::new(Schema::new(schema)), arrays, &options)
-        .map_err(refused)
+    RecordBatch::try_new_with_options(Arc::new(Schema::new(schema)), arrays, &options).map_err(refused)
 }
 
 fn refused(error: ArrowError) -> CodecError {
     CodecError::new(match error {
-        ArrowError::InvalidArgumentError(text)
-            if text.contains("UTF-8") || text.contains("UTF8") =>
-        {
+        ArrowError::InvalidArgumentError(text) if text.contains("UTF-8") || text.contains("UTF8") => {
             "text is not UTF-8"
         }
         ArrowError::OffsetOverflowError(_) => "more than 2 GiB of strings",
@@ -197,19 +148,11 @@ fn refused(error: ArrowError) -> CodecError {
     })
 }
 
-fn read_column(
-    reader: &mut Reader<'_>,
-    field: &Field,
-    rows: usize,
-) -> Result<ArrayRef, CodecError> {
+fn read_column(reader: &mut Reader<'_>, field: &Field, rows: usize) -> Result<ArrayRef, CodecError> {
     read_nullable(reader, field, rows).map_err(|error| error.within(&field.name))
 }
 
-fn read_nullable(
-    reader: &mut Reader<'_>,
-    field: &Field,
-    rows: usize,
-) -> Result<ArrayRef, CodecError> {
+fn read_nullable(reader: &mut Reader<'_>, field: &Field, rows: usize) -> Result<ArrayRef, CodecError> {
     let (nulls, present) = read_presence(reader, rows)?;
     let Some(nulls) = nulls else {
         return read_values(reader, &field.kind, rows);
@@ -231,10 +174,7 @@ fn read_nullable(
 }
 
 /// Which of the rows have a value (`None`: all), and how many.
-fn read_presence(
-    reader: &mut Reader<'_>,
-    rows: usize,
-) -> Result<(Option<NullBuffer>, usize), CodecError> {
+fn read_presence(reader: &mut Reader<'_>, rows: usize) -> Result<(Option<NullBuffer>, usize), CodecError> {
     match reader.u8()? {
         0 => Ok((None, rows)),
         1 => {
@@ -250,11 +190,7 @@ fn read_presence(
     }
 }
 
-fn read_values(
-    reader: &mut Reader<'_>,
-    kind: &FieldKind,
-    count: usize,
-) -> Result<ArrayRef, CodecError> {
+fn read_values(reader: &mut Reader<'_>, kind: &FieldKind, count: usize) -> Result<ArrayRef, CodecError> {
     Ok(match kind {
         FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
             let (offsets, data) = strings::read(reader, count)?;
@@ -270,9 +206,7 @@ fn read_values(
             let bits = Buffer::from(reader.bitmap(count)?);
             Arc::new(BooleanArray::new(BooleanBuffer::new(bits, 0, count), None))
         }
-        FieldKind::Int { .. } => {
-            primitive::<Int64Type>(Packed::read(reader, count)?.i64s(-INT_MAX, INT_MAX)?, kind)
-        }
+        FieldKind::Int { .. } => primitive::<Int64Type>(Packed::read(reader, count)?.i64s(-INT_MAX, INT_MAX)?, kind),
         FieldKind::Date => {
             let days = Packed::read(reader, count)?.i64s(DAYS.0, DAYS.1)?;
             primitive::<Date32Type>(days.into_iter().map(|day| day as i32).collect(), kind)
@@ -282,10 +216,7 @@ fn read_values(
             primitive::<TimestampMicrosecondType>(micros, kind)
         }
         FieldKind::Decimal { precision, .. } => {
-            let bound = 10_i128
-                .checked_pow((*precision).into())
-                .unwrap_or(i128::MAX)
-                - 1;
+            let bound = 10_i128.checked_pow((*precision).into()).unwrap_or(i128::MAX) - 1;
             primitive::<Decimal128Type>(Packed::read(reader, count)?.i128s(-bound, bound)?, kind)
         }
         FieldKind::List { item, max } => read_list(reader, item, *max, count)?,
@@ -304,12 +235,7 @@ fn primitive<T: ArrowPrimitiveType>(values: Vec<T::Native>, kind: &FieldKind) ->
     Arc::new(PrimitiveArray::<T>::new(values, None).with_data_type(arrow_type(kind)))
 }
 
-fn read_list(
-    reader: &mut Reader<'_>,
-    item: &Field,
-    max: usize,
-    count: usize,
-) -> Result<ArrayRef, CodecError> {
+fn read_list(reader: &mut Reader<'_>, item: &Field, max: usize, count: usize) -> Result<ArrayRef, CodecError> {
     let lengths = Packed::read(reader, count)?.i64s(0, max.min(CHUNK_ITEMS) as i64)?;
     let mut offsets: Vec<i32> = integers::reserve(count + 1)?;
     let mut end = 0;
@@ -337,10 +263,9 @@ fn skip_column(reader: &mut Reader<'_>, field: &Field, rows: usize) -> Result<()
             strings::skip(reader, count)
         }
         FieldKind::Bool => reader.bitmap(count).map(drop),
-        FieldKind::Int { .. }
-        | FieldKind::Date
-        | FieldKind::Timestamp
-        | FieldKind::Decimal { .. } => Packed::read(reader, count).map(drop),
+        FieldKind::Int { .. } | FieldKind::Date | FieldKind::Timestamp | FieldKind::Decimal { .. } => {
+            Packed::read(reader, count).map(drop)
+        }
         FieldKind::List { item, .. } => {
             let items = Packed::read(reader, count)?.sum()?;
             if items > CHUNK_ITEMS {
@@ -348,8 +273,6 @@ fn skip_column(reader: &mut Reader<'_>, field: &Field, rows: usize) -> Result<()
             }
             skip_column(reader, item, items)
         }
-        FieldKind::Struct(fields) => fields
-            .iter()
-            .try_for_each(|field| skip_column(reader, field, count)),
+        FieldKind::Struct(fields) => fields.iter().try_for_each(|field| skip_column(reader, field, count)),
     }
 }

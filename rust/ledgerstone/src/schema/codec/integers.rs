@@ -47,10 +47,7 @@ pub(super) fn put_i64(out: &mut Vec<u8>, values: &[i64]) {
 /// Writes `values`.
 pub(super) fn put_i128(out: &mut Vec<u8>, values: &[i128]) {
     // Nearly all amounts fit in 64 bits, where the work is a fraction.
-    let narrow: Option<Vec<i64>> = values
-        .iter()
-        .map(|value| i64::try_from(*value).ok())
-        .collect();
+    let narrow: Option<Vec<i64>> = values.iter().map(|value| i64::try_from(*value).ok()).collect();
     if let Some(narrow) = narrow {
         return put_i64(out, &narrow);
     }
@@ -87,12 +84,7 @@ impl<'a> Packed<'a> {
         if !matches!(width, 0 | 1 | 2 | 4 | 8 | 16) {
             return Err(CodecError::new("integers of an unknown width"));
         }
-        Ok(Packed {
-            base,
-            width,
-            bytes: reader.take_array(count, width)?,
-            count,
-        })
+        Ok(Packed { base, width, bytes: reader.take_array(count, width)?, count })
     }
 
     /// Least and greatest value, both within the bounds; refuses what the encoder would not have written.
@@ -159,15 +151,9 @@ impl<'a> Packed<'a> {
         let deltas: u128 = match self.width {
             0 => 0,
             1 => self.bytes.iter().map(|delta| u128::from(*delta)).sum(),
-            2 => pieces(self.bytes)
-                .map(|p| u128::from(u16::from_le_bytes(*p)))
-                .sum(),
-            4 => pieces(self.bytes)
-                .map(|p| u128::from(u32::from_le_bytes(*p)))
-                .sum(),
-            8 => pieces(self.bytes)
-                .map(|p| u128::from(u64::from_le_bytes(*p)))
-                .sum(),
+            2 => pieces(self.bytes).map(|p| u128::from(u16::from_le_bytes(*p))).sum(),
+            4 => pieces(self.bytes).map(|p| u128::from(u32::from_le_bytes(*p))).sum(),
+            8 => pieces(self.bytes).map(|p| u128::from(u64::from_le_bytes(*p))).sum(),
             _ => return Err(CodecError::new("a length is out of range")),
         };
         u128::try_from(self.base)
@@ -187,7 +173,6 @@ fn spread<T: Ord + Copy + Into<u128>>(values: impl Iterator<Item = T> + Clone) -
 /// An empty vector with room for `count`; lack of memory is an error like any other.
 pub(super) fn reserve<T>(count: usize) -> Result<Vec<T>, CodecError> {
     let mut out = Vec::new();
-    out.try_reserve_exact(count)
-        .map_err(|_| CodecError::new("too large for this machine's memory"))?;
+    out.try_reserve_exact(count).map_err(|_| CodecError::new("too large for this machine's memory"))?;
     Ok(out)
 }

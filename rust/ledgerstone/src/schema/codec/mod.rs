@@ -46,19 +46,12 @@ impl std::fmt::Display for CodecError {
 
 impl CodecError {
     pub(crate) const fn new(why: &'static str) -> Self {
-        Self {
-            field: String::new(),
-            why,
-        }
+        Self { field: String::new(), why }
     }
 
     /// The same, one level further out.
     fn within(mut self, name: &str) -> Self {
-        self.field = if self.field.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{name}.{}", self.field)
-        };
+        self.field = if self.field.is_empty() { name.to_owned() } else { format!("{name}.{}", self.field) };
         self
     }
 }
@@ -87,11 +80,7 @@ pub struct ChunkHeader {
 
 impl ChunkHeader {
     /// The header of the rows at these positions, which ascend.
-    pub fn new(
-        type_name: &str,
-        version: u32,
-        positions: impl IntoIterator<Item = u32>,
-    ) -> ChunkHeader {
+    pub fn new(type_name: &str, version: u32, positions: impl IntoIterator<Item = u32>) -> ChunkHeader {
         let mut rows = 0;
         let mut runs: Vec<(u32, u32)> = Vec::new();
         for position in positions {
@@ -101,26 +90,17 @@ impl ChunkHeader {
                 _ => runs.push((position, 1)),
             }
         }
-        ChunkHeader {
-            type_name: type_name.to_owned(),
-            version,
-            rows,
-            runs,
-        }
+        ChunkHeader { type_name: type_name.to_owned(), version, rows, runs }
     }
 
     /// The position of every row, in order.
     pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
-        self.runs
-            .iter()
-            .flat_map(|&(first, count)| first..first.saturating_add(count))
+        self.runs.iter().flat_map(|&(first, count)| first..first.saturating_add(count))
     }
 
     fn check(&self) -> Result<(), CodecError> {
         if self.type_name.is_empty() || self.type_name.len() > usize::from(u8::MAX) {
-            return Err(CodecError::new(
-                "the type name has no or more than 255 bytes",
-            ));
+            return Err(CodecError::new("the type name has no or more than 255 bytes"));
         }
         if self.rows == 0 || self.rows as usize > CHUNK_ROWS {
             return Err(CodecError::new("no rows, or too many"));
@@ -144,11 +124,7 @@ impl ChunkHeader {
     }
 
     fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
-        assert_eq!(
-            self.check(),
-            Ok(()),
-            "a chunk header that could not be read back"
-        );
+        assert_eq!(self.check(), Ok(()), "a chunk header that could not be read back");
         out.push(match encoding {
             Encoding::Plain => 0,
             Encoding::Columns => 1,
@@ -175,26 +151,14 @@ pub fn decode_header(bytes: &[u8]) -> Result<(Encoding, ChunkHeader, usize), Cod
     };
     let length = reader.u8()?;
     let name = reader.take(usize::from(length))?;
-    let type_name = std::str::from_utf8(name)
-        .map_err(|_| CodecError::new("the type name is not UTF-8"))?
-        .to_owned();
+    let type_name = std::str::from_utf8(name).map_err(|_| CodecError::new("the type name is not UTF-8"))?.to_owned();
     let version = reader.u32()?;
     let rows = reader.u32()?;
     let run_count = reader.u32()? as usize;
     let runs = pieces::<8>(reader.take_array(run_count, 8)?)
-        .map(|&[a, b, c, d, e, f, g, h]| {
-            (
-                u32::from_le_bytes([a, b, c, d]),
-                u32::from_le_bytes([e, f, g, h]),
-            )
-        })
+        .map(|&[a, b, c, d, e, f, g, h]| (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
         .collect();
-    let header = ChunkHeader {
-        type_name,
-        version,
-        rows,
-        runs,
-    };
+    let header = ChunkHeader { type_name, version, rows, runs };
     header.check()?;
     Ok((encoding, header, bytes.len() - reader.remaining()))
 }
@@ -204,24 +168,16 @@ pub fn decode_header(bytes: &[u8]) -> Result<(Encoding, ChunkHeader, usize), Cod
 /// # Panics
 /// Where the header is not one of `records.len()` rows (a mistake of the caller).
 pub fn encode_plain(header: &ChunkHeader, records: &[&[u8]]) -> Vec<u8> {
-    assert_eq!(
-        header.rows as usize,
-        records.len(),
-        "rows of the header and of the chunk"
-    );
+    assert_eq!(header.rows as usize, records.len(), "rows of the header and of the chunk");
     let total: usize = records.iter().map(|record| record.len()).sum();
     let mut out = Vec::with_capacity(64 + header.runs.len() * 8 + records.len() * 4 + total);
     header.write(Encoding::Plain, &mut out);
     let mut end = 0_u32;
     for record in records {
-        end = end
-            .checked_add(record.len() as u32)
-            .expect("a plain chunk below 4 GiB");
+        end = end.checked_add(record.len() as u32).expect("a plain chunk below 4 GiB");
         out.extend_from_slice(&end.to_le_bytes());
     }
-    records
-        .iter()
-        .for_each(|record| out.extend_from_slice(record));
+    records.iter().for_each(|record| out.extend_from_slice(record));
     out
 }
 
@@ -237,9 +193,7 @@ pub fn decode_plain(bytes: &[u8]) -> Result<Vec<&[u8]>, CodecError> {
     let mut start = 0_u32;
     for end in pieces::<4>(ends) {
         let end = u32::from_le_bytes(*end);
-        let length = end
-            .checked_sub(start)
-            .ok_or(CodecError::new("record ends descend"))?;
+        let length = end.checked_sub(start).ok_or(CodecError::new("record ends descend"))?;
         records.push(reader.take(length as usize)?);
         start = end;
     }

@@ -9,10 +9,7 @@ use crate::limits::CHUNK_ROWS;
 /// # Panics
 /// Where there are more rows than a chunk has (a mistake of the caller).
 pub fn encode_postings(hashes: &[Option<u32>]) -> Vec<u8> {
-    assert!(
-        hashes.len() <= CHUNK_ROWS,
-        "postings of more rows than a chunk has"
-    );
+    assert!(hashes.len() <= CHUNK_ROWS, "postings of more rows than a chunk has");
     // Hash above, row below: one sort of plain numbers orders both.
     let mut pairs: Vec<u64> = hashes
         .iter()
@@ -26,9 +23,7 @@ pub fn encode_postings(hashes: &[Option<u32>]) -> Vec<u8> {
     out.extend_from_slice(&(distinct as u32).to_le_bytes());
     groups().for_each(|group| out.extend_from_slice(&((group[0] >> 16) as u32).to_le_bytes()));
     groups().for_each(|group| out.extend_from_slice(&(group.len() as u16).to_le_bytes()));
-    pairs
-        .iter()
-        .for_each(|pair| out.extend_from_slice(&(*pair as u16).to_le_bytes()));
+    pairs.iter().for_each(|pair| out.extend_from_slice(&(*pair as u16).to_le_bytes()));
     out
 }
 
@@ -58,16 +53,10 @@ pub fn lookup_postings(bytes: &[u8], hash: u32) -> Result<Vec<u16>, CodecError> 
     };
     let count = |at: &[u8; 2]| usize::from(u16::from_le_bytes(*at));
     let skipped: usize = counts[..place].iter().map(count).sum();
-    let found: Vec<u16> = pieces::<2>(&rows[skipped * 2..])
-        .take(count(&counts[place]))
-        .map(|row| u16::from_le_bytes(*row))
-        .collect();
+    let found: Vec<u16> =
+        pieces::<2>(&rows[skipped * 2..]).take(count(&counts[place])).map(|row| u16::from_le_bytes(*row)).collect();
     let ascending = found.is_sorted_by(|left, right| left < right);
-    if !ascending
-        || found
-            .last()
-            .is_some_and(|last| usize::from(*last) >= CHUNK_ROWS)
-    {
+    if !ascending || found.last().is_some_and(|last| usize::from(*last) >= CHUNK_ROWS) {
         return Err(CodecError::new("rows do not ascend within the chunk"));
     }
     Ok(found)

@@ -18,32 +18,18 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], CodecError> {
-        let (head, tail) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or(CodecError::new("cut short"))?;
+        let (head, tail) = self.rest.split_at_checked(count).ok_or(CodecError::new("cut short"))?;
         self.rest = tail;
         Ok(head)
     }
 
     /// `count` pieces of `width` bytes.
-    pub(super) fn take_array(
-        &mut self,
-        count: usize,
-        width: usize,
-    ) -> Result<&'a [u8], CodecError> {
-        self.take(
-            count
-                .checked_mul(width)
-                .ok_or(CodecError::new("cut short"))?,
-        )
+    pub(super) fn take_array(&mut self, count: usize, width: usize) -> Result<&'a [u8], CodecError> {
+        self.take(count.checked_mul(width).ok_or(CodecError::new("cut short"))?)
     }
 
     fn chunk<const N: usize>(&mut self) -> Result<[u8; N], CodecError> {
-        let (head, tail) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(CodecError::new("cut short"))?;
+        let (head, tail) = self.rest.split_first_chunk::<N>().ok_or(CodecError::new("cut short"))?;
         self.rest = tail;
         Ok(*head)
     }
@@ -73,17 +59,11 @@ impl<'a> Reader<'a> {
 
     /// Every byte was read.
     pub(super) fn finish(self) -> Result<(), CodecError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(CodecError::new("bytes after the end"))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(CodecError::new("bytes after the end")) }
     }
 }
 
 /// Little-endian pieces of a slice whose length is a multiple of `N`.
-pub(super) fn pieces<const N: usize>(
-    bytes: &[u8],
-) -> impl ExactSizeIterator<Item = &[u8; N]> + Clone {
+pub(super) fn pieces<const N: usize>(bytes: &[u8]) -> impl ExactSizeIterator<Item = &[u8; N]> + Clone {
     bytes.as_chunks::<N>().0.iter()
 }

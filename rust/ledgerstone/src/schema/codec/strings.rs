@@ -29,9 +29,7 @@ impl<'a> Strings<'a> {
 
     fn iter(&self) -> impl Iterator<Item = &'a [u8]> + Clone + 'a {
         let data = self.data;
-        self.offsets
-            .windows(2)
-            .map(move |pair| &data[pair[0] as usize..pair[1] as usize])
+        self.offsets.windows(2).map(move |pair| &data[pair[0] as usize..pair[1] as usize])
     }
 
     fn get(&self, index: usize) -> &'a [u8] {
@@ -47,9 +45,7 @@ impl<'a> Strings<'a> {
     }
 
     fn lengths(&self) -> impl Iterator<Item = usize> + Clone + '_ {
-        self.offsets
-            .windows(2)
-            .map(|pair| (pair[1] - pair[0]) as usize)
+        self.offsets.windows(2).map(|pair| (pair[1] - pair[0]) as usize)
     }
 }
 
@@ -89,10 +85,7 @@ pub(super) fn put(out: &mut Vec<u8>, values: Strings<'_>) {
 }
 
 fn put_plain(out: &mut Vec<u8>, lengths: impl Iterator<Item = usize>, bytes: &[u8]) {
-    integers::put_i64(
-        out,
-        &lengths.map(|length| length as i64).collect::<Vec<_>>(),
-    );
+    integers::put_i64(out, &lengths.map(|length| length as i64).collect::<Vec<_>>());
     out.extend_from_slice(bytes);
 }
 
@@ -116,11 +109,7 @@ fn choose(values: Strings<'_>) -> Form {
         return Form::Plain;
     };
     let entries = firsts.iter().map(|first| values.get(*first as usize).len());
-    if dictionary_size(entries, count) < plain_size {
-        Form::Dictionary { firsts, indexes }
-    } else {
-        Form::Plain
-    }
+    if dictionary_size(entries, count) < plain_size { Form::Dictionary { firsts, indexes } } else { Form::Plain }
 }
 
 /// Bytes of form 1 after its form byte, given the lengths of its entries.
@@ -165,9 +154,7 @@ fn dictionary(values: Strings<'_>, hashes: &[u64]) -> Option<(Vec<u32>, Vec<i64>
                     return None;
                 }
                 firsts.push(place as u32);
-                table.insert_unique(*hash, entry, |entry| {
-                    hashes[firsts[*entry as usize] as usize]
-                });
+                table.insert_unique(*hash, entry, |entry| hashes[firsts[*entry as usize] as usize]);
                 entry
             }
         };
@@ -177,30 +164,16 @@ fn dictionary(values: Strings<'_>, hashes: &[u64]) -> Option<(Vec<u32>, Vec<i64>
 }
 
 fn spread(lengths: impl Iterator<Item = usize> + Clone) -> (u128, u128) {
-    (
-        lengths.clone().min().unwrap_or(0) as u128,
-        lengths.max().unwrap_or(0) as u128,
-    )
+    (lengths.clone().min().unwrap_or(0) as u128, lengths.max().unwrap_or(0) as u128)
 }
 
 /// Reads `count` strings: offsets and bytes. What they hold (UTF-8) is the caller's to check.
-pub(super) fn read(
-    reader: &mut Reader<'_>,
-    count: usize,
-) -> Result<(Vec<i32>, Vec<u8>), CodecError> {
+pub(super) fn read(reader: &mut Reader<'_>, count: usize) -> Result<(Vec<i32>, Vec<u8>), CodecError> {
     match reader.u8()? {
         PLAIN => {
             let (offsets, bytes) = read_plain(reader, count)?;
-            if !matches!(
-                choose(Strings {
-                    offsets: &offsets,
-                    data: bytes
-                }),
-                Form::Plain
-            ) {
-                return Err(CodecError::new(
-                    "strings are stored plain that have a shorter form",
-                ));
+            if !matches!(choose(Strings { offsets: &offsets, data: bytes }), Form::Plain) {
+                return Err(CodecError::new("strings are stored plain that have a shorter form"));
             }
             let mut data = reserve(bytes.len())?;
             data.extend_from_slice(bytes);
@@ -222,10 +195,7 @@ fn offset(length: usize) -> Result<i32, CodecError> {
     i32::try_from(length).map_err(|_| CodecError::new("more than 2 GiB of strings"))
 }
 
-fn read_plain<'a>(
-    reader: &mut Reader<'a>,
-    count: usize,
-) -> Result<(Vec<i32>, &'a [u8]), CodecError> {
+fn read_plain<'a>(reader: &mut Reader<'a>, count: usize) -> Result<(Vec<i32>, &'a [u8]), CodecError> {
     let lengths = Packed::read(reader, count)?.i64s(0, i32::MAX.into())?;
     let mut offsets = reserve(count + 1)?;
     let mut end = 0_i64;
@@ -238,28 +208,20 @@ fn read_plain<'a>(
     Ok((offsets, reader.take(end as usize)?))
 }
 
-fn read_dictionary(
-    reader: &mut Reader<'_>,
-    count: usize,
-) -> Result<(Vec<i32>, Vec<u8>), CodecError> {
+fn read_dictionary(reader: &mut Reader<'_>, count: usize) -> Result<(Vec<i32>, Vec<u8>), CodecError> {
     let distinct = reader.u32()? as usize;
     if distinct == 0 || distinct > DICTIONARY_ENTRIES.min(count) {
         return Err(CodecError::new("a dictionary with no or too many entries"));
     }
     let (entry_offsets, bytes) = read_plain(reader, distinct)?;
-    let entries = Strings {
-        offsets: &entry_offsets,
-        data: bytes,
-    };
+    let entries = Strings { offsets: &entry_offsets, data: bytes };
     let indexes = Packed::read(reader, count)?.i64s(0, distinct as i64 - 1)?;
     let mut offsets = reserve(count + 1)?;
     let (mut next, mut end) = (0, 0_i64);
     offsets.push(0);
     for &index in &indexes {
         if index > next {
-            return Err(CodecError::new(
-                "dictionary entries are not in order of appearance",
-            ));
+            return Err(CodecError::new("dictionary entries are not in order of appearance"));
         }
         next += i64::from(index == next);
         let index = index as usize;
@@ -269,33 +231,22 @@ fn read_dictionary(
     let total = offset(usize::try_from(end).unwrap_or(usize::MAX))? as usize;
     check_dictionary(entries, next as usize, count, total)?;
     let mut data: Vec<u8> = reserve(total)?;
-    indexes
-        .iter()
-        .for_each(|index| data.extend_from_slice(entries.get(*index as usize)));
+    indexes.iter().for_each(|index| data.extend_from_slice(entries.get(*index as usize)));
     Ok((offsets, data))
 }
 
 /// Refuses a dictionary that the encoder would not have written.
-fn check_dictionary(
-    entries: Strings<'_>,
-    used: usize,
-    count: usize,
-    total: usize,
-) -> Result<(), CodecError> {
+fn check_dictionary(entries: Strings<'_>, used: usize, count: usize, total: usize) -> Result<(), CodecError> {
     let hasher = DefaultHashBuilder::default();
     let hashes: Vec<u64> = entries.iter().map(|value| hasher.hash_one(value)).collect();
     let distinct = dictionary(entries, &hashes).map_or(0, |(firsts, _)| firsts.len());
     if distinct != entries.len() || used != entries.len() {
-        return Err(CodecError::new(
-            "dictionary entries are repeated or not used",
-        ));
+        return Err(CodecError::new("dictionary entries are repeated or not used"));
     }
     let (least, greatest) = spread(entries.lengths());
     let plain_size = integers::size_of(count, greatest - least) + total;
     if dictionary_size(entries.lengths(), count) >= plain_size || uuids(entries).is_some() {
-        return Err(CodecError::new(
-            "strings have a dictionary that have a shorter form",
-        ));
+        return Err(CodecError::new("strings have a dictionary that have a shorter form"));
     }
     Ok(())
 }
@@ -350,10 +301,7 @@ fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     let mut wrong = 0;
     for (byte, at) in bytes.iter_mut().zip(PAIRS) {
-        let (high, low) = (
-            DIGITS[usize::from(text[at])],
-            DIGITS[usize::from(text[at + 1])],
-        );
+        let (high, low) = (DIGITS[usize::from(text[at])], DIGITS[usize::from(text[at + 1])]);
         wrong |= high | low;
         *byte = high << 4 | low & 0x0f;
     }

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, Decimal128Builder, Int64Builder, ListBuilder, StringBuilder,
-};
+use arrow_array::builder::{BinaryBuilder, Decimal128Builder, Int64Builder, ListBuilder, StringBuilder};
 use arrow_array::{
-    Array, ArrayRef, BooleanArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray,
-    StructArray, TimestampMicrosecondArray,
+    Array, ArrayRef, BooleanArray, Date32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray,
 };
 use arrow_buffer::{NullBuffer, OffsetBuffer};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
@@ -18,40 +16,24 @@ use proptest::prelude::*;
 use super::*;
 use crate::schema::module::{Field, FieldKind};
 
-
 fn schema_of(fields: &[Field]) -> SchemaRef {
     Arc::new(Schema::new(arrow_fields(fields)))
 }
 
 fn field(name: &str, kind: FieldKind) -> Field {
-    Field {
-        name: name.into(),
-        kind,
-        required: false,
-        index: false,
-        doc: String::new(),
-    }
+    Field { name: name.into(), kind, required: false, index: false, doc: String::new() }
 }
 
 fn text() -> FieldKind {
-    FieldKind::Text {
-        max: 65_536,
-        format: None,
-    }
+    FieldKind::Text { max: 65_536, format: None }
 }
 
 fn int() -> FieldKind {
-    FieldKind::Int {
-        min: -crate::limits::INT_MAX,
-        max: crate::limits::INT_MAX,
-    }
+    FieldKind::Int { min: -crate::limits::INT_MAX, max: crate::limits::INT_MAX }
 }
 
 fn item(kind: FieldKind) -> Box<Field> {
-    Box::new(Field {
-        required: true,
-        ..field("item", kind)
-    })
+    Box::new(Field { required: true, ..field("item", kind) })
 }
 
 /// One field of every kind.
@@ -60,38 +42,17 @@ fn fields() -> Vec<Field> {
     vec![
         field("text", text()),
         field("unique", text()),
-        field(
-            "choice",
-            FieldKind::Enum(vec!["debit".into(), "credit".into()]),
-        ),
+        field("choice", FieldKind::Enum(vec!["debit".into(), "credit".into()])),
         field("bool", FieldKind::Bool),
         field("int", int()),
-        field(
-            "decimal",
-            FieldKind::Decimal {
-                precision: 28,
-                scale: 2,
-            },
-        ),
+        field("decimal", FieldKind::Decimal { precision: 28, scale: 2 }),
         field("date", FieldKind::Date),
         field("timestamp", FieldKind::Timestamp),
         field("bytes", FieldKind::Bytes { max: 100 }),
         field("uuid", FieldKind::Uuid),
-        field(
-            "list",
-            FieldKind::List {
-                item: item(text()),
-                max: 1024,
-            },
-        ),
+        field("list", FieldKind::List { item: item(text()), max: 1024 }),
         field("struct", FieldKind::Struct(inner.clone())),
-        field(
-            "legs",
-            FieldKind::List {
-                item: item(FieldKind::Struct(inner)),
-                max: 1024,
-            },
-        ),
+        field("legs", FieldKind::List { item: item(FieldKind::Struct(inner)), max: 1024 }),
     ]
 }
 
@@ -101,16 +62,12 @@ fn has(row: usize, column: usize, holes: usize) -> bool {
 }
 
 fn inner(rows: usize, holes: usize, nulls: Option<NullBuffer>) -> StructArray {
-    let FieldKind::Struct(declared) = &fields()[11].kind else {
-        unreachable!()
-    };
+    let FieldKind::Struct(declared) = &fields()[11].kind else { unreachable!() };
     let account = (0..rows).map(|row| has(row, 1, holes).then(|| format!("account {}", row % 7)));
     let part = (0..rows).map(|row| has(row, 2, holes).then_some(row as i64 * 1_000_003));
-    let columns: Vec<ArrayRef> = vec![
-        Arc::new(account.collect::<StringArray>()),
-        Arc::new(part.collect::<Int64Array>()),
-    ];
-    StructArray::new(arrow_fields(&declared), columns, nulls)
+    let columns: Vec<ArrayRef> =
+        vec![Arc::new(account.collect::<StringArray>()), Arc::new(part.collect::<Int64Array>())];
+    StructArray::new(arrow_fields(declared), columns, nulls)
 }
 
 /// Rows of every kind; `holes` 0: all present, 1: some, 2: none.
@@ -139,11 +96,7 @@ fn scalars(rows: usize, holes: usize) -> Vec<ArrayRef> {
     each(5).for_each(|row| {
         let large = |row| row == 5;
         let amount = |row| {
-            if large(row) {
-                10_i128.pow(28) - 1
-            } else {
-                row as i128 * 12_345 - 700_000
-            }
+            if large(row) { 10_i128.pow(28) - 1 } else { row as i128 * 12_345 - 700_000 }
         };
         decimals.append_option(row.map(amount));
     });
@@ -156,18 +109,12 @@ fn scalars(rows: usize, holes: usize) -> Vec<ArrayRef> {
     vec![
         texts(rows, holes, 0, |row| ["Ärger", "x"][row % 2].into()),
         texts(rows, holes, 1, |row| format!("t{row}")),
-        texts(rows, holes, 2, |row| {
-            ["debit", "credit"][row / 3 % 2].into()
-        }),
+        texts(rows, holes, 2, |row| ["debit", "credit"][row / 3 % 2].into()),
         Arc::new(bools.collect::<BooleanArray>()),
         Arc::new(ints.collect::<Int64Array>()),
         Arc::new(decimals.finish()),
         Arc::new(days.collect::<Date32Array>()),
-        Arc::new(
-            micros
-                .collect::<TimestampMicrosecondArray>()
-                .with_timezone("UTC"),
-        ),
+        Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
         Arc::new(bytes.finish()),
         texts(rows, holes, 9, uuid),
     ]
@@ -189,20 +136,11 @@ fn legs(rows: usize, holes: usize, nulls: Option<NullBuffer>) -> ArrayRef {
     let items = inner((0..rows).map(length).sum(), holes.min(1), None);
     let item = ArrowField::new("item", items.data_type().clone(), false);
     let offsets = OffsetBuffer::from_lengths((0..rows).map(length));
-    Arc::new(ListArray::new(
-        Arc::new(item),
-        offsets,
-        Arc::new(items),
-        nulls,
-    ))
+    Arc::new(ListArray::new(Arc::new(item), offsets, Arc::new(items), nulls))
 }
 
 fn header(rows: usize) -> ChunkHeader {
-    ChunkHeader::new(
-        "finance.transfer",
-        1,
-        (0..rows as u32).map(|row| row + row / 50),
-    )
+    ChunkHeader::new("finance.transfer", 1, (0..rows as u32).map(|row| row + row / 50))
 }
 
 fn encode(rows: &RecordBatch) -> Vec<u8> {
@@ -228,16 +166,10 @@ fn a_slice_is_encoded_like_its_copy() {
         let whole = batch(100, holes);
         let slice = whole.slice(13, 70);
         let indices = arrow_array::UInt32Array::from_iter_values(13..83);
-        let copies = whole
-            .columns()
-            .iter()
-            .map(|column| arrow_select::take::take(column, &indices, None).unwrap());
+        let copies = whole.columns().iter().map(|column| arrow_select::take::take(column, &indices, None).unwrap());
         let copy = RecordBatch::try_new(whole.schema(), copies.collect()).unwrap();
         assert_eq!(encode(&slice), encode(&copy));
-        assert_eq!(
-            decode_columns(&encode(&slice), &fields(), None).unwrap(),
-            slice
-        );
+        assert_eq!(decode_columns(&encode(&slice), &fields(), None).unwrap(), slice);
     }
 }
 
@@ -269,10 +201,7 @@ fn what_is_accepted_is_canonical() {
         let longer = [&bytes[..], &[0]].concat();
         assert!(decode_columns(&longer, &fields(), None).is_err());
     }
-    assert!(
-        accepted > 1_000,
-        "only {accepted} changes were accepted: the test has lost its point"
-    );
+    assert!(accepted > 1_000, "only {accepted} changes were accepted: the test has lost its point");
 }
 
 /// Whether the chunk is accepted; if so, encoding it again gives the same bytes.
@@ -315,55 +244,24 @@ fn forms_that_are_not_the_chosen_one_are_refused() {
         let count = (texts.len() as u32).to_le_bytes();
         [&[0, 1][..], &count, &plain(texts)[2..], &packed(indexes)].concat()
     };
-    let (long, uuid) = [
-        "x".repeat(100),
-        "6f1c0d6a-5f0e-4b7a-9c3d-000000000000".to_owned(),
-    ]
-    .into();
+    let (long, uuid) = ["x".repeat(100), "6f1c0d6a-5f0e-4b7a-9c3d-000000000000".to_owned()].into();
     assert!(text_chunk(2, &plain(&["a", "b"])).is_ok());
-    assert!(
-        text_chunk(3, &plain(&[&long, &long, &long])).is_err(),
-        "a dictionary is shorter"
-    );
+    assert!(text_chunk(3, &plain(&[&long, &long, &long])).is_err(), "a dictionary is shorter");
     assert!(text_chunk(1, &plain(&[&uuid])).is_err(), "a UUID");
-    assert!(
-        text_chunk(2, &dictionary(&["a", "b"], &[0, 1])).is_err(),
-        "plain is shorter"
-    );
+    assert!(text_chunk(2, &dictionary(&["a", "b"], &[0, 1])).is_err(), "plain is shorter");
     assert!(text_chunk(3, &dictionary(&[&long], &[0, 0, 0])).is_ok());
-    assert!(
-        text_chunk(3, &dictionary(&[&long, &long], &[0, 1, 1])).is_err(),
-        "repeated"
-    );
-    assert!(
-        text_chunk(4, &dictionary(&[&long, "b"], &[1, 0, 0, 0])).is_err(),
-        "out of order"
-    );
-    assert!(
-        text_chunk(4, &dictionary(&[&long, "b"], &[0, 0, 0, 0])).is_err(),
-        "not used"
-    );
-    assert!(
-        text_chunk(4, &dictionary(&[&long, "b"], &[0, 0, 0, 2])).is_err(),
-        "out of range"
-    );
+    assert!(text_chunk(3, &dictionary(&[&long, &long], &[0, 1, 1])).is_err(), "repeated");
+    assert!(text_chunk(4, &dictionary(&[&long, "b"], &[1, 0, 0, 0])).is_err(), "out of order");
+    assert!(text_chunk(4, &dictionary(&[&long, "b"], &[0, 0, 0, 0])).is_err(), "not used");
+    assert!(text_chunk(4, &dictionary(&[&long, "b"], &[0, 0, 0, 2])).is_err(), "out of range");
     assert!(text_chunk(2, &[0, 0, 0]).is_err());
     let split = [&[0, 0][..], &packed(&[1, 1]), "é".as_bytes()].concat();
-    assert_eq!(
-        text_chunk(2, &split).unwrap_err().to_string(),
-        "column text: text is not UTF-8"
-    );
+    assert_eq!(text_chunk(2, &split).unwrap_err().to_string(), "column text: text is not UTF-8");
 }
 
 #[test]
 fn equal_items_cannot_ask_for_any_amount_of_memory() {
-    let declared = [field(
-        "list",
-        FieldKind::List {
-            item: item(int()),
-            max: usize::MAX,
-        },
-    )];
+    let declared = [field("list", FieldKind::List { item: item(int()), max: usize::MAX })];
     let mut bytes = Vec::new();
     header(8_192).write(Encoding::Columns, &mut bytes);
     bytes.push(0);
@@ -371,19 +269,13 @@ fn equal_items_cannot_ask_for_any_amount_of_memory() {
     bytes.push(0);
     bytes.extend(packed(&[7]));
     let error = decode_columns(&bytes, &declared, None).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "column list: too many items in one chunk"
-    );
+    assert_eq!(error.to_string(), "column list: too many items in one chunk");
     assert!(decode_columns(&bytes, &declared, Some(&[])).is_err());
 }
 
 #[test]
 fn a_required_value_is_there() {
-    let declared = [Field {
-        required: true,
-        ..field("int", int())
-    }];
+    let declared = [Field { required: true, ..field("int", int()) }];
     let loose = [field("int", int())];
     let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
     let rows = RecordBatch::try_new(schema_of(&loose), vec![values]).unwrap();
@@ -405,13 +297,8 @@ fn values_outside_the_language_are_refused() {
     assert!(!out_of_range(FieldKind::Date, -719_162) && out_of_range(FieldKind::Date, -719_163));
     assert!(!out_of_range(FieldKind::Date, 2_932_896) && out_of_range(FieldKind::Date, 2_932_897));
     let last = 253_402_300_799_999_999;
-    assert!(
-        !out_of_range(FieldKind::Timestamp, last) && out_of_range(FieldKind::Timestamp, last + 1)
-    );
-    let decimal = || FieldKind::Decimal {
-        precision: 3,
-        scale: 1,
-    };
+    assert!(!out_of_range(FieldKind::Timestamp, last) && out_of_range(FieldKind::Timestamp, last + 1));
+    let decimal = || FieldKind::Decimal { precision: 3, scale: 1 };
     assert!(!out_of_range(decimal(), -999) && out_of_range(decimal(), 1_000));
     assert!(!out_of_range(int(), (1 << 53) - 1) && out_of_range(int(), 1 << 53));
 }
@@ -419,49 +306,17 @@ fn values_outside_the_language_are_refused() {
 #[test]
 fn headers_are_checked() {
     let record: &[u8] = b"{}";
-    let good = ChunkHeader {
-        type_name: "a.b".into(),
-        version: 2,
-        rows: 3,
-        runs: vec![(0, 1), (5, 2)],
-    };
+    let good = ChunkHeader { type_name: "a.b".into(), version: 2, rows: 3, runs: vec![(0, 1), (5, 2)] };
     let bytes = encode_plain(&good, &[record; 3]);
     let (encoding, read, _) = decode_header(&bytes).unwrap();
     assert_eq!((encoding, &read), (Encoding::Plain, &good));
     assert_eq!(read.positions().collect::<Vec<_>>(), [0, 5, 6]);
-    for runs in [
-        vec![(0, 1), (1, 2)],
-        vec![(5, 2), (0, 1)],
-        vec![(0, 3), (9, 0)],
-        vec![(0, 2)],
-        vec![(16_777_214, 3)],
-    ] {
-        assert!(
-            ChunkHeader {
-                runs,
-                ..good.clone()
-            }
-            .check()
-            .is_err()
-        );
+    for runs in [vec![(0, 1), (1, 2)], vec![(5, 2), (0, 1)], vec![(0, 3), (9, 0)], vec![(0, 2)], vec![(16_777_214, 3)]]
+    {
+        assert!(ChunkHeader { runs, ..good.clone() }.check().is_err());
     }
-    assert!(
-        ChunkHeader {
-            runs: vec![(16_777_213, 3)],
-            ..good.clone()
-        }
-        .check()
-        .is_ok()
-    );
-    assert!(
-        ChunkHeader {
-            rows: 0,
-            runs: vec![],
-            ..good
-        }
-        .check()
-        .is_err()
-    );
+    assert!(ChunkHeader { runs: vec![(16_777_213, 3)], ..good.clone() }.check().is_ok());
+    assert!(ChunkHeader { rows: 0, runs: vec![], ..good }.check().is_err());
 }
 
 #[test]
@@ -477,10 +332,7 @@ fn plain_chunks_and_lists_survive_and_nothing_else_does() {
         let mut changed = chunk.clone();
         changed[place] ^= 0x41;
         if let Ok(read) = decode_plain(&changed) {
-            assert_eq!(
-                encode_plain(&decode_header(&changed).unwrap().1, &read),
-                changed
-            );
+            assert_eq!(encode_plain(&decode_header(&changed).unwrap().1, &read), changed);
         }
     }
     for place in 0..list.len() {
@@ -521,26 +373,15 @@ fn golden_chunks() {
             seen += 1;
         }
     }
-    let postings: Vec<_> = (0..64)
-        .map(|row| (row % 5 > 0).then_some(0x1234_5678 * (row % 7)))
-        .collect();
-    golden(
-        &format!("{directory}/postings.hex"),
-        &encode_postings(&postings),
-    );
-    golden(
-        &format!("{directory}/plain.hex"),
-        &encode_plain(&header(2), &[b"{\"a\":1}", b"{}"]),
-    );
+    let postings: Vec<_> = (0..64).map(|row| (row % 5 > 0).then_some(0x1234_5678 * (row % 7))).collect();
+    golden(&format!("{directory}/postings.hex"), &encode_postings(&postings));
+    golden(&format!("{directory}/plain.hex"), &encode_plain(&header(2), &[b"{\"a\":1}", b"{}"]));
     assert_eq!(seen, 39);
 }
 
 /// Compares with a file of hexadecimal digits, 32 bytes a line.
 fn golden(path: &str, bytes: &[u8]) {
-    let text: String = bytes
-        .chunks(32)
-        .map(|line| hex::encode(line) + "\n")
-        .collect();
+    let text: String = bytes.chunks(32).map(|line| hex::encode(line) + "\n").collect();
     if std::env::var_os("LEDGERSTONE_REGENERATE").is_some() {
         std::fs::create_dir_all(std::path::Path::new(path).parent().unwrap()).unwrap();
         std::fs::write(path, &text).unwrap();
@@ -549,11 +390,7 @@ fn golden(path: &str, bytes: &[u8]) {
 }
 
 fn any_column() -> impl Strategy<Value = Vec<Option<String>>> {
-    let value = prop_oneof![
-        "[a-c]{0,3}",
-        "[a-z]{1,40}",
-        "[0-9a-f]{8}-0000-0000-0000-000000000000"
-    ];
+    let value = prop_oneof!["[a-c]{0,3}", "[a-z]{1,40}", "[0-9a-f]{8}-0000-0000-0000-000000000000"];
     prop::collection::vec(prop::option::weighted(0.8, value), 1..200)
 }
 

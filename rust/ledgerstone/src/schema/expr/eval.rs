@@ -13,12 +13,7 @@ pub(crate) struct Overflow;
 
 type Value<'a> = Result<Scalar<'a>, Overflow>;
 
-pub(super) fn eval<'a>(
-    node: &'a Node,
-    rows: &Rows<'a>,
-    row: usize,
-    item: Option<usize>,
-) -> Value<'a> {
+pub(super) fn eval<'a>(node: &'a Node, rows: &Rows<'a>, row: usize, item: Option<usize>) -> Value<'a> {
     Ok(match node {
         Node::Field(path) => rows.scalar(path, row, item),
         Node::Literal(literal) => literal.scalar(),
@@ -35,21 +30,15 @@ pub(super) fn eval<'a>(
         Node::InList(needle, path) => {
             let needle = eval(needle, rows, row, item)?;
             let found = match rows.list_at(path, row, item) {
-                Some((items, mut range)) if !needle.is_absent() => {
-                    range.any(|index| items.scalar(index) == needle)
-                }
+                Some((items, mut range)) if !needle.is_absent() => range.any(|index| items.scalar(index) == needle),
                 _ => false,
             };
             Scalar::Bool(found)
         }
-        Node::Arithmetic(operation, a, b) => {
-            operation.apply(eval(a, rows, row, item)?, eval(b, rows, row, item)?)?
-        }
+        Node::Arithmetic(operation, a, b) => operation.apply(eval(a, rows, row, item)?, eval(b, rows, row, item)?)?,
         Node::Negate(a) => match eval(a, rows, row, item)? {
             Scalar::Int(value) => Scalar::Int(value.checked_neg().ok_or(Overflow)?),
-            Scalar::Decimal(mantissa, scale) => {
-                Scalar::Decimal(mantissa.checked_neg().ok_or(Overflow)?, scale)
-            }
+            Scalar::Decimal(mantissa, scale) => Scalar::Decimal(mantissa.checked_neg().ok_or(Overflow)?, scale),
             _ => Scalar::Absent,
         },
         Node::SizeOfList(path) => match rows.list_at(path, row, item) {
@@ -62,8 +51,7 @@ pub(super) fn eval<'a>(
         },
         Node::Coalesce(options) => first_present(options, rows, row, item)?,
         Node::CurrencyDigits(a) => match eval(a, rows, row, item)? {
-            Scalar::Text(text) => currency_digits(text)
-                .map_or(Scalar::Absent, |digits| Scalar::Int(i64::from(digits))),
+            Scalar::Text(text) => currency_digits(text).map_or(Scalar::Absent, |digits| Scalar::Int(i64::from(digits))),
             _ => Scalar::Absent,
         },
     })
@@ -73,13 +61,7 @@ fn truth(node: &Node, rows: &Rows<'_>, row: usize, item: Option<usize>) -> Resul
     Ok(matches!(eval(node, rows, row, item)?, Scalar::Bool(true)))
 }
 
-fn is_in(
-    needle: &Node,
-    options: &[Node],
-    rows: &Rows<'_>,
-    row: usize,
-    item: Option<usize>,
-) -> Result<bool, Overflow> {
+fn is_in(needle: &Node, options: &[Node], rows: &Rows<'_>, row: usize, item: Option<usize>) -> Result<bool, Overflow> {
     let needle = eval(needle, rows, row, item)?;
     if needle.is_absent() {
         return Ok(false);
@@ -92,12 +74,7 @@ fn is_in(
     Ok(false)
 }
 
-fn first_present<'a>(
-    options: &'a [Node],
-    rows: &Rows<'a>,
-    row: usize,
-    item: Option<usize>,
-) -> Value<'a> {
+fn first_present<'a>(options: &'a [Node], rows: &Rows<'a>, row: usize, item: Option<usize>) -> Value<'a> {
     for option in options {
         let value = eval(option, rows, row, item)?;
         if !value.is_absent() {
@@ -150,9 +127,7 @@ impl Operation {
         let (Some(a), Some(b)) = (a.as_decimal(), b.as_decimal()) else {
             return Ok(Scalar::Absent);
         };
-        self.on_decimals(a, b)
-            .map(|result| Scalar::Decimal(result.mantissa, result.scale))
-            .ok_or(Overflow)
+        self.on_decimals(a, b).map(|result| Scalar::Decimal(result.mantissa, result.scale)).ok_or(Overflow)
     }
 
     fn on_decimals(self, a: Decimal, b: Decimal) -> Option<Decimal> {
@@ -161,10 +136,7 @@ impl Operation {
             Operation::Add => a.rescaled(scale)?.checked_add(b.rescaled(scale)?)?,
             Operation::Subtract => a.rescaled(scale)?.checked_sub(b.rescaled(scale)?)?,
             Operation::Multiply => {
-                return Some(Decimal::new(
-                    a.mantissa.checked_mul(b.mantissa)?,
-                    a.scale.checked_add(b.scale)?,
-                ));
+                return Some(Decimal::new(a.mantissa.checked_mul(b.mantissa)?, a.scale.checked_add(b.scale)?));
             }
         };
         Some(Decimal::new(mantissa, scale))

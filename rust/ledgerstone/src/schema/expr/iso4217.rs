@@ -75,19 +75,14 @@ mod tests {
 
     #[test]
     fn every_code_stands_in_one_list_once() {
-        let mut all: Vec<&str> = [TWO, NONE, THREE, FOUR, UNITLESS]
-            .iter()
-            .flat_map(|list| list.split_whitespace())
-            .collect();
+        let mut all: Vec<&str> =
+            [TWO, NONE, THREE, FOUR, UNITLESS].iter().flat_map(|list| list.split_whitespace()).collect();
         let listed = all.len();
         assert!(all.iter().all(|code| code.len() == 3));
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), listed);
-        assert_eq!(
-            TABLE.iter().filter(|&&entry| entry != NO_CODE).count(),
-            listed
-        );
+        assert_eq!(TABLE.iter().filter(|&&entry| entry != NO_CODE).count(), listed);
     }
 
     #[test]

@@ -28,10 +28,8 @@ impl Token {
 }
 
 /// Longer symbols first.
-const SYMBOLS: [&str; 19] = [
-    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "(", ")", "[", "]", ",", ".",
-    "=",
-];
+const SYMBOLS: [&str; 19] =
+    ["&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "(", ")", "[", "]", ",", ".", "="];
 
 /// Splits an expression into (byte offset, word).
 pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
@@ -42,8 +40,8 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
         if first.is_ascii_whitespace() {
             at += 1;
         } else if first == '\'' || first == '"' {
-            let (text, length) = text_literal(rest, first)
-                .map_err(|message| ExprError::new(at, message, first.to_string(), ""))?;
+            let (text, length) =
+                text_literal(rest, first).map_err(|message| ExprError::new(at, message, first.to_string(), ""))?;
             found.push((at, Token::Text(text)));
             at += length;
         } else if first.is_ascii_digit() {
@@ -53,10 +51,7 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
                 .map_err(|_| ExprError::new(at, "the integer is too large", &rest[..length], ""))?;
             let next = rest.as_bytes().get(length);
             if next == Some(&b'.') || next.is_some_and(u8::is_ascii_alphabetic) {
-                let shown: String = rest
-                    .chars()
-                    .take_while(|c| c.is_ascii_alphanumeric() || *c == '.')
-                    .collect();
+                let shown: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
                 return Err(ExprError::new(
                     at,
                     "expressions have whole numbers only, in decimal digits",
@@ -67,22 +62,14 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
             found.push((at, Token::Int(value)));
             at += length;
         } else if first.is_ascii_alphabetic() || first == '_' {
-            let length = rest
-                .bytes()
-                .take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-                .count();
+            let length = rest.bytes().take_while(|byte| byte.is_ascii_alphanumeric() || *byte == b'_').count();
             found.push((at, Token::Name(rest[..length].to_owned())));
             at += length;
         } else if let Some(symbol) = SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
             found.push((at, Token::Symbol(symbol)));
             at += symbol.len();
         } else {
-            return Err(ExprError::new(
-                at,
-                "no word of an expression starts so",
-                first.to_string(),
-                "",
-            ));
+            return Err(ExprError::new(at, "no word of an expression starts so", first.to_string(), ""));
         }
     }
     Ok(found)

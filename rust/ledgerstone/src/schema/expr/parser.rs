@@ -28,12 +28,7 @@ impl ExprError {
         found: impl Into<String>,
         expected: impl Into<String>,
     ) -> Self {
-        ExprError {
-            offset,
-            message: message.into(),
-            found: found.into(),
-            expected: expected.into(),
-        }
+        ExprError { offset, message: message.into(), found: found.into(), expected: expected.into() }
     }
 }
 
@@ -57,14 +52,7 @@ struct Parser<'s> {
 
 pub(super) fn parse(source: &str, names: Names<'_>) -> Result<(Node, ScalarKind), ExprError> {
     let words = tokens(source)?;
-    let mut parser = Parser {
-        names,
-        words,
-        next: 0,
-        end: source.len(),
-        nodes: 0,
-        depth: 0,
-    };
+    let mut parser = Parser { names, words, next: 0, end: source.len(), nodes: 0, depth: 0 };
     let typed = parser.disjunction()?;
     if parser.next < parser.words.len() {
         return Err(parser.unexpected("an operator or the end"));
@@ -76,12 +64,7 @@ impl Parser<'_> {
     fn disjunction(&mut self) -> Parsed {
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(ExprError::new(
-                self.at(),
-                format!("the expression is nested deeper than {DEPTH}"),
-                "",
-                "",
-            ));
+            return Err(ExprError::new(self.at(), format!("the expression is nested deeper than {DEPTH}"), "", ""));
         }
         let mut left = self.conjunction()?;
         while self.take_symbol("||") || self.take_name("or") {
@@ -101,19 +84,10 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn logical(
-        &mut self,
-        left: Typed,
-        right: Typed,
-        join: fn(Box<Node>, Box<Node>) -> Node,
-    ) -> Parsed {
+    fn logical(&mut self, left: Typed, right: Typed, join: fn(Box<Node>, Box<Node>) -> Node) -> Parsed {
         left.must_be(ScalarKind::Bool)?;
         right.must_be(ScalarKind::Bool)?;
-        self.node(
-            left.at,
-            join(Box::new(left.node), Box::new(right.node)),
-            ScalarKind::Bool,
-        )
+        self.node(left.at, join(Box::new(left.node), Box::new(right.node)), ScalarKind::Bool)
     }
 
     fn relation(&mut self) -> Parsed {
@@ -140,12 +114,7 @@ impl Parser<'_> {
             Some(Token::Symbol(">")) => Comparison::Greater,
             Some(Token::Symbol(">=")) => Comparison::GreaterOrEqual,
             Some(Token::Symbol("=")) => {
-                return Err(ExprError::new(
-                    self.at(),
-                    "equality is written `==`",
-                    "`=`",
-                    "`==`",
-                ));
+                return Err(ExprError::new(self.at(), "equality is written `==`", "`=`", "`==`"));
             }
             _ => return Ok(None),
         };
@@ -165,11 +134,7 @@ impl Parser<'_> {
         }
         let at = left.at;
         let (left, right) = alike(left, right)?;
-        self.node(
-            at,
-            Node::Compare(comparison, Box::new(left.node), Box::new(right.node)),
-            ScalarKind::Bool,
-        )
+        self.node(at, Node::Compare(comparison, Box::new(left.node), Box::new(right.node)), ScalarKind::Bool)
     }
 
     /// `x in […]`, `x in list`.
@@ -187,23 +152,10 @@ impl Parser<'_> {
                 ));
             };
             if scalar_kind(&item.kind) != Some(needle.kind) {
-                let message = format!(
-                    "{} is never an item of `{}`",
-                    needle.kind.a_name(),
-                    path.text
-                );
-                return Err(ExprError::new(
-                    place,
-                    message,
-                    word(&item.kind),
-                    needle.kind.name(),
-                ));
+                let message = format!("{} is never an item of `{}`", needle.kind.a_name(), path.text);
+                return Err(ExprError::new(place, message, word(&item.kind), needle.kind.name()));
             }
-            return self.node(
-                at,
-                Node::InList(Box::new(needle.node), path),
-                ScalarKind::Bool,
-            );
+            return self.node(at, Node::InList(Box::new(needle.node), path), ScalarKind::Bool);
         }
         let (mut needle, mut options) = (needle, Vec::new());
         loop {
@@ -216,11 +168,7 @@ impl Parser<'_> {
             }
         }
         self.symbol("]")?;
-        self.node(
-            at,
-            Node::In(Box::new(needle.node), options),
-            ScalarKind::Bool,
-        )
+        self.node(at, Node::In(Box::new(needle.node), options), ScalarKind::Bool)
     }
 
     fn sum(&mut self) -> Parsed {
@@ -249,16 +197,8 @@ impl Parser<'_> {
     fn arithmetic(&mut self, operation: Operation, left: Typed, right: Typed) -> Parsed {
         left.must_be_number()?;
         right.must_be_number()?;
-        let kind = if left.kind == right.kind {
-            left.kind
-        } else {
-            ScalarKind::Decimal
-        };
-        self.node(
-            left.at,
-            Node::Arithmetic(operation, Box::new(left.node), Box::new(right.node)),
-            kind,
-        )
+        let kind = if left.kind == right.kind { left.kind } else { ScalarKind::Decimal };
+        self.node(left.at, Node::Arithmetic(operation, Box::new(left.node), Box::new(right.node)), kind)
     }
 
     fn unary(&mut self) -> Parsed {
@@ -269,12 +209,7 @@ impl Parser<'_> {
         }
         self.depth += 1;
         if self.depth > DEPTH {
-            return Err(ExprError::new(
-                at,
-                format!("the expression is nested deeper than {DEPTH}"),
-                "",
-                "",
-            ));
+            return Err(ExprError::new(at, format!("the expression is nested deeper than {DEPTH}"), "", ""));
         }
         let operand = self.unary()?;
         self.depth -= 1;
@@ -284,11 +219,9 @@ impl Parser<'_> {
         }
         operand.must_be_number()?;
         match operand.node {
-            Node::Literal(Literal::Int(value)) => Ok(Typed {
-                node: Node::Literal(Literal::Int(-value)),
-                at,
-                ..operand
-            }),
+            Node::Literal(Literal::Int(value)) => {
+                Ok(Typed { node: Node::Literal(Literal::Int(-value)), at, ..operand })
+            }
             node => self.node(at, Node::Negate(Box::new(node)), operand.kind),
         }
     }
@@ -301,16 +234,9 @@ impl Parser<'_> {
         match word {
             Token::Int(value) => {
                 self.next += 1;
-                let value = i64::try_from(value)
-                    .ok()
-                    .filter(|value| *value <= limits::INT_MAX);
+                let value = i64::try_from(value).ok().filter(|value| *value <= limits::INT_MAX);
                 let value = value.ok_or_else(|| {
-                    ExprError::new(
-                        at,
-                        "the integer is too large",
-                        "",
-                        format!("at most {}", limits::INT_MAX),
-                    )
+                    ExprError::new(at, "the integer is too large", "", format!("at most {}", limits::INT_MAX))
                 })?;
                 self.node(at, Node::Literal(Literal::Int(value)), ScalarKind::Int)
             }
@@ -326,15 +252,9 @@ impl Parser<'_> {
             }
             Token::Name(name) if name == "true" || name == "false" => {
                 self.next += 1;
-                self.node(
-                    at,
-                    Node::Literal(Literal::Bool(name == "true")),
-                    ScalarKind::Bool,
-                )
+                self.node(at, Node::Literal(Literal::Bool(name == "true")), ScalarKind::Bool)
             }
-            Token::Name(name)
-                if matches!(self.words.get(self.next + 1), Some((_, Token::Symbol("(")))) =>
-            {
+            Token::Name(name) if matches!(self.words.get(self.next + 1), Some((_, Token::Symbol("(")))) => {
                 self.next += 2;
                 let call = self.call(at, &name)?;
                 self.symbol(")")?;
@@ -343,17 +263,8 @@ impl Parser<'_> {
             Token::Name(_) => {
                 let (path, field) = self.path()?;
                 let Some(kind) = path.kind else {
-                    let message = format!(
-                        "`{}` is a {}, not one value",
-                        path.text,
-                        word_of(&field.kind)
-                    );
-                    return Err(ExprError::new(
-                        at,
-                        message,
-                        word_of(&field.kind),
-                        "a scalar field",
-                    ));
+                    let message = format!("`{}` is a {}, not one value", path.text, word_of(&field.kind));
+                    return Err(ExprError::new(at, message, word_of(&field.kind), "a scalar field"));
                 };
                 self.node(at, Node::Field(path), kind)
             }
@@ -375,37 +286,20 @@ impl Parser<'_> {
                 }
                 // An int beside a decimal anywhere makes the whole a decimal.
                 let decimal = first.kind == ScalarKind::Decimal
-                    || options
-                        .iter()
-                        .any(|option| option.kind == ScalarKind::Decimal);
-                let kind = if decimal {
-                    ScalarKind::Decimal
-                } else {
-                    first.kind
-                };
-                let nodes = std::iter::once(first.node)
-                    .chain(options.into_iter().map(|option| option.node))
-                    .collect();
+                    || options.iter().any(|option| option.kind == ScalarKind::Decimal);
+                let kind = if decimal { ScalarKind::Decimal } else { first.kind };
+                let nodes = std::iter::once(first.node).chain(options.into_iter().map(|option| option.node)).collect();
                 self.node(at, Node::Coalesce(nodes), kind)
             }
             "currency_digits" => {
                 let text = self.disjunction()?;
                 text.must_be(ScalarKind::Text)?;
-                self.node(
-                    at,
-                    Node::CurrencyDigits(Box::new(text.node)),
-                    ScalarKind::Int,
-                )
+                self.node(at, Node::CurrencyDigits(Box::new(text.node)), ScalarKind::Int)
             }
             _ => {
                 let known = ["has", "size", "coalesce", "currency_digits"];
                 let message = format!("unknown function `{name}`{}", suggestion(name, known));
-                Err(ExprError::new(
-                    at,
-                    message,
-                    format!("`{name}`"),
-                    "one of has, size, coalesce, currency_digits",
-                ))
+                Err(ExprError::new(at, message, format!("`{name}`"), "one of has, size, coalesce, currency_digits"))
             }
         }
     }
@@ -443,11 +337,7 @@ impl Parser<'_> {
             return self.node(at, Node::Has(Box::new(operand.node)), ScalarKind::Bool);
         }
         operand.must_be(ScalarKind::Text)?;
-        self.node(
-            at,
-            Node::SizeOfText(Box::new(operand.node)),
-            ScalarKind::Int,
-        )
+        self.node(at, Node::SizeOfText(Box::new(operand.node)), ScalarKind::Int)
     }
 
     /// A dotted path, resolved.
@@ -470,10 +360,7 @@ impl Parser<'_> {
     fn node(&mut self, at: usize, node: Node, kind: ScalarKind) -> Parsed {
         self.nodes += 1;
         if self.nodes > limits::EXPRESSION_NODES {
-            let message = format!(
-                "the expression has more than {} nodes",
-                limits::EXPRESSION_NODES
-            );
+            let message = format!("the expression has more than {} nodes", limits::EXPRESSION_NODES);
             return Err(ExprError::new(at, message, "", ""));
         }
         Ok(Typed { node, kind, at })
@@ -509,27 +396,13 @@ impl Parser<'_> {
     }
 
     fn symbol(&mut self, symbol: &'static str) -> Result<(), ExprError> {
-        if self.take_symbol(symbol) {
-            Ok(())
-        } else {
-            Err(self.unexpected(&format!("`{symbol}`")))
-        }
+        if self.take_symbol(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
     }
 
     fn unexpected(&self, expected: &str) -> ExprError {
         match self.peek() {
-            Some(word) => ExprError::new(
-                self.at(),
-                "the expression goes on unexpectedly",
-                word.shown(),
-                expected,
-            ),
-            None => ExprError::new(
-                self.end,
-                "the expression ends too early",
-                "the end",
-                expected,
-            ),
+            Some(word) => ExprError::new(self.at(), "the expression goes on unexpectedly", word.shown(), expected),
+            None => ExprError::new(self.end, "the expression ends too early", "the end", expected),
         }
     }
 }
@@ -539,24 +412,14 @@ impl Typed {
         if self.kind == kind {
             return Ok(());
         }
-        Err(ExprError::new(
-            self.at,
-            format!("{} is needed here", kind.a_name()),
-            self.kind.name(),
-            kind.name(),
-        ))
+        Err(ExprError::new(self.at, format!("{} is needed here", kind.a_name()), self.kind.name(), kind.name()))
     }
 
     fn must_be_number(&self) -> Result<(), ExprError> {
         if self.kind.is_number() {
             return Ok(());
         }
-        Err(ExprError::new(
-            self.at,
-            "a number is needed here",
-            self.kind.name(),
-            "int or decimal",
-        ))
+        Err(ExprError::new(self.at, "a number is needed here", self.kind.name(), "int or decimal"))
     }
 }
 
@@ -566,28 +429,17 @@ fn alike(left: Typed, right: Typed) -> Result<(Typed, Typed), ExprError> {
         return Ok((left, right));
     }
     if !(left.kind.is_number() && right.kind.is_number()) {
-        let message = format!(
-            "{} is never compared with {}",
-            left.kind.a_name(),
-            right.kind.a_name()
-        );
-        return Err(ExprError::new(
-            right.at,
-            message,
-            right.kind.name(),
-            left.kind.name(),
-        ));
+        let message = format!("{} is never compared with {}", left.kind.a_name(), right.kind.a_name());
+        return Err(ExprError::new(right.at, message, right.kind.name(), left.kind.name()));
     }
     Ok((as_decimal(left), as_decimal(right)))
 }
 
 fn as_decimal(typed: Typed) -> Typed {
     match typed.node {
-        Node::Literal(Literal::Int(value)) => Typed {
-            node: Node::Literal(Literal::Decimal(i128::from(value), 0)),
-            kind: ScalarKind::Decimal,
-            ..typed
-        },
+        Node::Literal(Literal::Int(value)) => {
+            Typed { node: Node::Literal(Literal::Decimal(i128::from(value), 0)), kind: ScalarKind::Decimal, ..typed }
+        }
         _ => typed,
     }
 }

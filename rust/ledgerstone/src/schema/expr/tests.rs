@@ -37,20 +37,11 @@ legs = { type = "list", item = { type = "struct", required = true, fields = { u 
 "#;
 
 fn record_type(rules: &str) -> Arc<RecordType> {
-    Arc::clone(
-        &parse(&format!("{TYPE}{rules}"), "t.toml")
-            .unwrap_or_else(|errors| panic!("{errors}"))
-            .types[0],
-    )
+    Arc::clone(&parse(&format!("{TYPE}{rules}"), "t.toml").unwrap_or_else(|errors| panic!("{errors}")).types[0])
 }
 
 fn object(members: Vec<(&str, Value)>) -> Value {
-    Value::Object(
-        members
-            .into_iter()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-    )
+    Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 fn text(value: &str) -> Value {
@@ -75,21 +66,8 @@ fn record() -> Vec<(&'static str, Value)> {
         ("p", text("2026-Q1")),
         ("raw", Value::Bytes(vec![1])),
         ("l", Value::List(vec![Value::Int(1), Value::Int(7)])),
-        (
-            "o",
-            object(vec![
-                ("k", Value::Int(3)),
-                ("m", Value::List(vec![text("q")])),
-            ]),
-        ),
-        (
-            "legs",
-            Value::List(vec![
-                leg("EUR", Value::Int(5)),
-                leg("USD", Value::Null),
-                leg("EUR", Value::Int(-5)),
-            ]),
-        ),
+        ("o", object(vec![("k", Value::Int(3)), ("m", Value::List(vec![text("q")]))])),
+        ("legs", Value::List(vec![leg("EUR", Value::Int(5)), leg("USD", Value::Null), leg("EUR", Value::Int(-5))])),
     ]
 }
 
@@ -99,14 +77,8 @@ fn value(source: &str, each: Option<usize>, item: Option<usize>) -> String {
     let checked = from_values(&rt, &[object(record())]);
     assert_eq!(checked.failures, []);
     let rows = Rows::new(&rt, &checked.rows).unwrap();
-    let expr = Expr::parse(
-        source,
-        Names {
-            fields: &rt.fields,
-            each,
-        },
-    )
-    .unwrap_or_else(|error| panic!("{source}: {error:?}"));
+    let expr =
+        Expr::parse(source, Names { fields: &rt.fields, each }).unwrap_or_else(|error| panic!("{source}: {error:?}"));
     let mut out = Vec::new();
     expr.eval(&rows, 0, item).write_json(&mut out);
     assert_eq!(expr.is_true(&rows, 0, item), out == b"true", "{source}");
@@ -188,14 +160,8 @@ fn what_expressions_mean() {
 
 #[test]
 fn items_are_seen_by_each() {
-    let legs = record_type("")
-        .fields
-        .iter()
-        .position(|field| field.name == "legs");
-    assert_eq!(
-        value("item.u == 'USD' && !has(item.v)", legs, Some(1)),
-        "true"
-    );
+    let legs = record_type("").fields.iter().position(|field| field.name == "legs");
+    assert_eq!(value("item.u == 'USD' && !has(item.v)", legs, Some(1)), "true");
     assert_eq!(value("item.v + x", legs, Some(2)), "\"-3.5\"");
     assert_eq!(value("item.u", legs, None), "null");
     assert_eq!(value("item * 2", legs.map(|legs| legs - 4), Some(1)), "14");
@@ -235,15 +201,9 @@ fn what_does_not_type_is_refused_at_its_place() {
         ("99999999999999999999", 0),
         ("9007199254740992", 0),
     ] {
-        let error = Expr::parse(
-            source,
-            Names {
-                fields: &rt.fields,
-                each: None,
-            },
-        )
-        .err()
-        .unwrap_or_else(|| panic!("{source} parses"));
+        let error = Expr::parse(source, Names { fields: &rt.fields, each: None })
+            .err()
+            .unwrap_or_else(|| panic!("{source} parses"));
         assert_eq!(error.offset, offset, "{source}: {error:?}");
     }
 }
@@ -257,77 +217,38 @@ fn failure(rule: &str, replaced: Vec<(&'static str, Value)>) -> Option<(usize, S
     let checked = from_values(&rt, &[object(members)]);
     assert_eq!(checked.failures, []);
     let rows = Rows::new(&rt, &checked.rows).unwrap();
-    stateless_failure(&rt, &rows, 0)
-        .map(|(rule, reason, detail)| (rule, reason.code.clone(), detail))
+    stateless_failure(&rt, &rows, 0).map(|(rule, reason, detail)| (rule, reason.code.clone(), detail))
 }
 
 #[test]
 fn stateless_rules() {
     let failed = |code: &str, detail: &str| Some((0, code.to_owned(), detail.to_owned()));
     assert_eq!(failure("require = \"a > 0\"", vec![]), None);
-    assert_eq!(
-        failure("require = \"a < 0\"", vec![]),
-        failed("m.requirement", "a < 0")
-    );
+    assert_eq!(failure("require = \"a < 0\"", vec![]), failed("m.requirement", "a < 0"));
     assert_eq!(failure("when = \"nob\"\nrequire = \"a < 0\"", vec![]), None);
     assert_eq!(
         failure("each = \"legs\"\nrequire = \"has(item.v)\"", vec![]),
         failed("m.requirement", "legs[1]: has(item.v)")
     );
+    assert_eq!(failure("each = \"legs\"\nwhen = \"item.u == 'EUR'\"\nrequire = \"has(item.v)\"", vec![]), None);
     assert_eq!(
-        failure(
-            "each = \"legs\"\nwhen = \"item.u == 'EUR'\"\nrequire = \"has(item.v)\"",
-            vec![]
-        ),
-        None
-    );
-    assert_eq!(
-        failure(
-            "when = \"9007199254740991 * 9007199254740991 > 0\"\nrequire = \"true\"",
-            vec![]
-        )
-        .map(|(_, code, _)| code)
-        .as_deref(),
+        failure("when = \"9007199254740991 * 9007199254740991 > 0\"\nrequire = \"true\"", vec![])
+            .map(|(_, code, _)| code)
+            .as_deref(),
         Some("m.requirement")
     );
     let window = "window = \"d\"\nwithin = \"p\"";
     assert_eq!(failure(window, vec![]), None);
-    assert_eq!(
-        failure(window, vec![("d", text("2026-04-01"))]),
-        failed("m.outside_window", "d")
-    );
-    assert_eq!(
-        failure(window, vec![("d", Value::Null)]),
-        failed("m.outside_window", "d")
-    );
-    assert_eq!(
-        failure("window = \"d\"\nnot_before = \"e\"", vec![]),
-        failed("m.outside_window", "d")
-    );
+    assert_eq!(failure(window, vec![("d", text("2026-04-01"))]), failed("m.outside_window", "d"));
+    assert_eq!(failure(window, vec![("d", Value::Null)]), failed("m.outside_window", "d"));
+    assert_eq!(failure("window = \"d\"\nnot_before = \"e\"", vec![]), failed("m.outside_window", "d"));
     assert_eq!(failure("window = \"d\"\nnot_after = \"e\"", vec![]), None);
     let conserve = "each = \"legs\"\nconserve = \"item.v\"\nby = [\"item.u\"]";
     assert_eq!(failure(conserve, vec![]), None);
-    let uneven = || {
-        vec![(
-            "legs",
-            Value::List(vec![leg("EUR", Value::Int(1)), leg("USD", Value::Int(-1))]),
-        )]
-    };
-    assert_eq!(
-        failure(conserve, uneven()),
-        failed("m.unbalanced", "item.v sums to 1 for \"EUR\"")
-    );
-    assert_eq!(
-        failure(
-            &format!("{conserve}\nlow = \"-1\"\nhigh = \"1.00\""),
-            uneven()
-        ),
-        None
-    );
-    assert_eq!(
-        failure("each = \"legs\"\nconserve = \"item.v\"", uneven()),
-        None
-    );
+    let uneven = || vec![("legs", Value::List(vec![leg("EUR", Value::Int(1)), leg("USD", Value::Int(-1))]))];
+    assert_eq!(failure(conserve, uneven()), failed("m.unbalanced", "item.v sums to 1 for \"EUR\""));
+    assert_eq!(failure(&format!("{conserve}\nlow = \"-1\"\nhigh = \"1.00\""), uneven()), None);
+    assert_eq!(failure("each = \"legs\"\nconserve = \"item.v\"", uneven()), None);
 }
 
 /// An int expression, with brackets everywhere.
@@ -372,18 +293,9 @@ impl Tree {
 }
 
 fn tree() -> impl Strategy<Value = Tree> {
-    let leaf = prop_oneof![
-        (0i64..4).prop_map(Tree::Literal),
-        Just(Tree::A),
-        Just(Tree::B),
-        Just(Tree::Gone)
-    ];
+    let leaf = prop_oneof![(0i64..4).prop_map(Tree::Literal), Just(Tree::A), Just(Tree::B), Just(Tree::Gone)];
     leaf.prop_recursive(4, 16, 2, |inner| {
-        (
-            proptest::sample::select(vec!['+', '-', '*', '?']),
-            inner.clone(),
-            inner,
-        )
+        (proptest::sample::select(vec!['+', '-', '*', '?']), inner.clone(), inner)
             .prop_map(|(operator, a, b)| Tree::Node(operator, Box::new(a), Box::new(b)))
     })
 }

@@ -20,42 +20,15 @@ fn bad(format: &str, texts: &[&str]) {
 fn known_good() {
     good(
         "iban",
-        &[
-            "DE89370400440532013000",
-            "GB29NWBK60161331926819",
-            "MT84MALT011000012345MTLCAST001S",
-            "NO9386011117947",
-        ],
+        &["DE89370400440532013000", "GB29NWBK60161331926819", "MT84MALT011000012345MTLCAST001S", "NO9386011117947"],
     );
-    good(
-        "bic",
-        &["DEUTDEFF", "DEUTDEFF500", "NEDSZAJJXXX", "NCBVXKPR"],
-    );
+    good("bic", &["DEUTDEFF", "DEUTDEFF500", "NEDSZAJJXXX", "NCBVXKPR"]);
     good("lei", &["529900T8BM49AURSDO55", "08IRJODWFYBI7QWRGS31"]);
-    good(
-        "isin",
-        &[
-            "US0378331005",
-            "AU0000XVGZA3",
-            "DE0007164600",
-            "GB0002634946",
-        ],
-    );
-    good(
-        "cusip",
-        &["037833100", "17275R102", "38259P508", "68389X105"],
-    );
+    good("isin", &["US0378331005", "AU0000XVGZA3", "DE0007164600", "GB0002634946"]);
+    good("cusip", &["037833100", "17275R102", "38259P508", "68389X105"]);
     good("iso4217", &["EUR", "JPY", "XAU"]);
     good("iso3166", &["DE", "US", "AX"]);
-    good(
-        "gtin",
-        &[
-            "96385074",
-            "036000291452",
-            "4006381333931",
-            "10614141543219",
-        ],
-    );
+    good("gtin", &["96385074", "036000291452", "4006381333931", "10614141543219"]);
     good("gln", &["4012345000009", "0614141000012"]);
     good("sscc", &["106141412345678908", "340123450000000000"]);
     good("npi", &["1234567893", "1245319599"]);
@@ -78,17 +51,7 @@ fn known_bad() {
             "DÉ9370400440532013000",
         ],
     );
-    bad(
-        "bic",
-        &[
-            "",
-            "DEUTDEF",
-            "DEUTZZFF",
-            "deutdeff",
-            "DEUTDEFF50",
-            "DEUTD\u{c9}F",
-        ],
-    );
+    bad("bic", &["", "DEUTDEF", "DEUTZZFF", "deutdeff", "DEUTDEFF50", "DEUTD\u{c9}F"]);
     bad("lei", &["", "529900T8BM49AURSDO5", "529900t8bm49aursdo55"]);
     bad("isin", &["", "us0378331005", "US037833100", "120378331005"]);
     bad("cusip", &["", "03783310", "03783310A"]);
@@ -100,8 +63,8 @@ fn known_bad() {
     bad(
         "period",
         &[
-            "", "226", "2026-", "2026-Q5", "2026-Q0", "2026-13", "2026-00", "2026-3", "0000",
-            "2026-Q1 ", "20260", "2026Q1",
+            "", "226", "2026-", "2026-Q5", "2026-Q0", "2026-13", "2026-00", "2026-3", "0000", "2026-Q1 ", "20260",
+            "2026Q1",
         ],
     );
     bad("member", &["6F1C0D6A5F0E4B7A9C3D2E1F0A9B8C7D", "6f1c", ""]);
@@ -110,26 +73,11 @@ fn known_bad() {
 #[test]
 fn periods_are_whole_days() {
     let day = |year, month, day| days_from_civil(year, month, day).unwrap();
-    assert_eq!(
-        period_bounds("2024"),
-        Some((day(2024, 1, 1), day(2024, 12, 31)))
-    );
-    assert_eq!(
-        period_bounds("2024-Q1"),
-        Some((day(2024, 1, 1), day(2024, 3, 31)))
-    );
-    assert_eq!(
-        period_bounds("2024-Q4"),
-        Some((day(2024, 10, 1), day(2024, 12, 31)))
-    );
-    assert_eq!(
-        period_bounds("2024-02"),
-        Some((day(2024, 2, 1), day(2024, 2, 29)))
-    );
-    assert_eq!(
-        period_bounds("2023-02"),
-        Some((day(2023, 2, 1), day(2023, 2, 28)))
-    );
+    assert_eq!(period_bounds("2024"), Some((day(2024, 1, 1), day(2024, 12, 31))));
+    assert_eq!(period_bounds("2024-Q1"), Some((day(2024, 1, 1), day(2024, 3, 31))));
+    assert_eq!(period_bounds("2024-Q4"), Some((day(2024, 10, 1), day(2024, 12, 31))));
+    assert_eq!(period_bounds("2024-02"), Some((day(2024, 2, 1), day(2024, 2, 29))));
+    assert_eq!(period_bounds("2023-02"), Some((day(2023, 2, 1), day(2023, 2, 28))));
 }
 
 /// Replaces every character by every other one of the alphabet; how many still pass.
@@ -171,11 +119,7 @@ fn a_wrong_digit_is_always_found() {
     assert_eq!(survivors("cusip", "037833100", DIGITS), none);
     // What the check digit of DEA cannot tell: the letters, and in its even places, doubled modulo 10, d and d + 5.
     let alike = |passed: &[String]| {
-        passed.iter().all(|text| {
-            [1, 3, 5, 7]
-                .iter()
-                .any(|place| text.as_bytes()[*place] != b"AB1234563"[*place])
-        })
+        passed.iter().all(|text| [1, 3, 5, 7].iter().any(|place| text.as_bytes()[*place] != b"AB1234563"[*place]))
     };
     assert!(alike(&survivors("dea", "AB1234563", DIGITS)));
 }
@@ -183,17 +127,10 @@ fn a_wrong_digit_is_always_found() {
 #[test]
 fn a_wrong_character_is_found_by_mod_97() {
     // Letters are two digits of the number, so a letter for a digit shifts the rest; 97 is prime to any single difference in place.
-    for (format, text) in [
-        ("lei", "529900T8BM49AURSDO55"),
-        ("iban", "GB29NWBK60161331926819"),
-    ] {
+    for (format, text) in [("lei", "529900T8BM49AURSDO55"), ("iban", "GB29NWBK60161331926819")] {
         let format_checked = Format::parse(format).unwrap();
         for (place, old) in text.char_indices() {
-            let alphabet = if old.is_ascii_digit() {
-                DIGITS
-            } else {
-                &LETTERS[10..]
-            };
+            let alphabet = if old.is_ascii_digit() { DIGITS } else { &LETTERS[10..] };
             for new in alphabet.chars().filter(|new| *new != old) {
                 let mut mutated = text.to_owned();
                 mutated.replace_range(place..place + 1, &new.to_string());
@@ -208,11 +145,7 @@ fn patterns_match_the_whole_text() {
     let format = Format::pattern("[A-Z]{2}|[0-9]+").unwrap();
     assert_eq!(format.name(), "pattern");
     assert!(format.check("AB").is_ok() && format.check("123").is_ok());
-    assert!(
-        format.check("ABC").is_err()
-            && format.check("1x").is_err()
-            && format.check("AB\n").is_err()
-    );
+    assert!(format.check("ABC").is_err() && format.check("1x").is_err() && format.check("AB\n").is_err());
     assert!(Format::pattern("(").is_err() && Format::pattern("a)|(b").is_err());
     assert!(Format::pattern("(?:[a-z]{1000}){1000}").is_err());
 }
@@ -245,11 +178,7 @@ fn every_example_of_the_iban_registry() {
     let Some(text) = real_file("finance/iban_registry_examples.txt") else {
         return;
     };
-    let ibans: Vec<&str> = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-        .collect();
+    let ibans: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     assert!(ibans.len() > 80, "{} IBANs", ibans.len());
     good("iban", &ibans);
 }
@@ -259,16 +188,9 @@ fn every_lei_of_an_extract_of_the_global_index() {
     let Some(text) = real_file("finance/lei_gleif_open.csv") else {
         return;
     };
-    let leis: Vec<&str> = text
-        .lines()
-        .skip(1)
-        .filter_map(|line| line.split(',').next())
-        .collect();
+    let leis: Vec<&str> = text.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert!(leis.len() > 1000, "{} LEIs", leis.len());
     let format = Format::parse("lei").unwrap();
-    let wrong: Vec<&&str> = leis
-        .iter()
-        .filter(|lei| format.check(lei).is_err())
-        .collect();
+    let wrong: Vec<&&str> = leis.iter().filter(|lei| format.check(lei).is_err()).collect();
     assert!(wrong.is_empty(), "{wrong:?}");
 }

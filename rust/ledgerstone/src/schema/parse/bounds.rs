@@ -19,22 +19,12 @@ impl Draft<'_, '_> {
         let kinds: Vec<ScalarKind> = field.iter().map(Expr::kind).collect();
         let bound = |key: &str| {
             self.table.text(key).map(|text| {
-                self.expr(
-                    &text,
-                    if kinds.is_empty() {
-                        &[ScalarKind::Date, ScalarKind::Timestamp]
-                    } else {
-                        &kinds
-                    },
-                )
+                self.expr(&text, if kinds.is_empty() { &[ScalarKind::Date, ScalarKind::Timestamp] } else { &kinds })
             })
         };
         let (not_before, not_after) = (bound("not_before"), bound("not_after"));
         if within.is_none() && not_before.is_none() && not_after.is_none() {
-            self.table.fault_at(
-                "window",
-                "a window needs \"within\", \"not_before\" or \"not_after\"",
-            );
+            self.table.fault_at("window", "a window needs \"within\", \"not_before\" or \"not_after\"");
         }
         Some(Primitive::Window {
             field: field?,
@@ -48,22 +38,10 @@ impl Draft<'_, '_> {
     fn period(&self, text: &Text) -> Option<Expr> {
         let expr = self.expr(text, &[ScalarKind::Text])?;
         let fields = &self.shape.fields;
-        let field = expr
-            .as_field()
-            .filter(|path| !path.is_item())
-            .and_then(|path| lookup_field(fields, path.as_str()));
-        let item = expr
-            .as_field()
-            .filter(|path| path.is_item())
-            .and_then(|path| self.item_field(path.as_str()));
+        let field = expr.as_field().filter(|path| !path.is_item()).and_then(|path| lookup_field(fields, path.as_str()));
+        let item = expr.as_field().filter(|path| path.is_item()).and_then(|path| self.item_field(path.as_str()));
         let kind = field.map(|(_, field)| &field.kind).or(item);
-        if !matches!(
-            kind,
-            Some(FieldKind::Text {
-                format: Some(Format::Period),
-                ..
-            })
-        ) {
+        if !matches!(kind, Some(FieldKind::Text { format: Some(Format::Period), .. })) {
             self.reader.source.fault(
                 text.span.start,
                 "a window is within a field of format period",
@@ -83,8 +61,7 @@ impl Draft<'_, '_> {
                 _ => None,
             },
             Some(rest) => {
-                let (_, field) =
-                    lookup_field(&self.shape.fields, &format!("{}.{rest}", list.name))?;
+                let (_, field) = lookup_field(&self.shape.fields, &format!("{}.{rest}", list.name))?;
                 Some(&field.kind)
             }
         }
@@ -93,27 +70,16 @@ impl Draft<'_, '_> {
     pub(super) fn conserve(&self) -> Option<Primitive> {
         let text = self.table.text("conserve")?;
         if self.each.is_none() {
-            self.table
-                .fault_at("conserve", "`conserve` sums over a list: it needs \"each\"");
+            self.table.fault_at("conserve", "`conserve` sums over a list: it needs \"each\"");
         }
         let sum = self.expr(&text, &[ScalarKind::Int, ScalarKind::Decimal]);
-        let by = if self.table.has("by") {
-            self.exprs("by")
-        } else {
-            Some(Vec::new())
-        };
+        let by = if self.table.has("by") { self.exprs("by") } else { Some(Vec::new()) };
         let (low, high) = (self.decimal("low"), self.decimal("high"));
         let scale = low.scale.max(high.scale);
         if low.rescaled(scale) > high.rescaled(scale) {
-            self.table
-                .fault_at("high", format!("high {high} is below low {low}"));
+            self.table.fault_at("high", format!("high {high} is below low {low}"));
         }
-        Some(Primitive::Conserve {
-            sum: sum?,
-            by: by?,
-            low,
-            high,
-        })
+        Some(Primitive::Conserve { sum: sum?, by: by?, low, high })
     }
 
     /// A decimal in quotes; zero where it is left out.
@@ -122,8 +88,7 @@ impl Draft<'_, '_> {
             return Decimal::new(0, 0);
         };
         let parsed = Decimal::parse(&text.value).filter(|decimal| {
-            decimal.digits() <= u32::from(limits::DECIMAL_DIGITS)
-                && decimal.scale <= limits::DECIMAL_DIGITS
+            decimal.digits() <= u32::from(limits::DECIMAL_DIGITS) && decimal.scale <= limits::DECIMAL_DIGITS
         });
         parsed.unwrap_or_else(|| {
             self.reader.source.fault(

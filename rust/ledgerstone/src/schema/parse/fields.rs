@@ -8,19 +8,8 @@ use crate::schema::format::Format;
 use crate::schema::module::{Field, FieldKind};
 
 /// The types of fields, in the order messages list them.
-const TYPES: [&str; 11] = [
-    "text",
-    "enum",
-    "bool",
-    "int",
-    "decimal",
-    "date",
-    "timestamp",
-    "bytes",
-    "uuid",
-    "list",
-    "struct",
-];
+const TYPES: [&str; 11] =
+    ["text", "enum", "bool", "int", "decimal", "date", "timestamp", "bytes", "uuid", "list", "struct"];
 /// Words of the expression language: no field is named so.
 const RESERVED: [&str; 7] = ["true", "false", "in", "and", "or", "not", "item"];
 
@@ -51,10 +40,7 @@ impl<'t> Reader<'t> {
         if entries.is_empty() {
             declared.fault("there are no fields");
         }
-        entries
-            .iter()
-            .filter_map(|entry| self.named_field(entry, depth, count))
-            .collect()
+        entries.iter().filter_map(|entry| self.named_field(entry, depth, count)).collect()
     }
 
     fn named_field(&self, entry: &Entry<'t>, depth: usize, count: &mut Count) -> Option<Field> {
@@ -71,21 +57,11 @@ impl<'t> Reader<'t> {
         self.field(entry.name, &table, depth, count)
     }
 
-    fn field(
-        &self,
-        name: &str,
-        table: &Table<'t>,
-        depth: usize,
-        count: &mut Count,
-    ) -> Option<Field> {
+    fn field(&self, name: &str, table: &Table<'t>, depth: usize, count: &mut Count) -> Option<Field> {
         count.0 += 1;
         let declared = table.required_text("a field", "type")?;
         if !TYPES.contains(&declared.value.as_str()) {
-            let message = format!(
-                "unknown type \"{}\"{}",
-                declared.value,
-                suggestion(&declared.value, TYPES)
-            );
+            let message = format!("unknown type \"{}\"{}", declared.value, suggestion(&declared.value, TYPES));
             self.source.fault(
                 declared.span.start,
                 message,
@@ -104,19 +80,12 @@ impl<'t> Reader<'t> {
             "struct" => &["fields"],
             _ => &[],
         };
-        let known: Vec<&str> = ["type", "required", "index", "doc"]
-            .iter()
-            .chain(own)
-            .copied()
-            .collect();
+        let known: Vec<&str> = ["type", "required", "index", "doc"].iter().chain(own).copied().collect();
         table.known(&format!("a field of type {}", declared.value), &known);
         let kind = self.kind(&declared, table, depth, count)?;
         let index = table.bool("index");
         if index && (depth > 1 || matches!(kind, FieldKind::List { .. } | FieldKind::Struct(_))) {
-            table.fault_at(
-                "index",
-                "only a scalar field of the record itself is indexed",
-            );
+            table.fault_at("index", "only a scalar field of the record itself is indexed");
         }
         Some(Field {
             name: name.to_owned(),
@@ -127,13 +96,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn kind(
-        &self,
-        declared: &Text,
-        table: &Table<'t>,
-        depth: usize,
-        count: &mut Count,
-    ) -> Option<FieldKind> {
+    fn kind(&self, declared: &Text, table: &Table<'t>, depth: usize, count: &mut Count) -> Option<FieldKind> {
         let nested = matches!(declared.value.as_str(), "list" | "struct");
         if nested && depth > limits::FIELD_DEPTH {
             self.source.fault(
@@ -144,25 +107,19 @@ impl<'t> Reader<'t> {
             );
             return None;
         }
-        let max = |default: usize, limit: usize| {
-            table
-                .int("max", 1, limit as i64)
-                .map_or(default, |(max, _)| max as usize)
-        };
+        let max =
+            |default: usize, limit: usize| table.int("max", 1, limit as i64).map_or(default, |(max, _)| max as usize);
         Some(match declared.value.as_str() {
-            "text" => FieldKind::Text {
-                max: max(limits::FIELD_BYTES, limits::RECORD_BYTES),
-                format: self.format(table),
-            },
+            "text" => {
+                FieldKind::Text { max: max(limits::FIELD_BYTES, limits::RECORD_BYTES), format: self.format(table) }
+            }
             "enum" => FieldKind::Enum(self.words(table)?),
             "bool" => FieldKind::Bool,
             "int" => self.int_kind(table),
             "decimal" => self.decimal_kind(table)?,
             "date" => FieldKind::Date,
             "timestamp" => FieldKind::Timestamp,
-            "bytes" => FieldKind::Bytes {
-                max: max(limits::FIELD_BYTES, limits::RECORD_BYTES),
-            },
+            "bytes" => FieldKind::Bytes { max: max(limits::FIELD_BYTES, limits::RECORD_BYTES) },
             "uuid" => FieldKind::Uuid,
             "list" => {
                 let Some(item) = table.table("item") else {
@@ -173,15 +130,9 @@ impl<'t> Reader<'t> {
                 };
                 let item = self.field("item", &item, depth + 1, count)?;
                 if !item.required {
-                    table.fault_at(
-                        "item",
-                        "the items of a list are always present: write required = true",
-                    );
+                    table.fault_at("item", "the items of a list are always present: write required = true");
                 }
-                FieldKind::List {
-                    item: Box::new(item),
-                    max: max(limits::LIST_ITEMS, limits::RECORD_BYTES),
-                }
+                FieldKind::List { item: Box::new(item), max: max(limits::LIST_ITEMS, limits::RECORD_BYTES) }
             }
             _ => {
                 let Some(inner) = table.table("fields") else {
@@ -198,22 +149,14 @@ impl<'t> Reader<'t> {
     fn format(&self, table: &Table<'t>) -> Option<Format> {
         let (format, pattern) = (table.text("format"), table.text("pattern"));
         if let (Some(_), Some(pattern)) = (&format, &pattern) {
-            self.source.fault(
-                pattern.span.start,
-                "a text has a format or a pattern, not both",
-                "",
-                "",
-            );
+            self.source.fault(pattern.span.start, "a text has a format or a pattern, not both", "", "");
         }
         if let Some(format) = format {
             let found = Format::parse(&format.value);
             if found.is_none() {
                 let names: Vec<&str> = Format::names().collect();
-                let message = format!(
-                    "unknown format \"{}\"{}",
-                    format.value,
-                    suggestion(&format.value, names.iter().copied())
-                );
+                let message =
+                    format!("unknown format \"{}\"{}", format.value, suggestion(&format.value, names.iter().copied()));
                 self.source.fault(
                     format.span.start,
                     message,
@@ -227,12 +170,7 @@ impl<'t> Reader<'t> {
         Format::pattern(&pattern.value)
             .map_err(|error| {
                 let reason = error.lines().last().unwrap_or_default().to_owned();
-                self.source.fault(
-                    pattern.span.start,
-                    format!("not a pattern: {reason}"),
-                    "",
-                    "",
-                );
+                self.source.fault(pattern.span.start, format!("not a pattern: {reason}"), "", "");
             })
             .ok()
     }
@@ -248,20 +186,10 @@ impl<'t> Reader<'t> {
         let mut words: Vec<String> = Vec::new();
         for value in values {
             if value.value.is_empty() || value.value.contains('\0') || value.value.len() > 128 {
-                self.source.fault(
-                    value.span.start,
-                    "a value of an enum is 1 to 128 bytes, without U+0000",
-                    "",
-                    "",
-                );
+                self.source.fault(value.span.start, "a value of an enum is 1 to 128 bytes, without U+0000", "", "");
             }
             if words.contains(&value.value) {
-                self.source.fault(
-                    value.span.start,
-                    format!("the value \"{}\" stands here twice", value.value),
-                    "",
-                    "",
-                );
+                self.source.fault(value.span.start, format!("the value \"{}\" stands here twice", value.value), "", "");
             }
             words.push(value.value);
         }
@@ -270,14 +198,9 @@ impl<'t> Reader<'t> {
 
     fn int_kind(&self, table: &Table<'t>) -> FieldKind {
         let bound = |key: &str, default: i64| {
-            table
-                .int(key, -limits::INT_MAX, limits::INT_MAX)
-                .map_or(default, |(bound, _)| bound)
+            table.int(key, -limits::INT_MAX, limits::INT_MAX).map_or(default, |(bound, _)| bound)
         };
-        let (min, max) = (
-            bound("min", -limits::INT_MAX),
-            bound("max", limits::INT_MAX),
-        );
+        let (min, max) = (bound("min", -limits::INT_MAX), bound("max", limits::INT_MAX));
         if min > max {
             table.fault_at("max", format!("max {max} is below min {min}"));
         }
@@ -295,14 +218,8 @@ impl<'t> Reader<'t> {
         let scale = table.int("scale", 0, digits);
         let ((precision, _), (scale, _)) = (precision?, scale?);
         if scale > precision {
-            table.fault_at(
-                "scale",
-                format!("scale {scale} is above precision {precision}"),
-            );
+            table.fault_at("scale", format!("scale {scale} is above precision {precision}"));
         }
-        Some(FieldKind::Decimal {
-            precision: precision as u8,
-            scale: scale as u8,
-        })
+        Some(FieldKind::Decimal { precision: precision as u8, scale: scale as u8 })
     }
 }

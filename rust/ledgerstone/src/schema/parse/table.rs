@@ -21,11 +21,7 @@ pub(super) struct Source<'s> {
 
 impl<'s> Source<'s> {
     pub(super) fn new(text: &'s str, file: &'s str) -> Self {
-        Source {
-            text,
-            file,
-            faults: RefCell::new(Vec::new()),
-        }
+        Source { text, file, faults: RefCell::new(Vec::new()) }
     }
 
     /// Notes a fault.
@@ -60,11 +56,7 @@ impl<'s> Source<'s> {
         let raw = self.text.get(span.clone()).unwrap_or_default();
         let plain = (raw.starts_with('"') && !raw.contains('\\') && !raw.starts_with("\"\"\""))
             || (raw.starts_with('\'') && !raw.starts_with("'''"));
-        if plain {
-            span.start + 1 + offset
-        } else {
-            span.start
-        }
+        if plain { span.start + 1 + offset } else { span.start }
     }
 
     /// Everything found, sorted by place; `None` where nothing was.
@@ -72,8 +64,7 @@ impl<'s> Source<'s> {
         let mut faults = self.faults.borrow().clone();
         faults.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.message.cmp(&y.message)));
         faults.dedup();
-        (!faults.is_empty())
-            .then(|| SchemaErrors(faults.into_iter().map(|(_, error)| error).collect()))
+        (!faults.is_empty()).then(|| SchemaErrors(faults.into_iter().map(|(_, error)| error).collect()))
     }
 
     /// The character boundary at or before a byte.
@@ -111,22 +102,15 @@ pub(super) struct Entry<'t> {
 
 impl<'t> Table<'t> {
     pub(super) fn new(source: &'t Source<'t>, entries: &'t DeTable<'t>, at: usize) -> Self {
-        Table {
-            source,
-            entries,
-            at,
-        }
+        Table { source, entries, at }
     }
 
     /// Notes every key that is none of these.
     pub(super) fn known(&self, what: &str, keys: &[&str]) {
         for entry in self.entries() {
             if !keys.contains(&entry.name) {
-                let message = format!(
-                    "unknown key \"{}\" in {what}{}",
-                    entry.name,
-                    suggestion(entry.name, keys.iter().copied())
-                );
+                let message =
+                    format!("unknown key \"{}\" in {what}{}", entry.name, suggestion(entry.name, keys.iter().copied()));
                 self.source.fault(
                     entry.at,
                     message,
@@ -141,11 +125,7 @@ impl<'t> Table<'t> {
     pub(super) fn entries(&self) -> Vec<Entry<'t>> {
         let entry = |(key, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>)| {
             let name: &std::borrow::Cow<'t, str> = key.get_ref();
-            Entry {
-                name: name.as_ref(),
-                at: key.span().start,
-                value,
-            }
+            Entry { name: name.as_ref(), at: key.span().start, value }
         };
         let mut entries: Vec<Entry<'t>> = self.entries.iter().map(entry).collect();
         entries.sort_by_key(|entry| entry.at);
@@ -162,10 +142,7 @@ impl<'t> Table<'t> {
     }
 
     fn value(&self, key: &str) -> Option<&'t Spanned<DeValue<'t>>> {
-        self.entries
-            .iter()
-            .find(|(name, _)| name.get_ref() == key)
-            .map(|(_, value)| value)
+        self.entries.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
     /// Notes a value of another type than the key takes.
@@ -217,9 +194,7 @@ impl<'t> Table<'t> {
             self.misfit(key, value, "an integer");
             return None;
         };
-        match i64::from_str_radix(integer.as_str(), integer.radix())
-            .ok()
-            .filter(|number| (low..=high).contains(number))
+        match i64::from_str_radix(integer.as_str(), integer.radix()).ok().filter(|number| (low..=high).contains(number))
         {
             Some(number) => Some((number, value.span())),
             None => {
@@ -257,28 +232,17 @@ impl<'t> Table<'t> {
             return Vec::new();
         };
         let one = as_text(value).into_iter();
-        let many = value
-            .get_ref()
-            .as_array()
-            .into_iter()
-            .flat_map(|array| array.iter().filter_map(as_text));
+        let many = value.get_ref().as_array().into_iter().flat_map(|array| array.iter().filter_map(as_text));
         one.chain(many).map(|text| text.value).collect()
     }
 
     pub(super) fn table(&self, key: &str) -> Option<Table<'t>> {
-        let (name, value) = self
-            .entries
-            .iter()
-            .find(|(name, _)| name.get_ref() == key)?;
+        let (name, value) = self.entries.iter().find(|(name, _)| name.get_ref() == key)?;
         let Some(entries) = value.get_ref().as_table() else {
             self.misfit(key, value, "a table");
             return None;
         };
-        Some(Table {
-            source: self.source,
-            entries,
-            at: name.span().start,
-        })
+        Some(Table { source: self.source, entries, at: name.span().start })
     }
 
     /// An array of tables; empty where it is left out.
@@ -293,11 +257,7 @@ impl<'t> Table<'t> {
         let mut tables = Vec::new();
         for item in array.iter() {
             match item.get_ref().as_table() {
-                Some(entries) => tables.push(Table {
-                    source: self.source,
-                    entries,
-                    at: item.span().start,
-                }),
+                Some(entries) => tables.push(Table { source: self.source, entries, at: item.span().start }),
                 None => self.misfit(key, item, "tables only"),
             }
         }
@@ -319,11 +279,7 @@ impl<'t> Entry<'t> {
     /// The entry as a table.
     pub(super) fn table(&self, source: &'t Source<'t>) -> Option<Table<'t>> {
         match self.value.get_ref().as_table() {
-            Some(entries) => Some(Table {
-                source,
-                entries,
-                at: self.at,
-            }),
+            Some(entries) => Some(Table { source, entries, at: self.at }),
             None => {
                 source.fault(
                     self.value.span().start,
@@ -352,8 +308,5 @@ impl<'t> Entry<'t> {
 }
 
 fn as_text(value: &Spanned<DeValue<'_>>) -> Option<Text> {
-    value.get_ref().as_str().map(|text| Text {
-        value: text.to_owned(),
-        span: value.span(),
-    })
+    value.get_ref().as_str().map(|text| Text { value: text.to_owned(), span: value.span() })
 }

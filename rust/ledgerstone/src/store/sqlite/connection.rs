@@ -55,8 +55,7 @@ pub(super) struct TableSql {
 }
 
 /// The statements of each table, by its number.
-pub(super) static TABLES: LazyLock<[TableSql; Table::ALL.len()]> =
-    LazyLock::new(|| Table::ALL.map(statements));
+pub(super) static TABLES: LazyLock<[TableSql; Table::ALL.len()]> = LazyLock::new(|| Table::ALL.map(statements));
 
 fn statements(table: Table) -> TableSql {
     let name = table.name();
@@ -65,11 +64,7 @@ fn statements(table: Table) -> TableSql {
         KeyKind::Numbered => ("INTEGER", "", "0"),
         KeyKind::Named => ("BLOB", " WITHOUT ROWID", "x''"),
     };
-    let verb = if super::replaces(table) {
-        "REPLACE"
-    } else {
-        "INSERT"
-    };
+    let verb = if super::replaces(table) { "REPLACE" } else { "INSERT" };
     TableSql {
         create: format!("CREATE TABLE {name} (key {kind} PRIMARY KEY, value BLOB NOT NULL){tail}"),
         put: format!("{verb} INTO {name} (key, value) VALUES (?1, ?2)"),
@@ -78,9 +73,7 @@ fn statements(table: Table) -> TableSql {
         from: format!("SELECT key, value FROM {name} WHERE key >= ?1 ORDER BY key"),
         between: format!("SELECT key, value FROM {name} WHERE key >= ?1 AND key < ?2 ORDER BY key"),
         keys_from: format!("SELECT key FROM {name} WHERE key >= ?1 ORDER BY key"),
-        last: format!(
-            "SELECT key, value FROM {name} WHERE key <= ?1 AND key >= {least} ORDER BY key DESC LIMIT 1"
-        ),
+        last: format!("SELECT key, value FROM {name} WHERE key <= ?1 AND key >= {least} ORDER BY key DESC LIMIT 1"),
     }
 }
 
@@ -89,9 +82,7 @@ fn statements(table: Table) -> TableSql {
 pub(super) fn connect(path: &Path, mode: Mode) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
     let opened = match mode {
-        Mode::Write | Mode::Read => {
-            Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)
-        }
+        Mode::Write | Mode::Read => Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE),
         Mode::Frozen => Connection::open_with_flags(
             frozen_uri(path.as_os_str())?,
             flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
@@ -99,10 +90,9 @@ pub(super) fn connect(path: &Path, mode: Mode) -> Result<Connection, StoreError>
     };
     let set_up = opened.and_then(|connection| configure(&connection, mode).map(|()| connection));
     set_up.map_err(|error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) => StoreError::NotALedger {
-            path: path.to_owned(),
-            why: "it is not an SQLite database".into(),
-        },
+        Some(ErrorCode::NotADatabase) => {
+            StoreError::NotALedger { path: path.to_owned(), why: "it is not an SQLite database".into() }
+        }
         _ => engine(error),
     })
 }
@@ -114,11 +104,7 @@ fn configure(connection: &Connection, mode: Mode) -> rusqlite::Result<()> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false)?;
-    let cache = if mode == Mode::Write {
-        WRITER_CACHE_KIB
-    } else {
-        READER_CACHE_KIB
-    };
+    let cache = if mode == Mode::Write { WRITER_CACHE_KIB } else { READER_CACHE_KIB };
     connection.execute_batch(&format!(
         "PRAGMA cell_size_check=ON;
          PRAGMA mmap_size=0;
@@ -140,9 +126,9 @@ fn configure(connection: &Connection, mode: Mode) -> rusqlite::Result<()> {
 
 /// The path as a URI that says that the file does not change.
 fn frozen_uri(path: &OsStr) -> Result<String, StoreError> {
-    let text = path.to_str().ok_or_else(|| {
-        StoreError::Engine("a file without write permission needs a name in UTF-8".into())
-    })?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| StoreError::Engine("a file without write permission needs a name in UTF-8".into()))?;
     let mut uri = String::from("file:");
     for byte in text.bytes() {
         match byte {
@@ -163,9 +149,7 @@ pub(super) fn create_tables(connection: &mut Connection) -> Result<(), StoreErro
         let transaction = connection.transaction()?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
-        TABLES
-            .iter()
-            .try_for_each(|table| transaction.execute_batch(&table.create))?;
+        TABLES.iter().try_for_each(|table| transaction.execute_batch(&table.create))?;
         transaction.commit()
     };
     fill(connection).map_err(engine)
@@ -173,24 +157,17 @@ pub(super) fn create_tables(connection: &mut Connection) -> Result<(), StoreErro
 
 /// Switches the file to WAL mode, if it is not.
 pub(super) fn use_wal(connection: &Connection) -> Result<(), StoreError> {
-    let mode: String = connection
-        .query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))
-        .map_err(engine)?;
+    let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0)).map_err(engine)?;
     if mode == "wal" {
         Ok(())
     } else {
-        Err(StoreError::Engine(format!(
-            "the file cannot have a write-ahead log (mode {mode})"
-        )))
+        Err(StoreError::Engine(format!("the file cannot have a write-ahead log (mode {mode})")))
     }
 }
 
 /// Refuses a file that is not a ledger of a format that we read.
 pub(super) fn check_ledger(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let not_a_ledger = |why: &str| StoreError::NotALedger {
-        path: path.to_owned(),
-        why: why.into(),
-    };
+    let not_a_ledger = |why: &str| StoreError::NotALedger { path: path.to_owned(), why: why.into() };
     let number = |name: &str| {
         let read = connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
         read.map_err(|error| match error.sqlite_error_code() {
@@ -199,17 +176,12 @@ pub(super) fn check_ledger(connection: &Connection, path: &Path) -> Result<(), S
         })
     };
     if number("application_id")? != i64::from(APPLICATION_ID) {
-        return Err(not_a_ledger(
-            "it is an SQLite database of something else, or empty",
-        ));
+        return Err(not_a_ledger("it is an SQLite database of something else, or empty"));
     }
     // As SQLite keeps it, it has a sign.
     let found = number("user_version")? as u32;
     if found > FORMAT {
-        return Err(StoreError::NewerFormat {
-            path: path.to_owned(),
-            found,
-        });
+        return Err(StoreError::NewerFormat { path: path.to_owned(), found });
     }
     if found == 0 {
         return Err(not_a_ledger("its file format is 0"));
@@ -227,8 +199,7 @@ fn expected_tables() -> Vec<String> {
 }
 
 fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
-    let mut statement =
-        connection.prepare("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY 1 LIMIT 100")?;
+    let mut statement = connection.prepare("SELECT coalesce(sql, name) FROM sqlite_schema ORDER BY 1 LIMIT 100")?;
     statement.query_map([], |row| row.get(0))?.collect()
 }
 

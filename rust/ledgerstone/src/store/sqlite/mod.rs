@@ -42,26 +42,16 @@ impl SqliteStore {
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         let resolved = resolve_new(path)?;
         // What is left of an older ledger of this name would be taken for ours.
-        for leftover in [
-            resolved.clone(),
-            beside(&resolved, "-wal"),
-            beside(&resolved, "-journal"),
-        ] {
+        for leftover in [resolved.clone(), beside(&resolved, "-wal"), beside(&resolved, "-journal")] {
             if leftover.symlink_metadata().is_ok() {
                 return Err(StoreError::Exists(leftover));
             }
         }
         let lock = WriterLock::acquire(&resolved)?;
-        let made = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&resolved);
+        let made = OpenOptions::new().write(true).create_new(true).open(&resolved);
         made.map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => StoreError::Exists(resolved.clone()),
-            _ => StoreError::Io {
-                path: resolved.clone(),
-                source,
-            },
+            _ => StoreError::Io { path: resolved.clone(), source },
         })?;
         let filled = connect(&resolved, Mode::Write).and_then(|mut connection| {
             create_tables(&mut connection)?;
@@ -101,19 +91,12 @@ impl SqliteStore {
         let reader = readers.take()?;
         check_ledger(&reader.connection, path)?;
         readers.give_back(reader);
-        Ok(Self {
-            writer: None,
-            readers,
-            _lock: None,
-        })
+        Ok(Self { writer: None, readers, _lock: None })
     }
 
     fn writing(connection: Connection, path: PathBuf, lock: WriterLock) -> Self {
         Self {
-            writer: Some(Mutex::new(Writer {
-                connection,
-                failed: false,
-            })),
+            writer: Some(Mutex::new(Writer { connection, failed: false })),
             readers: Arc::new(Readers::new(path, false)),
             _lock: Some(lock),
         }
@@ -121,8 +104,7 @@ impl SqliteStore {
 
     fn writer(&self) -> Result<MutexGuard<'_, Writer>, StoreError> {
         let writer = self.writer.as_ref();
-        let writer =
-            writer.ok_or_else(|| StoreError::Engine("the ledger is open read-only".into()))?;
+        let writer = writer.ok_or_else(|| StoreError::Engine("the ledger is open read-only".into()))?;
         // A commit that panicked was rolled back while it unwound.
         Ok(writer.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -139,16 +121,10 @@ impl Store for SqliteStore {
         }
         let behavior = TransactionBehavior::Immediate;
         // Every early return drops the transaction, and that rolls it back.
-        let transaction = writer
-            .connection
-            .transaction_with_behavior(behavior)
-            .map_err(engine)?;
+        let transaction = writer.connection.transaction_with_behavior(behavior).map_err(engine)?;
         let found = last_envelope(&transaction)?;
         if found != expected_size {
-            return Err(StoreError::StaleHead {
-                expected: expected_size,
-                found,
-            });
+            return Err(StoreError::StaleHead { expected: expected_size, found });
         }
         for rows in puts.chunk_by(|left, right| left.table == right.table) {
             write_rows(&transaction, rows)?;
@@ -173,9 +149,7 @@ impl Drop for SqliteStore {
             // it. So there is nothing to wait for either.
             let writer = writer.get_mut().unwrap_or_else(PoisonError::into_inner);
             let _ = writer.connection.busy_timeout(std::time::Duration::ZERO);
-            let _ = writer
-                .connection
-                .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            let _ = writer.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         }
     }
 }
@@ -186,23 +160,14 @@ fn in_order(puts: &mut [Put]) {
     // The first bytes decide nearly always, and here they are at hand.
     let leading = |put: &Put| {
         let mut eight = [0; 8];
-        eight
-            .iter_mut()
-            .zip(&put.key)
-            .for_each(|(place, byte)| *place = *byte);
+        eight.iter_mut().zip(&put.key).for_each(|(place, byte)| *place = *byte);
         u64::from_be_bytes(eight)
     };
-    let mut order: Vec<(Table, u64, usize)> = puts
-        .iter()
-        .enumerate()
-        .map(|(place, put)| (put.table, leading(put), place))
-        .collect();
+    let mut order: Vec<(Table, u64, usize)> =
+        puts.iter().enumerate().map(|(place, put)| (put.table, leading(put), place)).collect();
     order.sort_unstable_by(|left, right| {
         let whole = || puts[left.2].key.cmp(&puts[right.2].key);
-        (left.0, left.1)
-            .cmp(&(right.0, right.1))
-            .then_with(whole)
-            .then(left.2.cmp(&right.2))
+        (left.0, left.1).cmp(&(right.0, right.1)).then_with(whole).then(left.2.cmp(&right.2))
     });
     let mut sorted: Vec<Put> = order
         .iter()
@@ -230,9 +195,7 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[Put]) -> Result<(), StoreEr
             (Some(value), KeyKind::Numbered) => put.execute((number_of(&row.key), value)),
         };
         done.map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) if !replaces(table) => StoreError::Conflict {
-                table: table.name(),
-            },
+            Some(ErrorCode::ConstraintViolation) if !replaces(table) => StoreError::Conflict { table: table.name() },
             _ => engine(error),
         })?;
     }
@@ -243,35 +206,20 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[Put]) -> Result<(), StoreEr
 fn resolve_existing(path: &Path) -> Result<PathBuf, StoreError> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
-        _ => StoreError::Io {
-            path: path.to_owned(),
-            source,
-        },
+        _ => StoreError::Io { path: path.to_owned(), source },
     };
     let resolved = path.canonicalize().map_err(failed)?;
     if !resolved.metadata().map_err(failed)?.is_file() {
-        let why = if resolved.is_dir() {
-            "it is a directory"
-        } else {
-            "it is not a regular file"
-        };
-        return Err(StoreError::NotALedger {
-            path: path.to_owned(),
-            why: why.into(),
-        });
+        let why = if resolved.is_dir() { "it is a directory" } else { "it is not a regular file" };
+        return Err(StoreError::NotALedger { path: path.to_owned(), why: why.into() });
     }
     Ok(resolved)
 }
 
 /// The path of a ledger to be, its directory without symbolic links.
 fn resolve_new(path: &Path) -> Result<PathBuf, StoreError> {
-    let failed = |source| StoreError::Io {
-        path: path.to_owned(),
-        source,
-    };
-    let name = path
-        .file_name()
-        .ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
+    let failed = |source| StoreError::Io { path: path.to_owned(), source };
+    let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -292,10 +240,7 @@ fn sync_directory(path: &Path) -> Result<(), StoreError> {
         #[cfg(unix)]
         Some(directory) => std::fs::File::open(directory)
             .and_then(|open| open.sync_all())
-            .map_err(|source| StoreError::Io {
-                path: directory.to_owned(),
-                source,
-            }),
+            .map_err(|source| StoreError::Io { path: directory.to_owned(), source }),
         _ => Ok(()),
     }
 }

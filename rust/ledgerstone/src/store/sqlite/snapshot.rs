@@ -43,44 +43,25 @@ type Stamp = (u64, Option<SystemTime>);
 
 impl Readers {
     pub(super) fn new(path: PathBuf, alone: bool) -> Self {
-        let mut readers = Self {
-            path,
-            alone,
-            orphaned: false,
-            idle: Mutex::new(Some(Vec::new())),
-        };
+        let mut readers = Self { path, alone, orphaned: false, idle: Mutex::new(Some(Vec::new())) };
         readers.orphaned = alone && readers.has_wal() && !readers.has_lock();
         readers
     }
 
     /// A connection without a transaction.
     pub(super) fn take(&self) -> Result<Reader, StoreError> {
-        let idle = || {
-            self.idle
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .as_mut()?
-                .pop()
-        };
+        let idle = || self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut()?.pop();
         while let Some(reader) = idle() {
             if reader.frozen.is_none() || (reader.frozen == self.stamp() && !self.has_wal()) {
                 return Ok(reader);
             }
         }
         if !self.alone {
-            return Ok(Reader {
-                connection: connect(&self.path, Mode::Read)?,
-                frozen: None,
-            });
+            return Ok(Reader { connection: connect(&self.path, Mode::Read)?, frozen: None });
         }
         let shared = connect(&self.path, Mode::Read).and_then(|connection| {
-            connection
-                .pragma_query(None, "schema_version", |_| Ok(()))
-                .map_err(engine)?;
-            Ok(Reader {
-                connection,
-                frozen: None,
-            })
+            connection.pragma_query(None, "schema_version", |_| Ok(())).map_err(engine)?;
+            Ok(Reader { connection, frozen: None })
         });
         if shared.is_ok() || self.has_wal() {
             return shared;
@@ -100,11 +81,7 @@ impl Readers {
 
     /// Keeps a connection for later, or closes it.
     pub(super) fn give_back(&self, reader: Reader) {
-        if let Some(idle) = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
+        if let Some(idle) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
             && idle.len() < IDLE_CONNECTIONS
         {
             return idle.push(reader);
@@ -114,29 +91,19 @@ impl Readers {
 
     /// Closes what is idle, and from now on what is given back.
     pub(super) fn close(&self) {
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        idle.into_iter()
-            .flatten()
-            .for_each(|reader| self.close_one(reader));
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        idle.into_iter().flatten().for_each(|reader| self.close_one(reader));
     }
 
     fn close_one(&self, reader: Reader) {
         // The last connection to close carries the WAL over and removes it. A writer that closes leaves that to the readers
         // that are still there; one that crashed leaves its lock file too, and then readers leave all as they found it.
         let keep = self.alone && self.has_wal() && (self.orphaned || self.has_lock());
-        let _ = reader
-            .connection
-            .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
+        let _ = reader.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep);
     }
 
     fn has_wal(&self) -> bool {
-        beside(&self.path, "-wal")
-            .metadata()
-            .is_ok_and(|file| file.len() > 0)
+        beside(&self.path, "-wal").metadata().is_ok_and(|file| file.len() > 0)
     }
 
     fn has_lock(&self) -> bool {
@@ -144,10 +111,7 @@ impl Readers {
     }
 
     fn stamp(&self) -> Option<Stamp> {
-        self.path
-            .metadata()
-            .ok()
-            .map(|file| (file.len(), file.modified().ok()))
+        self.path.metadata().ok().map(|file| (file.len(), file.modified().ok()))
     }
 }
 
@@ -166,18 +130,11 @@ impl SqliteSnapshot {
         // The transaction begins with the first read.
         connection.execute_batch("BEGIN").map_err(engine)?;
         let size = last_envelope(connection)?;
-        Ok(Self {
-            reader: Some(reader),
-            readers: Arc::clone(readers),
-            size,
-        })
+        Ok(Self { reader: Some(reader), readers: Arc::clone(readers), size })
     }
 
     /// Runs a read, and then makes sure that the file was not changed meanwhile by somebody whom no lock told of us.
-    fn read<T>(
-        &self,
-        read: impl FnOnce(&Connection) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
+    fn read<T>(&self, read: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let gone = || StoreError::Engine("the snapshot has ended".into());
         let reader = self.reader.as_ref().ok_or_else(gone)?;
         let found = read(&reader.connection);
@@ -205,13 +162,10 @@ impl Snapshot for SqliteSnapshot {
             return Ok(None);
         };
         self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached(&TABLES[table as usize].at)
-                .map_err(engine)?;
+            let mut statement = connection.prepare_cached(&TABLES[table as usize].at).map_err(engine)?;
             let mut rows = statement.query([key]).map_err(engine)?;
             let row = rows.next().map_err(engine)?;
-            row.map(|row| bytes(row, 0, table).map(<[u8]>::to_vec))
-                .transpose()
+            row.map(|row| bytes(row, 0, table).map(<[u8]>::to_vec)).transpose()
         })
     }
 
@@ -229,11 +183,7 @@ impl Snapshot for SqliteSnapshot {
         let to = to.and_then(|to| at_least(table, to));
         let sql = &TABLES[table as usize];
         self.read(|connection| {
-            let sql = if to.is_some() {
-                &sql.between
-            } else {
-                &sql.from
-            };
+            let sql = if to.is_some() { &sql.between } else { &sql.from };
             let mut statement = connection.prepare_cached(sql).map_err(engine)?;
             let mut rows = match to {
                 Some(to) => statement.query([from, to]),
@@ -262,9 +212,7 @@ impl Snapshot for SqliteSnapshot {
             return Ok(None);
         };
         self.read(|connection| {
-            let mut statement = connection
-                .prepare_cached(&TABLES[table as usize].last)
-                .map_err(engine)?;
+            let mut statement = connection.prepare_cached(&TABLES[table as usize].last).map_err(engine)?;
             let mut rows = statement.query([at]).map_err(engine)?;
             let Some(row) = rows.next().map_err(engine)? else {
                 return Ok(None);
@@ -280,17 +228,11 @@ impl Snapshot for SqliteSnapshot {
     /// Walks rows and prefixes side by side. Where the next prefix is near, stepping to it is many times cheaper than looking
     /// it up; where it is far, the walk gives up after some rows and does look it up. How many rows it grants is learnt on
     /// the way, and tried anew now and then, so that dense prefixes become one scan and sparse ones a lookup each.
-    fn probe(
-        &self,
-        table: Table,
-        prefixes: &[[u8; 8]],
-        visit: &mut dyn FnMut(&[u8]),
-    ) -> Result<(), StoreError> {
+    fn probe(&self, table: Table, prefixes: &[[u8; 8]], visit: &mut dyn FnMut(&[u8])) -> Result<(), StoreError> {
         if table.key_kind() == KeyKind::Numbered {
-            return prefixes.iter().try_for_each(|prefix| {
-                self.get(table, prefix)
-                    .map(|found| found.iter().for_each(|_| visit(prefix)))
-            });
+            return prefixes
+                .iter()
+                .try_for_each(|prefix| self.get(table, prefix).map(|found| found.iter().for_each(|_| visit(prefix))));
         }
         self.read(|connection| {
             let sql = &TABLES[table as usize].keys_from;
@@ -298,11 +240,7 @@ impl Snapshot for SqliteSnapshot {
             let (mut rest, mut patience, mut lookups) = (prefixes, STEPS, 0_u32);
             while let Some(first) = rest.first() {
                 let mut rows = statement.query([&first[..]]).map_err(engine)?;
-                patience = if lookups.is_multiple_of(RETRY_LOOKUPS) {
-                    STEPS
-                } else {
-                    patience
-                };
+                patience = if lookups.is_multiple_of(RETRY_LOOKUPS) { STEPS } else { patience };
                 lookups = lookups.wrapping_add(1);
                 let (mut steps, mut visited) = (0, false);
                 while steps <= patience {
@@ -310,8 +248,7 @@ impl Snapshot for SqliteSnapshot {
                         return Ok(());
                     };
                     let key = bytes(row, 0, table)?;
-                    let behind =
-                        |prefix: &&[u8; 8]| key > &prefix[..] && !key.starts_with(&prefix[..]);
+                    let behind = |prefix: &&[u8; 8]| key > &prefix[..] && !key.starts_with(&prefix[..]);
                     let passed = rest.iter().take_while(behind).count();
                     rest = &rest[passed..];
                     let Some(next) = rest.first() else {
@@ -322,11 +259,7 @@ impl Snapshot for SqliteSnapshot {
                         visit(key);
                     }
                     if arrived || passed > usize::from(visited) {
-                        patience = if steps > 0 {
-                            (patience * 2).min(STEPS)
-                        } else {
-                            patience
-                        };
+                        patience = if steps > 0 { (patience * 2).min(STEPS) } else { patience };
                         steps = 0;
                     } else {
                         steps += 1;
@@ -345,13 +278,9 @@ impl Snapshot for SqliteSnapshot {
 
     fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection
-                .prepare("PRAGMA integrity_check")
-                .map_err(engine)?;
+            let mut statement = connection.prepare("PRAGMA integrity_check").map_err(engine)?;
             let found = statement.query_map([], |row| row.get(0)).map_err(engine)?;
-            let mut found = found
-                .collect::<rusqlite::Result<Vec<String>>>()
-                .map_err(engine)?;
+            let mut found = found.collect::<rusqlite::Result<Vec<String>>>().map_err(engine)?;
             found.retain(|line| line != "ok");
             Ok(found)
         })
@@ -363,15 +292,11 @@ pub(super) fn last_envelope(connection: &Connection) -> Result<u64, StoreError> 
     let read = |connection: &Connection| {
         let sql = "SELECT key FROM envelopes ORDER BY key DESC LIMIT 1";
         let mut statement = connection.prepare_cached(sql)?;
-        statement
-            .query_row([], |row| row.get::<_, i64>(0))
-            .optional()
+        statement.query_row([], |row| row.get::<_, i64>(0)).optional()
     };
     match read(connection).map_err(engine)? {
         None => Ok(0),
-        Some(last) => u64::try_from(last)
-            .map(|last| last + 1)
-            .map_err(|_| odd(Table::Envelopes)),
+        Some(last) => u64::try_from(last).map(|last| last + 1).map_err(|_| odd(Table::Envelopes)),
     }
 }
 
@@ -443,9 +368,6 @@ fn at_most(table: Table, bytes: &[u8]) -> Option<Key<'_>> {
 /// The first eight bytes as a number; absent ones count as zero, as they do when bytes are compared.
 fn leading_number(bytes: &[u8]) -> u64 {
     let mut eight = [0; 8];
-    eight
-        .iter_mut()
-        .zip(bytes)
-        .for_each(|(place, byte)| *place = *byte);
+    eight.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
     u64::from_be_bytes(eight)
 }

@@ -16,52 +16,33 @@ fn any_record() -> impl Strategy<Value = Value> {
         proptest::option::of(-62_135_596_800_000_000i64..=253_402_300_799_999_999),
         proptest::option::of(proptest::collection::vec(any::<u8>(), 0..=4)),
     );
-    let leg = (
-        -9_999_999i128..=9_999_999,
-        proptest::option::of(proptest::collection::vec(0i64..9, 0..3)),
-    );
+    let leg = (-9_999_999i128..=9_999_999, proptest::option::of(proptest::collection::vec(0i64..9, 0..3)));
     let nested = (
         proptest::option::of(proptest::collection::vec("[a-z]{0,4}", 0..=3)),
         proptest::option::of((0i64..9, proptest::option::of("[a-z]{1,3}"))),
         proptest::option::of(proptest::collection::vec(leg, 0..4)),
     );
-    (scalars, nested).prop_map(
-        |((t, word, flag, n, big, x, day, at, raw), (tags, opt, legs))| {
-            let some = |value: Option<Value>| value.unwrap_or(Value::Null);
-            let ints = |values: Vec<i64>| Value::List(values.into_iter().map(Value::Int).collect());
-            let leg = |(y, z): (i128, Option<Vec<i64>>)| {
-                object(&[
-                    ("y", Value::Decimal(Decimal::new(y, 2))),
-                    ("z", some(z.map(ints))),
-                ])
-            };
-            object(&[
-                ("text", Value::Text(t)),
-                ("word", some(word.map(Value::Text))),
-                ("flag", some(flag.map(Value::Bool))),
-                ("n", some(n.map(Value::Int))),
-                ("big", some(big.map(Value::Int))),
-                ("x", some(x.map(|x| Value::Decimal(Decimal::new(x, 4))))),
-                ("day", some(day.map(Value::Date))),
-                ("at", some(at.map(Value::Timestamp))),
-                ("raw", some(raw.map(Value::Bytes))),
-                (
-                    "tags",
-                    some(tags.map(|tags| Value::List(tags.into_iter().map(Value::Text).collect()))),
-                ),
-                (
-                    "opt",
-                    some(opt.map(|(a, b)| {
-                        object(&[("a", Value::Int(a)), ("b", some(b.map(Value::Text)))])
-                    })),
-                ),
-                (
-                    "legs",
-                    some(legs.map(|legs| Value::List(legs.into_iter().map(leg).collect()))),
-                ),
-            ])
-        },
-    )
+    (scalars, nested).prop_map(|((t, word, flag, n, big, x, day, at, raw), (tags, opt, legs))| {
+        let some = |value: Option<Value>| value.unwrap_or(Value::Null);
+        let ints = |values: Vec<i64>| Value::List(values.into_iter().map(Value::Int).collect());
+        let leg = |(y, z): (i128, Option<Vec<i64>>)| {
+            object(&[("y", Value::Decimal(Decimal::new(y, 2))), ("z", some(z.map(ints)))])
+        };
+        object(&[
+            ("text", Value::Text(t)),
+            ("word", some(word.map(Value::Text))),
+            ("flag", some(flag.map(Value::Bool))),
+            ("n", some(n.map(Value::Int))),
+            ("big", some(big.map(Value::Int))),
+            ("x", some(x.map(|x| Value::Decimal(Decimal::new(x, 4))))),
+            ("day", some(day.map(Value::Date))),
+            ("at", some(at.map(Value::Timestamp))),
+            ("raw", some(raw.map(Value::Bytes))),
+            ("tags", some(tags.map(|tags| Value::List(tags.into_iter().map(Value::Text).collect())))),
+            ("opt", some(opt.map(|(a, b)| object(&[("a", Value::Int(a)), ("b", some(b.map(Value::Text)))])))),
+            ("legs", some(legs.map(|legs| Value::List(legs.into_iter().map(leg).collect())))),
+        ])
+    })
 }
 
 proptest! {
