@@ -17,6 +17,8 @@ pub const RECORD_BYTES: usize = 1 << 20;
 pub const FIELD_BYTES: usize = 65_536;
 /// Elements of a list field without `max`.
 pub const LIST_ITEMS: usize = 1_024;
+/// Largest `max` of a list: 8,192 rows of it are at most the 2^24 items that one chunk holds, so decoding takes bounded memory.
+pub const LIST_ITEMS_MAX: usize = 2_048;
 /// Fields of a record type, nested ones counted.
 pub const FIELDS: usize = 256;
 /// Depth of lists and structs in a record type.

@@ -145,6 +145,8 @@ impl Working {
         hashes.dedup();
         let mut rows = Vec::new();
         state.rows_by_key_hash(&hashes, &mut |hash, row| rows.push((hash, row)))?;
+        // In the order of the ledger, so that neighbours are read together.
+        rows.sort_unstable_by_key(|(_, row)| *row);
         for (hash, row) in rows {
             for key in unique_keys(row)? {
                 if state.key_hash(&key) == hash {

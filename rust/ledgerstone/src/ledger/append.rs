@@ -10,6 +10,7 @@ use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
 use rayon::prelude::*;
 
 use super::commit::{EntriesList, cells, exceptions, put, record_puts};
+use super::pool::panic_message;
 use super::screen::Screened;
 use super::view::View;
 use super::writer::Writer;
@@ -70,8 +71,13 @@ struct Decided {
 }
 
 impl Ledger {
-    /// Signs, decides, hashes and commits a draft.
+    /// Signs, decides, hashes and commits a draft. A panic on the way is a fault: nothing is logged, and the writer is as it was.
     pub(crate) fn transact(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Outcome> {
+        let attempt = std::panic::AssertUnwindSafe(|| self.attempt(writer, draft));
+        std::panic::catch_unwind(attempt).unwrap_or_else(|panic| Err(Error::Fault(panic_message(&*panic))))
+    }
+
+    fn attempt(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Outcome> {
         let count: usize = draft.records.iter().map(|screened| screened.inputs.len()).sum();
         if count > ATOMIC_RECORDS {
             return Err(Error::Limit {

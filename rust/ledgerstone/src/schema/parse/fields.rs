@@ -132,7 +132,8 @@ impl<'t> Reader<'t> {
                 if !item.required {
                     table.fault_at("item", "the items of a list are always present: write required = true");
                 }
-                FieldKind::List { item: Box::new(item), max: max(limits::LIST_ITEMS, limits::RECORD_BYTES) }
+                let max = max(limits::LIST_ITEMS, limits::LIST_ITEMS_MAX);
+                FieldKind::List { item: Box::new(item), max }
             }
             _ => {
                 let Some(inner) = table.table("fields") else {

@@ -1,0 +1,57 @@
+//! A fault logs nothing, loses nothing, and leaves the ledger fit for use.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use ledgerstone::model::Value;
+use ledgerstone::{AuditOptions, Create, Error, Key, Sources, Verdict};
+
+fn commodity(code: &str) -> Value {
+    let members = [("code", Value::Text(code.to_owned())), ("exponent", Value::Int(0))];
+    Value::Object(members.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+#[test]
+fn a_panic_in_the_middle_of_an_append_logs_nothing() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let clock = AtomicI64::new(1_700_000_000_000_000);
+    let switch = Arc::clone(&is_broken);
+    let sources = Sources::fixed(
+        move || clock.fetch_add(1, Ordering::Relaxed),
+        move || if switch.load(Ordering::Relaxed) { panic!("injected") } else { [9; 32] },
+    );
+    let ledger = Create::new("test.example/faults", Key::from_seed([1; 32], "me"))
+        .module(ledgerstone_schemas::FINANCE, "finance.toml")
+        .sources(sources)
+        .in_memory()
+        .unwrap();
+    let size = ledger.size().unwrap();
+    is_broken.store(true, Ordering::Relaxed);
+    let error = ledger.append("finance.commodity", commodity("AAPL"), Some("one")).unwrap_err();
+    assert!(matches!(&error, Error::Fault(why) if why == "injected"), "{error}");
+    assert_eq!(ledger.size().unwrap(), size);
+    is_broken.store(false, Ordering::Relaxed);
+    let appended = ledger.append("finance.commodity", commodity("AAPL"), Some("one")).unwrap();
+    assert!(appended.is_new);
+    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
+    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
+}
+
+#[test]
+fn a_clock_that_leaps_is_refused_and_one_that_runs_backwards_is_held() {
+    let clock = Arc::new(AtomicI64::new(1_700_000_000_000_000));
+    let hand = Arc::clone(&clock);
+    let sources = Sources::fixed(move || hand.load(Ordering::Relaxed), || [9; 32]);
+    let ledger = Create::new("test.example/clock", Key::from_seed([1; 32], "me"))
+        .module(ledgerstone_schemas::FINANCE, "finance.toml")
+        .sources(sources)
+        .in_memory()
+        .unwrap();
+    clock.fetch_sub(3_600_000_000, Ordering::Relaxed);
+    ledger.append("finance.commodity", commodity("A"), None).unwrap();
+    clock.fetch_add(400 * 86_400_000_000, Ordering::Relaxed);
+    let error = ledger.append("finance.commodity", commodity("B"), None).unwrap_err();
+    assert!(matches!(error, Error::Limit { limit: "max_clock_step", .. }), "{error}");
+    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
+    assert!(report.verdict.is_ok(), "{report}");
+}
