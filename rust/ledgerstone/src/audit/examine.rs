@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::numbered;
 use super::report::{Finding, Verdict};
 use crate::error::Result;
@@ -110,8 +112,9 @@ impl Examination {
         let mut node_count = 0;
         if let Some(chunks) = &chunks {
             node_count = self.records(raw, &envelope, chunks, &exceptions);
-            for chunk in chunks {
-                match chunk_puts(raw.index, chunk, &[], file_secret) {
+            let each: Vec<_> = chunks.par_iter().map(|chunk| chunk_puts(raw.index, chunk, &[], file_secret)).collect();
+            for puts in each {
+                match puts {
                     Ok(puts) => derived.extend(puts),
                     Err(error) => self.find(Verdict::ContentChanged, Table::Chunks, error.to_string()),
                 }
@@ -211,8 +214,10 @@ impl Examination {
     ) -> Option<Vec<PreparedChunk>> {
         let mut prepared = Vec::with_capacity(raw.chunks.len());
         let mut is_whole = true;
-        for (first, bytes) in &raw.chunks {
-            match prepare(*first, bytes, types, secret, file_secret) {
+        let each: Vec<_> =
+            raw.chunks.par_iter().map(|(first, bytes)| prepare(*first, bytes, types, secret, file_secret)).collect();
+        for ((first, _), decoded) in raw.chunks.iter().zip(each) {
+            match decoded {
                 Ok(chunk) => prepared.push(chunk),
                 Err(why) => {
                     let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, why);
@@ -255,7 +260,7 @@ impl Examination {
             self.findings.push(finding.among(missing, missing));
             return 0;
         };
-        let tree = RecordTree::new(&leaves);
+        let tree = RecordTree::in_parallel(&leaves);
         let stored = raw.nodes.as_deref().unwrap_or_default();
         if tree.root != envelope.intent.root {
             let (first, last) = changed_block(&leaves, stored);

@@ -7,7 +7,6 @@ use ledgerstone_verify::envelope::{
     ENVELOPE_TAG, Envelope, Intent, MAX_ENVELOPE_BYTES, Mode, Seen, Signature, idempotency_digest,
 };
 use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
-use rayon::prelude::*;
 
 use super::commit::{EntriesList, cells, exceptions, put, record_puts};
 use super::pool::panic_message;
@@ -114,25 +113,23 @@ impl Ledger {
             parts.push((first, screened));
             first += screened.inputs.len() as u32;
         }
-        self.pool.run(|| {
-            let chunks = parts
-                .par_iter()
-                .map(|(first, screened)| {
-                    let key_hash = |key: &[u8]| file_secret.hash(key);
-                    PreparedChunk::new(
-                        Arc::clone(&screened.record_type),
-                        (*first..).take(screened.inputs.len()).collect(),
-                        screened.batch.clone(),
-                        Arc::clone(&screened.bytes),
-                        secret,
-                        &key_hash,
-                    )
-                    .map_err(|error| Error::Fault(error.to_string()))
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let leaves: Vec<Hash> = chunks.iter().flat_map(|chunk| chunk.leaves.iter().copied()).collect();
-            Ok(Prepared { chunks, tree: RecordTree::new(&leaves), count: first, secret })
-        })?
+        let chunks = self.pool.each(&parts, |(first, screened)| {
+            PreparedChunk::new(
+                Arc::clone(&screened.record_type),
+                (*first..).take(screened.inputs.len()).collect(),
+                screened.batch.clone(),
+                Arc::clone(&screened.bytes),
+                secret,
+                &|key| file_secret.hash(key),
+            )
+            .map_err(|error| Error::Fault(error.to_string()))
+        })?;
+        let leaves: Vec<Hash> = chunks.iter().flat_map(|chunk| chunk.leaves.iter().copied()).collect();
+        let tree = match chunks.len() {
+            0 | 1 => RecordTree::new(&leaves),
+            _ => self.pool.run(|| RecordTree::in_parallel(&leaves))?,
+        };
+        Ok(Prepared { chunks, tree, count: first, secret })
     }
 
     /// What an earlier transaction with the draft's id did, if there is one and it is the same.
@@ -222,11 +219,9 @@ impl Ledger {
     ) -> Result<()> {
         let index = writer.trees.size();
         let Decided { working, refused, gate } = decided;
-        let (exceptions, (cells, cell_puts), record_puts) = self.pool.run(|| {
-            let puts = record_puts(index, &prepared.chunks, &refused, working.taken(), self.secret)?;
-            let exceptions = exceptions(prepared.secret, &prepared.chunks, &refused);
-            Ok::<_, Error>((exceptions, cells(prepared.secret, index, &working), puts))
-        })??;
+        let record_puts = record_puts(index, &prepared.chunks, &refused, &working, self.secret, &self.pool)?;
+        let exceptions = exceptions(prepared.secret, &prepared.chunks, &refused);
+        let (cells, cell_puts) = cells(prepared.secret, index, &working);
         let envelope = envelope(writer, draft, intent, &exceptions, &cells, time)?;
         let mut trees = writer.trees.clone();
         let nodes = trees.push(&[ENVELOPE_TAG, &envelope]);

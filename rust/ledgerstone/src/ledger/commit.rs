@@ -6,8 +6,8 @@ use ledgerstone_verify::canon::ObjectWriter;
 use ledgerstone_verify::entry::{EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
 use ledgerstone_verify::envelope::ListRoot;
 use ledgerstone_verify::hash::Hash;
-use rayon::prelude::*;
 
+use super::pool::Pool;
 use super::view::FileSecret;
 use crate::error::{Error, Result};
 use crate::execute::{PreparedChunk, Refused, Working};
@@ -86,35 +86,30 @@ pub(crate) fn cell_entry(name: &[u8], value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The rows of `chunks`, `segments`, `postings` and `unique_keys` that a transaction makes. Call it within the engine's pool.
+/// The rows of `chunks`, `segments`, `postings` and `unique_keys` that a transaction makes.
 pub(crate) fn record_puts(
     index: u64,
     chunks: &[PreparedChunk],
     refused: &[Refused],
-    taken: impl Iterator<Item = (u64, u32, u32)>,
+    working: &Working,
     secret: FileSecret,
+    pool: &Pool,
 ) -> Result<Vec<Put>> {
-    let mut puts: Vec<Put> = chunks
-        .par_iter()
-        .enumerate()
-        .map(|(number, chunk)| {
-            let refused: Vec<usize> =
-                refused.iter().filter(|refused| refused.chunk == number).map(|refused| refused.row).collect();
-            chunk_puts(index, chunk, &refused, secret)
-        })
-        .collect::<Result<Vec<Vec<Put>>>>()?
-        .into_iter()
-        .flatten()
-        .collect();
-    puts.extend(taken.map(|(hash, chunk, row)| {
+    let numbered: Vec<(usize, &PreparedChunk)> = chunks.iter().enumerate().collect();
+    let puts = pool.each(&numbered, |(number, chunk)| {
+        let of_chunk = refused.iter().filter(|refused| refused.chunk == *number);
+        let rows: Vec<usize> = of_chunk.map(|refused| refused.row).collect();
+        chunk_puts(index, chunk, &rows, secret)
+    })?;
+    let keys = working.taken().map(|(hash, chunk, row)| {
         let position = chunks[chunk as usize].positions[row as usize];
         unique_key(hash, RowId::new(index, position))
-    }));
-    Ok(puts)
+    });
+    Ok(puts.into_iter().flatten().chain(keys).collect())
 }
 
 /// The row of `unique_keys` for a key.
-pub(crate) fn unique_key(hash: u64, row: RowId) -> Put {
+fn unique_key(hash: u64, row: RowId) -> Put {
     let key = [hash.to_be_bytes(), row.number().to_be_bytes()].concat();
     put(Table::UniqueKeys, key, Vec::new())
 }

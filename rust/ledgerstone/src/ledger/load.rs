@@ -214,8 +214,7 @@ impl Load<'_, '_> {
         let mut start = 0;
         let mut records = Vec::new();
         for input in &cut.inputs {
-            let record_type = &self.record_type;
-            let mut parts = self.ledger.pool.run(|| screen(record_type, input))??;
+            let mut parts = screen(&self.ledger.pool, &self.record_type, input)?;
             for part in &mut parts {
                 part.shift(start);
             }

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
@@ -23,6 +24,19 @@ impl Pool {
         let pool = self.threads()?;
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.install(work)))
             .map_err(|panic| Error::Fault(panic_message(&*panic)))
+    }
+
+    /// Runs `work` on every item: within the pool, or right here where there is only one.
+    pub(crate) fn each<T: Sync, R: Send>(
+        &self,
+        items: &[T],
+        work: impl Fn(&T) -> Result<R> + Send + Sync,
+    ) -> Result<Vec<R>> {
+        match items {
+            [] => Ok(Vec::new()),
+            [only] => Ok(vec![work(only)?]),
+            _ => self.run(|| items.par_iter().map(&work).collect())?,
+        }
     }
 
     fn threads(&self) -> Result<Arc<ThreadPool>> {

@@ -79,11 +79,7 @@ impl Ledger {
             }
             let count = values.len() as u32;
             let record_type = writer.record_type(&type_name)?;
-            let mut parts = if count == 1 {
-                screen(&record_type, &Input::Values(values))?
-            } else {
-                self.pool.run(|| screen(&record_type, &Input::Values(values)))??
-            };
+            let mut parts = screen(&self.pool, &record_type, &Input::Values(values))?;
             for part in &mut parts {
                 part.shift(start);
             }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::filter::filter_record_batch;
-use rayon::prelude::*;
 
+use super::pool::Pool;
 use crate::error::{Error, Rejected, Result};
 use crate::execute::{RecordBytes, stateless_refusals};
 use crate::limits::CHUNK_ROWS;
@@ -51,16 +51,16 @@ impl Input {
     }
 }
 
-/// Screens records of one type, in chunks, in parallel. Call it within the engine's pool.
-pub(crate) fn screen(record_type: &Arc<RecordType>, input: &Input) -> Result<Vec<Screened>> {
+/// Screens records of one type, in chunks, in parallel.
+pub(crate) fn screen(pool: &Pool, record_type: &Arc<RecordType>, input: &Input) -> Result<Vec<Screened>> {
+    if input.len() <= CHUNK_ROWS {
+        return Ok(vec![screen_chunk(record_type, input, 0)?]);
+    }
     let starts: Vec<usize> = (0..input.len()).step_by(CHUNK_ROWS).collect();
-    starts
-        .into_par_iter()
-        .map(|start| {
-            let length = CHUNK_ROWS.min(input.len() - start);
-            screen_chunk(record_type, &input.slice(start, length), start as u32)
-        })
-        .collect()
+    pool.each(&starts, |&start| {
+        let length = CHUNK_ROWS.min(input.len() - start);
+        screen_chunk(record_type, &input.slice(start, length), start as u32)
+    })
 }
 
 fn screen_chunk(record_type: &Arc<RecordType>, input: &Input, start: u32) -> Result<Screened> {

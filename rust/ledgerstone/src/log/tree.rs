@@ -59,19 +59,29 @@ pub(crate) struct RecordTree {
 }
 
 impl RecordTree {
-    /// Hashes the tree, in parallel where it is large. Call it within the engine's pool.
+    /// Hashes the tree.
     pub(crate) fn new(leaves: &[Hash]) -> Self {
-        let whole = leaves.len() / BLOCK;
-        let mut level: Vec<Hash> =
-            leaves[..whole * BLOCK].par_chunks_exact(BLOCK).map(merkle::root::<Sha3_256>).collect();
+        let blocks = leaves.chunks_exact(BLOCK).map(merkle::root::<Sha3_256>).collect();
+        RecordTree::over_blocks(blocks, leaves)
+    }
+
+    /// The same on all threads of the pool it is called within.
+    pub(crate) fn in_parallel(leaves: &[Hash]) -> Self {
+        let blocks = leaves.par_chunks_exact(BLOCK).map(merkle::root::<Sha3_256>).collect();
+        RecordTree::over_blocks(blocks, leaves)
+    }
+
+    /// `blocks`: the complete nodes of level 6.
+    fn over_blocks(blocks: Vec<Hash>, leaves: &[Hash]) -> Self {
         let mut frontier = Frontier::<Sha3_256>::new();
-        for &hash in &level {
+        for &hash in &blocks {
             frontier.push_subtree(NODE_LEVEL, hash).expect("blocks are aligned");
         }
-        for &leaf in &leaves[whole * BLOCK..] {
+        for &leaf in &leaves[blocks.len() * BLOCK..] {
             frontier.push(leaf);
         }
         let mut nodes = Vec::new();
+        let mut level = blocks;
         while !level.is_empty() {
             nodes.extend(level.iter().flatten());
             level = level.chunks_exact(2).map(|pair| node_hash::<Sha3_256>(&pair[0], &pair[1])).collect();
@@ -97,6 +107,8 @@ mod tests {
             let leaves: Vec<Hash> = (0..count as u32).map(|n| leaf_hash::<Sha3_256>(&[&n.to_be_bytes()])).collect();
             let tree = RecordTree::new(&leaves);
             assert_eq!(tree.root, merkle::root::<Sha3_256>(&leaves), "{count} leaves");
+            let parallel = RecordTree::in_parallel(&leaves);
+            assert_eq!((parallel.root, &parallel.nodes), (tree.root, &tree.nodes), "{count} leaves");
             if count >= 128 {
                 let node = record_nodes_node(&tree.nodes, count as u64, 7, 0).unwrap();
                 assert_eq!(node, merkle::root::<Sha3_256>(&leaves[..128]), "{count} leaves");
