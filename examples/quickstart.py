@@ -112,11 +112,12 @@ def run(folder: Path) -> None:
     except ls.VerificationError as error:
         print(f"a forged copy does not: {error.code}")
 
-    print(f"\naudit\n  {ledger.audit()}")
+    report = ledger.audit()  # re-reads every stored byte, and replays every decision
+    print("\naudit\n  " + str(report).strip().replace("\n", "\n  "))
     exported = folder / "audit.parquet"
     ledger.export(exported, type="finance.transfer")
-    print(f"\nexported {exported.name}: {exported.stat().st_size:,} bytes; the ledger has {path.stat().st_size:,}")
     ledger.close()
+    print(f"\nexported {exported.name}: {exported.stat().st_size:,} bytes; the ledger has {path.stat().st_size:,}")
 
 
 def main() -> None:

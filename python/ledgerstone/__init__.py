@@ -28,7 +28,7 @@ from ._core import (
     verify,
     verify_checkpoint,
 )
-from ._facts import Appended, AuditReport, Checkpoint, Finding, Record, RowId, Verified
+from ._facts import Appended, AuditReport, Checkpoint, Finding, Member, Module, Record, RowId, Verified
 from .exceptions import (
     FaultError,
     ForbiddenError,
@@ -52,6 +52,8 @@ __all__ = [
     "LedgerError",
     "LimitError",
     "LoadResult",
+    "Member",
+    "Module",
     "Query",
     "Receipt",
     "Record",

@@ -1,6 +1,7 @@
 """What the ledger answers, where the answer is facts and nothing else.
 
-Named tuples in Python, because they compare, unpack, pickle and show themselves without a line of native code.
+Named tuples in Python, because they compare, unpack, pickle and show themselves without a line of native code. Where a field is
+called `index` or `count` it hides the method of that name that tuples have, which nobody misses here; mypy is told so.
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ class RowId(NamedTuple):
     True
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     """Index of the transaction in the log."""
     position: int
     """Position among the records of the transaction."""
@@ -31,9 +32,9 @@ class Appended(NamedTuple):
     RowId(index=7, position=1)
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     """Index of the transaction in the log."""
-    count: int
+    count: int  # type: ignore[assignment]
     """Number of its records."""
     is_new: bool
     """Whether this call appended it; otherwise an earlier call with the same id did."""
@@ -127,7 +128,7 @@ class Verified(NamedTuple):
     """Size of the log at the checkpoint."""
     root: bytes
     """Root of the log's SHA-256 tree at that size."""
-    index: int
+    index: int  # type: ignore[assignment]
     """Index of the transaction."""
     position: int
     """Position of the record in the transaction."""
@@ -144,6 +145,34 @@ class Verified(NamedTuple):
         return _table("verified", self._asdict())
 
 
+class Member(NamedTuple):
+    """An admitted identity."""
+
+    id: str
+    """32 hexadecimal digits."""
+    keys: list[bytes]
+    """Public keys that are active."""
+    revoked: list[bytes]
+    """Public keys that are not, any more."""
+    roles: list[str]
+    """Full names of the roles held."""
+
+
+class Module(NamedTuple):
+    """A module in force."""
+
+    name: str
+    """Name."""
+    version: int
+    """Version."""
+    title: str
+    """One line for people."""
+    types: list[str]
+    """Full names of its record types."""
+    roles: dict[str, str]
+    """Full names of its roles, and what each is for."""
+
+
 class Finding(NamedTuple):
     """One thing that an audit found wrong, as precisely as it can be named."""
 
@@ -151,7 +180,7 @@ class Finding(NamedTuple):
     """What it means."""
     table: str
     """Table of the file, if it is in one."""
-    index: int | None
+    index: int | None  # type: ignore[assignment]
     """Index of the first bad transaction."""
     positions: tuple[int, int] | None
     """First and last position of the records among which the bad one is."""
@@ -174,8 +203,24 @@ class AuditReport(NamedTuple):
     """Whether what was read is what was written."""
     completeness: str
     """Whether everything was read."""
-    counts: dict[str, int]
-    """What was read, and rejections that are claimed and not replayed."""
+    transactions: int
+    """Transactions read: envelopes parsed, hashed into both trees, signatures checked."""
+    records: int
+    """Records decoded, hashed and replayed."""
+    claimed_rejections: int
+    """Rejections that the log claims, and that cannot be replayed because the bytes of rejected records are not kept."""
+    signatures: int
+    """Signatures checked."""
+    cells: int
+    """Cells compared."""
+    unique_keys: int
+    """Unique keys compared."""
+    postings: int
+    """Postings compared."""
+    nodes: int
+    """Tree nodes compared."""
+    bytes: int
+    """Bytes of records and envelopes read."""
     findings: list[Finding]
     """The first findings, in the order found."""
     findings_total: int
@@ -195,7 +240,7 @@ class AuditReport(NamedTuple):
     def _repr_html_(self) -> str:
         from . import _show
 
-        facts = {"verdict": self.verdict, "size": self.size, **self.counts, "findings": self.findings_total}
+        facts = {name: fact for name, fact in self._asdict().items() if name not in ("findings", "text")}
         findings = _show.table("findings", [finding._asdict() for finding in self.findings]) if self.findings else ""
         return _table(f"audit of {self.origin}", facts) + findings
 

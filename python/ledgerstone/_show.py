@@ -67,7 +67,7 @@ def _notebook_display() -> Callable[[str, bool], None] | None:
     from IPython.display import HTML, display  # type: ignore[import-not-found,unused-ignore]
 
     handle = display(HTML(""), display_id=True)
-    return lambda line, last: handle.update(HTML(f"<pre>{html.escape(line)}</pre>"))
+    return lambda line, _last: handle.update(HTML(f"<pre>{html.escape(line)}</pre>"))
 
 
 def table(caption: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] | None = None) -> str:
@@ -77,7 +77,9 @@ def table(caption: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str
         columns = list(dict.fromkeys(name for row in rows for name in row))
     head = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(f"<td>{_cell(row.get(name))}</td>" for name in columns) + "</tr>" for row in rows)
-    return f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return (
+        f"<table><caption>{html.escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
 
 
 def _cell(value: object) -> str:

@@ -6,7 +6,7 @@ use ledgerstone_verify::hash::{Hash, sha3_256};
 use serde_json::{Value as Json, json};
 
 use super::hash::{LOG_TREES, List, b64, entry, jcs, list_json, root};
-use super::state::{Record, Rules, State, Unit, Unsigned};
+use super::state::{Changes, Record, Rules, State, Unit, Unsigned};
 
 /// A transaction's two modes.
 pub(crate) type Mode = ledgerstone_verify::Mode;
@@ -31,6 +31,17 @@ pub(crate) enum Fate {
     Refused(usize, String),
 }
 
+impl Fate {
+    /// The codes that refused rows.
+    pub(crate) fn codes(&self) -> impl Iterator<Item = &str> {
+        let (rows, one) = match self {
+            Fate::Logged(refused) | Fate::Nothing(refused) => (refused.as_slice(), None),
+            Fate::Refused(_, code) => (&[][..], Some(code)),
+        };
+        rows.iter().map(|(_, code)| code).chain(one).map(String::as_str)
+    }
+}
+
 /// Decided, not yet logged.
 pub(crate) struct Decided {
     pub(crate) fate: Fate,
@@ -39,6 +50,23 @@ pub(crate) struct Decided {
     after: State,
     /// Record bytes of the signed rows, and for each of them the code if it was refused.
     signed_records: Vec<(String, Option<String>)>,
+}
+
+impl Decided {
+    /// A transaction of the built-in module, all of it accepted.
+    pub(crate) fn builtin<R: Rules>(model: &Model<R>, records: Vec<(String, Json)>, changes: Changes) -> Self {
+        let mut after = model.state.clone();
+        after.keep(changes);
+        let bytes = |(kind, data): (String, Json)| (jcs(&json!({"data": data, "type": kind, "version": 0})), None);
+        let signed_records = records.into_iter().map(bytes).collect();
+        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records }
+    }
+
+    /// Position of the first record that stands.
+    pub(crate) fn first_accepted(&self) -> u32 {
+        let place = self.signed_records.iter().position(|(_, code)| code.is_none());
+        place.unwrap_or(0) as u32
+    }
 }
 
 /// Who signs.
@@ -147,6 +175,12 @@ impl<R: Rules> Model<R> {
     fn felled(&self, row: usize, code: &str, signed: bool) -> Decided {
         let after = State::default();
         Decided { fate: Fate::Refused(row, code.to_owned()), signed, after, signed_records: Vec::new() }
+    }
+
+    /// The bytes of the rows that would be signed.
+    pub(crate) fn signed_bytes(&self, rows: &[Record]) -> Vec<String> {
+        let signed = rows.iter().filter(|record| self.rules.screen(record).is_ok());
+        signed.map(|record| self.bytes(&self.canonical(record))).collect()
     }
 
     fn canonical(&self, record: &Record) -> Record {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow_array::Array;
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, UInt64Type};
 use ledgerstone::schema::{Module, RecordType, parse_builtin, parse_with};
 use ledgerstone::{Ledger, QueryRequest};
 use ledgerstone_schemas::{LEDGER, SHIPPED};
@@ -16,9 +15,6 @@ use crate::open::read_text;
 /// A module that a ledger has loaded.
 pub(crate) struct Loaded {
     pub(crate) name: String,
-    pub(crate) version: i64,
-    /// Index of the transaction that loaded it.
-    pub(crate) index: u64,
     pub(crate) source: String,
 }
 
@@ -43,25 +39,27 @@ pub(crate) fn source_of(name: &str) -> Result<(String, String), Failure> {
 
 /// Parses a module that is not loaded anywhere.
 pub(crate) fn parse(source: &str, file: &str) -> Result<Module, Failure> {
-    let module = if file == "ledger.toml" && source == LEDGER { parse_builtin(source) } else { parse_with(source, file, &|_| None) };
+    let module = if file == "ledger.toml" && source == LEDGER {
+        parse_builtin(source)
+    } else {
+        parse_with(source, file, &|_| None)
+    };
     module.map_err(Failure::refused)
 }
 
 /// Every version of every module that the ledger has loaded, in order.
 pub(crate) fn loaded(ledger: &Arc<Ledger>) -> Result<Vec<Loaded>, Failure> {
-    let columns = ["name", "version", "_index", "source"].map(str::to_owned).to_vec();
-    let request = QueryRequest { record_type: "ledger.module".to_owned(), columns: Some(columns), ..QueryRequest::default() };
+    let columns = ["name", "source"].map(str::to_owned).to_vec();
+    let request =
+        QueryRequest { record_type: "ledger.module".to_owned(), columns: Some(columns), ..QueryRequest::default() };
     let mut modules = Vec::new();
     for batch in ledger.query(&request)? {
         let batch = batch?;
-        let (names, versions) = (batch.column(0).as_string::<i32>(), batch.column(1).as_primitive::<Int64Type>());
-        let (indexes, sources) = (batch.column(2).as_primitive::<UInt64Type>(), batch.column(3).as_string::<i32>());
-        modules.extend((0..names.len()).map(|row| Loaded {
-            name: names.value(row).to_owned(),
-            version: versions.value(row),
-            index: indexes.value(row),
-            source: sources.value(row).to_owned(),
-        }));
+        let (names, sources) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
+        modules.extend(
+            (0..names.len())
+                .map(|row| Loaded { name: names.value(row).to_owned(), source: sources.value(row).to_owned() }),
+        );
     }
     Ok(modules)
 }

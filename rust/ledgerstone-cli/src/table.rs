@@ -8,7 +8,7 @@ use ledgerstone::model::Decimal;
 use ledgerstone_verify::canon::write_string;
 use ledgerstone_verify::{Json, b64};
 
-/// Characters of a column of a table; longer text is cut.
+/// Characters of a column of a table, unless it is shown whole.
 const COLUMN_CHARS: usize = 48;
 
 /// The rows of a batch as JSON objects, absent fields left out.
@@ -37,7 +37,9 @@ pub(crate) fn json_line(json: &Json) -> String {
 fn write_json(json: &Json, out: &mut Vec<u8>) {
     let (open, close, members): (u8, u8, Vec<(Option<&str>, &Json)>) = match json {
         Json::List(items) => (b'[', b']', items.iter().map(|item| (None, item)).collect()),
-        Json::Object(members) => (b'{', b'}', members.iter().map(|(name, value)| (Some(name.as_str()), value)).collect()),
+        Json::Object(members) => {
+            (b'{', b'}', members.iter().map(|(name, value)| (Some(name.as_str()), value)).collect())
+        }
         other => return other.write(out),
     };
     out.push(open);
@@ -100,11 +102,18 @@ fn instant(micros: i64) -> String {
 pub(crate) struct Table {
     titles: Vec<String>,
     rows: Vec<Vec<String>>,
+    /// Characters of a column; longer text is cut.
+    width: usize,
 }
 
 impl Table {
     pub(crate) fn new<'t>(titles: impl IntoIterator<Item = &'t str>) -> Self {
-        Table { titles: titles.into_iter().map(str::to_owned).collect(), rows: Vec::new() }
+        Table { titles: titles.into_iter().map(str::to_owned).collect(), rows: Vec::new(), width: COLUMN_CHARS }
+    }
+
+    /// The same, and no text is cut.
+    pub(crate) fn whole(self) -> Self {
+        Table { width: usize::MAX, ..self }
     }
 
     pub(crate) fn push(&mut self, cells: Vec<String>) {
@@ -149,8 +158,10 @@ impl Table {
 
     /// The title and cells of a column, all of one width.
     fn column(&self, place: usize) -> Vec<String> {
-        let cells: Vec<String> = self.rows.iter().map(|row| cut(row.get(place).map_or("", String::as_str))).collect();
-        let is_number = cells.iter().any(|cell| !cell.is_empty()) && cells.iter().all(|cell| cell.is_empty() || is_number(cell));
+        let cells: Vec<String> =
+            self.rows.iter().map(|row| cut(row.get(place).map_or("", String::as_str), self.width)).collect();
+        let is_number =
+            cells.iter().any(|cell| !cell.is_empty()) && cells.iter().all(|cell| cell.is_empty() || is_number(cell));
         let cells = if is_number { at_point(cells) } else { cells };
         let title = self.titles[place].clone();
         let width = cells.iter().chain([&title]).map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -162,10 +173,10 @@ impl Table {
     }
 }
 
-fn cut(text: &str) -> String {
+fn cut(text: &str, width: usize) -> String {
     let clean = |letter: char| if letter.is_control() { '\u{b7}' } else { letter };
-    let mut cut: String = text.chars().take(COLUMN_CHARS).map(clean).collect();
-    if text.chars().nth(COLUMN_CHARS).is_some() {
+    let mut cut: String = text.chars().take(width).map(clean).collect();
+    if text.chars().nth(width).is_some() {
         cut.pop();
         cut.push('…');
     }

@@ -1,9 +1,6 @@
 //! Arrow tables across the PyCapsule protocol, both ways, batch by batch: nothing is gathered that the other side does not ask for.
 //! The only file of the crate with unsafe code: three pointers out of capsules, each under the name that says what it points to.
-#![expect(
-    unsafe_code,
-    reason = "capsules hold C structures of the Arrow C data interface"
-)]
+#![expect(unsafe_code, reason = "capsules hold C structures of the Arrow C data interface")]
 
 use std::ffi::CStr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -23,19 +20,14 @@ const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
 
 /// A reader of the batches that an object offers, or `None` where it offers no Arrow data.
-pub(crate) fn import(
-    data: &Bound<'_, PyAny>,
-) -> PyResult<Option<Box<dyn RecordBatchReader + Send>>> {
+pub(crate) fn import(data: &Bound<'_, PyAny>) -> PyResult<Option<Box<dyn RecordBatchReader + Send>>> {
     if data.hasattr("__arrow_c_stream__")? {
         return Ok(Some(Box::new(import_stream(data)?)));
     }
     if data.hasattr("__arrow_c_array__")? {
         let batch = import_array(data)?;
         let schema = batch.schema();
-        return Ok(Some(Box::new(RecordBatchIterator::new(
-            [Ok(batch)],
-            schema,
-        ))));
+        return Ok(Some(Box::new(RecordBatchIterator::new([Ok(batch)], schema))));
     }
     Ok(None)
 }
@@ -48,10 +40,9 @@ fn import_stream(data: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
     reader.map_err(|error| errors::schema(format!("the Arrow data is no table: {error}")))
 }
 
-fn import_array(data: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
-    let (schema, array) = data
-        .call_method0("__arrow_c_array__")?
-        .extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+/// The batch that one object is.
+pub(crate) fn import_array(data: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
+    let (schema, array) = data.call_method0("__arrow_c_array__")?.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
     let schema = pointer::<FFI_ArrowSchema>(&schema, SCHEMA)?;
     let array = pointer::<FFI_ArrowArray>(&array, ARRAY)?;
     // SAFETY: capsules of these names hold an array and its schema. The array is moved out of its capsule, and what stays behind is
@@ -59,10 +50,11 @@ fn import_array(data: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
     let data = unsafe { from_ffi(FFI_ArrowArray::from_raw(array.as_ptr()), schema.as_ref()) };
     let data = data.map_err(|error| errors::schema(error.to_string()))?;
     match data.data_type() {
+        DataType::Struct(_) if data.null_count() > 0 => {
+            Err(errors::schema("a row of the Arrow data is null as a whole, which no record is"))
+        }
         DataType::Struct(_) => Ok(RecordBatch::from(StructArray::from(data))),
-        other => Err(errors::schema(format!(
-            "the Arrow data is no table but an array of {other}"
-        ))),
+        other => Err(errors::schema(format!("the Arrow data is no table but an array of {other}"))),
     }
 }
 
@@ -77,21 +69,14 @@ pub(crate) fn export_stream<'py>(
     schema: SchemaRef,
     batches: impl Iterator<Item = ledgerstone::Result<RecordBatch>> + Send + 'static,
 ) -> PyResult<Bound<'py, PyCapsule>> {
-    let reader = Guarded {
-        schema,
-        batches: Some(batches),
-    };
+    let reader = Guarded { schema, batches: Some(batches) };
     PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(reader)), STREAM)
 }
 
 /// Hands out a schema.
-pub(crate) fn export_schema<'py>(
-    py: Python<'py>,
-    schema: &SchemaRef,
-) -> PyResult<Bound<'py, PyCapsule>> {
+pub(crate) fn export_schema<'py>(py: Python<'py>, schema: &SchemaRef) -> PyResult<Bound<'py, PyCapsule>> {
     let table = Field::new("", DataType::Struct(schema.fields().clone()), false);
-    let schema =
-        FFI_ArrowSchema::try_from(&table).map_err(|error| errors::fault(&error.to_string()))?;
+    let schema = FFI_ArrowSchema::try_from(&table).map_err(|error| errors::fault(&error.to_string()))?;
     PyCapsule::new_with_value(py, schema, SCHEMA)
 }
 

@@ -15,18 +15,12 @@ use crate::errors;
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs the engine detached from the interpreter.
-pub(crate) fn enter<T: Send>(
-    py: Python<'_>,
-    work: impl FnOnce() -> Result<T> + Send,
-) -> PyResult<T> {
+pub(crate) fn enter<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     enter_long(py, |_| work())
 }
 
 /// As [`enter`], for work that takes long or calls back into Python, both by way of the [`Watch`].
-pub(crate) fn enter_long<T: Send>(
-    py: Python<'_>,
-    work: impl FnOnce(&Watch) -> Result<T> + Send,
-) -> PyResult<T> {
+pub(crate) fn enter_long<T: Send>(py: Python<'_>, work: impl FnOnce(&Watch) -> Result<T> + Send) -> PyResult<T> {
     let (done, raised) = py.detach(|| {
         let watch = Watch::new();
         let done = catch_unwind(AssertUnwindSafe(|| work(&watch)));
@@ -52,10 +46,7 @@ pub(crate) struct Watch {
 
 impl Watch {
     fn new() -> Self {
-        Watch {
-            looked: Cell::new(Instant::now()),
-            raised: RefCell::new(None),
-        }
+        Watch { looked: Cell::new(Instant::now()), raised: RefCell::new(None) }
     }
 
     /// Runs signal handlers if it is time; an error means stop.
@@ -78,6 +69,5 @@ impl Watch {
 
 fn panic_message(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic".to_owned())
 }

@@ -6,12 +6,11 @@ use std::path::Path;
 use ledgerstone::keys::KeyFileError;
 use ledgerstone::store::StoreError as EngineStoreError;
 use ledgerstone::{Error, Rejected};
-use ledgerstone_verify::{NoteError, VerifyError};
+use ledgerstone_verify::VerifyError;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 
 mod python {
-    #![expect(missing_docs, reason = "documented where they are defined")]
     pyo3::import_exception!(ledgerstone.exceptions, FaultError);
     pyo3::import_exception!(ledgerstone.exceptions, ForbiddenError);
     pyo3::import_exception!(ledgerstone.exceptions, LedgerError);
@@ -33,28 +32,17 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
         Error::Verification(_) => VerificationError::new_err(text),
         Error::Store(error) => StoreError::new_err((text, store_path(&error).map(shown))),
         Error::KeyFile(error) => StoreError::new_err((text, key_path(&error).map(shown))),
-        Error::Limit {
-            value,
-            limit,
-            bound,
-            ..
-        } => LimitError::new_err((text, limit, value, bound)),
+        Error::Limit { value, limit, bound, .. } => LimitError::new_err((text, limit, value, bound)),
         Error::Interrupted(_) => PyKeyboardInterrupt::new_err(()),
         Error::Fault(_) => FaultError::new_err(text),
-        Error::Stopped {
-            source,
-            rows,
-            transactions,
-        } => noted(py, raise(py, *source), rows, transactions),
+        Error::Stopped { source, rows, transactions } => after(py, raise(py, *source), rows, transactions),
     }
 }
 
 /// The exception that stopped the engine from outside, with a note of what the engine had done before.
 pub(crate) fn with_progress(py: Python<'_>, exception: PyErr, error: &Error) -> PyErr {
     match error {
-        Error::Stopped {
-            rows, transactions, ..
-        } => noted(py, exception, *rows, *transactions),
+        Error::Stopped { rows, transactions, .. } => after(py, exception, *rows, *transactions),
         _ => exception,
     }
 }
@@ -62,11 +50,6 @@ pub(crate) fn with_progress(py: Python<'_>, exception: PyErr, error: &Error) -> 
 /// The exception of a failed verification.
 pub(crate) fn unverified(error: &VerifyError) -> PyErr {
     VerificationError::new_err((error.to_string(), error.kind().code()))
-}
-
-/// A note or key that is none.
-pub(crate) fn malformed(error: &NoteError) -> PyErr {
-    unverified(&VerifyError::from(error.clone()))
 }
 
 pub(crate) fn schema(message: impl Into<String>) -> PyErr {
@@ -96,34 +79,22 @@ pub(crate) fn io(path: &Path, source: std::io::Error) -> Error {
     Error::Store(EngineStoreError::Io { path, source })
 }
 
-fn noted(py: Python<'_>, exception: PyErr, rows: u64, transactions: u64) -> PyErr {
-    let note = format!(
-        "{rows} rows before that are done, in {transactions} transaction(s); a load with an id= goes on from there when it is repeated"
-    );
+fn after(py: Python<'_>, exception: PyErr, rows: u64, transactions: u64) -> PyErr {
+    let done = format!("{rows} rows before that are done, in {transactions} transaction(s)");
+    noted(py, exception, format!("{done}; a load with an id= goes on from there when it is repeated"))
+}
+
+/// Adds a note to an exception.
+pub(crate) fn noted(py: Python<'_>, exception: PyErr, note: String) -> PyErr {
     // A note is a comfort: the exception counts.
     let _ = exception.value(py).call_method1("add_note", (note,));
     exception
 }
 
-type RejectedFields = (
-    String,
-    String,
-    String,
-    String,
-    u64,
-    Option<String>,
-    Option<String>,
-);
+type RejectedFields = (String, String, String, String, u64, Option<String>, Option<String>);
 
 fn fields(text: String, rejected: Rejected) -> RejectedFields {
-    let Rejected {
-        code,
-        message,
-        record_type,
-        row,
-        field,
-        cell,
-    } = rejected;
+    let Rejected { code, message, record_type, row, field, cell } = rejected;
     (text, code, message, record_type, row, field, cell)
 }
 

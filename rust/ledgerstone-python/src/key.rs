@@ -35,10 +35,7 @@ impl PyKey {
         enter(py, || {
             let seed = random_bytes()?;
             let key = Key::from_seed(seed, label);
-            Ok(PyKey {
-                key,
-                source: Source::Seed(seed),
-            })
+            Ok(PyKey { key, source: Source::Seed(seed) })
         })
     }
 
@@ -48,10 +45,7 @@ impl PyKey {
         enter(py, || {
             let path = std::path::absolute(&path).unwrap_or(path);
             let key = Key::load(&path)?;
-            Ok(PyKey {
-                key,
-                source: Source::File(path),
-            })
+            Ok(PyKey { key, source: Source::File(path) })
         })
     }
 

@@ -2,11 +2,12 @@
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ledgerstone::model::Value;
-use ledgerstone::{Balance, Create, Ledger, Open, QueryRequest, Result};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError};
+use ledgerstone::{Balance, Create, Ledger, Open, QueryRequest};
+use ledgerstone_schemas::SHIPPED;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
@@ -14,10 +15,10 @@ use crate::door::enter;
 use crate::key::PyKey;
 use crate::load::{self, PyLoadResult};
 use crate::query::{PyQuery, predicates};
-use crate::receipt::{PyCheckpoint, PyReceipt};
-use crate::records::{PyAppended, PyRecord, place};
+use crate::receipt::{PyReceipt, Texts};
+use crate::transaction::PyTransaction;
 use crate::values::{to_decimal, to_record, to_value};
-use crate::{errors, show};
+use crate::{errors, facts, show, whole};
 
 /// An open ledger. Its methods may be called from any thread.
 ///
@@ -67,11 +68,12 @@ impl PyLedger {
     }
 
     /// The engine, for a call that takes the writer's lock.
-    fn writing(&self) -> PyResult<Arc<Ledger>> {
+    pub(crate) fn writing(&self) -> PyResult<Arc<Ledger>> {
         let engine = self.engine()?;
         let loading = LOADING.with_borrow(|loading| loading.contains(&Arc::as_ptr(&engine)));
         if loading {
-            let message = "the ledger is being loaded by this very call: the data handed over to append_many cannot append to it";
+            let message =
+                "the ledger is being loaded by this very call: the data handed over to append_many cannot append to it";
             return Err(errors::store(message, Some(&self.path)));
         }
         Ok(engine)
@@ -85,9 +87,13 @@ impl PyLedger {
 
 impl Drop for PyLedger {
     fn drop(&mut self) {
-        // A forked child must not close files that its parent has open: SQLite would think that it is the last reader.
-        if self.process != std::process::id() {
-            std::mem::forget(self.take());
+        let engine = self.take();
+        if self.process == std::process::id() {
+            // Closing writes: other threads go on meanwhile.
+            Python::try_attach(|py| py.detach(|| drop(engine)));
+        } else {
+            // A forked child must not close files that its parent has open: SQLite would think that it is the last reader.
+            std::mem::forget(engine);
         }
     }
 }
@@ -95,7 +101,10 @@ impl Drop for PyLedger {
 /// Makes a ledger at a path where nothing is yet. The key is that of its first member; the log key goes to `<path>.logkey.pem` unless
 /// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files.
 #[pyfunction]
-#[pyo3(signature = (path, *, origin, key, modules=Vec::new(), log_key=None, threads=None))]
+#[pyo3(
+    signature = (path, *, origin, key, modules=Vec::new(), log_key=None, threads=None),
+    text_signature = "(path, *, origin, key, modules=(), log_key=None, threads=None)"
+)]
 pub(crate) fn create(
     py: Python<'_>,
     path: PathBuf,
@@ -105,16 +114,12 @@ pub(crate) fn create(
     log_key: Option<PathBuf>,
     threads: Option<usize>,
 ) -> PyResult<PyLedger> {
-    let modules: Vec<ModuleName> = modules
-        .iter()
-        .map(ModuleName::new)
-        .collect::<PyResult<_>>()?;
+    let modules = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
     let key = key.get();
     let engine = enter(py, || {
         let mut create = Create::new(origin, key.copy()?).threads(threads.unwrap_or_default());
-        for module in &modules {
-            let (source, file) = module.read()?;
-            create = create.module(&source, &file);
+        for (source, file) in &modules {
+            create = create.module(source, file);
         }
         if let Some(log_key) = &log_key {
             create = create.log_key(log_key);
@@ -137,9 +142,7 @@ pub(crate) fn open(
 ) -> PyResult<PyLedger> {
     let key = key.map(Bound::get);
     let engine = enter(py, || {
-        let mut open = Open::default()
-            .readonly(readonly)
-            .threads(threads.unwrap_or_default());
+        let mut open = Open::default().readonly(readonly).threads(threads.unwrap_or_default());
         if let Some(key) = key {
             open = open.key(key.copy()?);
         }
@@ -155,26 +158,23 @@ pub(crate) fn open(
 impl PyLedger {
     /// Appends one record, durably. With an `id` the call can be repeated: the same id and record give the same transaction.
     #[pyo3(signature = (r#type, record, *, id=None))]
-    fn append(
+    fn append<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         r#type: &str,
-        record: &Bound<'_, PyAny>,
+        record: &Bound<'py, PyAny>,
         id: Option<&str>,
-    ) -> PyResult<PyAppended> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let record = to_record(record)?;
-        enter(py, || engine.append(r#type, record, id)).map(PyAppended)
+        let appended = enter(py, || engine.append(r#type, record, id))?;
+        facts::appended(py, appended)
     }
 
     /// A transaction: all its records or none, appended where the `with` block ends without an exception.
     #[pyo3(signature = (*, id=None))]
     fn transaction(this: Py<Self>, id: Option<String>) -> PyTransaction {
-        PyTransaction {
-            ledger: this,
-            id,
-            state: Mutex::new(State::Open(Vec::new())),
-        }
+        PyTransaction::new(this, id)
     }
 
     /// Appends any number of records of one type: an Arrow table or stream (pyarrow, polars, pandas, duckdb, …), or an iterable of
@@ -199,19 +199,16 @@ impl PyLedger {
 
     /// Loads a module: the name of a shipped one, or the path of a schema file. Its roles are granted to the caller.
     #[pyo3(signature = (name_or_path, *, grant_roles=true))]
-    fn load_module(
+    fn load_module<'py>(
         &self,
-        py: Python<'_>,
-        name_or_path: &Bound<'_, PyAny>,
+        py: Python<'py>,
+        name_or_path: &Bound<'py, PyAny>,
         grant_roles: bool,
-    ) -> PyResult<PyAppended> {
+    ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let module = ModuleName::new(name_or_path)?;
-        let appended = enter(py, || {
-            let (source, file) = module.read()?;
-            engine.load_module(&source, &file, grant_roles)
-        });
-        appended.map(PyAppended)
+        let (source, file) = module_source(name_or_path)?;
+        let appended = enter(py, || engine.load_module(&source, &file, grant_roles))?;
+        facts::appended(py, appended)
     }
 
     /// A query of the records of one type. `where` maps fields to a value, None (absent), a list (one of them), or
@@ -224,27 +221,22 @@ impl PyLedger {
         columns: Option<Vec<String>>,
         limit: Option<u64>,
     ) -> PyResult<PyQuery> {
-        let request = QueryRequest {
-            record_type: r#type,
-            predicates: predicates(r#where)?,
-            columns,
-            limit,
-        };
+        let request = QueryRequest { record_type: r#type, predicates: predicates(r#where)?, columns, limit };
         PyQuery::new(this, request)
     }
 
     /// The newest record with this key; None where there is none.
     #[pyo3(signature = (r#type, *key))]
-    fn get(
+    fn get<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         r#type: &str,
-        key: &Bound<'_, PyTuple>,
-    ) -> PyResult<Option<PyRecord>> {
+        key: &Bound<'py, PyTuple>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let engine = self.engine()?;
         let key = key_values(key)?;
         let found = enter(py, || engine.get(r#type, &key))?;
-        found.map(|stored| PyRecord::new(py, stored)).transpose()
+        found.map(|stored| facts::record(py, stored)).transpose()
     }
 
     /// The balances of the record with this key, now: for each unit its parts, `{"EUR": {"posted": Decimal("12.5"), …}}`; empty where
@@ -255,13 +247,13 @@ impl PyLedger {
         py: Python<'py>,
         r#type: &str,
         key: &Bound<'py, PyTuple>,
-        by: Option<By>,
+        by: Option<Texts>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let engine = self.engine()?;
         let key = key_values(key)?;
         let mut balances = enter(py, || engine.balances(r#type, &key))?;
         if let Some(by) = by {
-            let balance = balances.remove(&by.values());
+            let balance = balances.remove(&by.into_vec());
             return balance.map(|parts| balance_dict(py, parts)).transpose();
         }
         let dict = PyDict::new(py);
@@ -276,23 +268,57 @@ impl PyLedger {
     }
 
     /// The newest durable checkpoint.
-    fn checkpoint(&self, py: Python<'_>) -> PyResult<PyCheckpoint> {
+    fn checkpoint<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.engine()?;
         let newest = enter(py, || engine.checkpoint())?;
-        Ok(PyCheckpoint {
-            origin: self.origin.clone(),
-            size: newest.size,
-            root: newest.root,
-            note: newest.note,
-            note_sha3: Some(newest.note_sha3),
-        })
+        let root = PyBytes::new(py, &newest.root);
+        facts::new(py, "Checkpoint", (&self.origin, newest.size, root, newest.note, newest.note_sha3))
     }
 
     /// The receipt of a record: of a RowId, of a Record, or of the first record of what `append` gave.
     fn receipt(&self, py: Python<'_>, at: &Bound<'_, PyAny>) -> PyResult<PyReceipt> {
         let engine = self.engine()?;
-        let row = place(at)?;
+        let row = facts::place(at)?;
         enter(py, || engine.receipt(row)).map(PyReceipt)
+    }
+
+    /// Re-reads every stored row, checks every signature and tree, replays every decision, and says what is wrong. `against` is a
+    /// checkpoint note that left the file: without one, truncation cannot be seen.
+    #[pyo3(signature = (*, against=None, progress=None))]
+    fn audit<'py>(
+        &self,
+        py: Python<'py>,
+        against: Option<&str>,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        whole::audit(py, &*self.engine()?, against, progress)
+    }
+
+    /// Writes the audit trail to a `.parquet` or `.arrow` file: of one type, its fields as columns, or of everything. Gives the number
+    /// of rows.
+    #[pyo3(signature = (path, *, r#type=None, progress=None))]
+    fn export(
+        &self,
+        py: Python<'_>,
+        path: PathBuf,
+        r#type: Option<&str>,
+        progress: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
+        whole::export(py, &*self.engine()?, &path, r#type, progress)
+    }
+
+    /// The members, with their keys and roles.
+    fn members<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let engine = self.engine()?;
+        let members = enter(py, || engine.members())?;
+        members.into_iter().map(|member| facts::member(py, member)).collect()
+    }
+
+    /// The modules in force.
+    fn modules<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let engine = self.engine()?;
+        let modules = enter(py, || engine.modules())?;
+        modules.into_iter().map(|module| facts::module(py, module)).collect()
     }
 
     /// Admits a member with its public key, 32 bytes; gives the member's id.
@@ -304,26 +330,24 @@ impl PyLedger {
     }
 
     /// Gives a role to a member.
-    fn grant(&self, py: Python<'_>, member: &str, role: &str) -> PyResult<PyAppended> {
+    fn grant<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        enter(py, || engine.grant(member, role, true)).map(PyAppended)
+        let appended = enter(py, || engine.grant(member, role, true))?;
+        facts::appended(py, appended)
     }
 
     /// Withdraws a role from a member.
-    fn withdraw(&self, py: Python<'_>, member: &str, role: &str) -> PyResult<PyAppended> {
+    fn withdraw<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        enter(py, || engine.grant(member, role, false)).map(PyAppended)
+        let appended = enter(py, || engine.grant(member, role, false))?;
+        facts::appended(py, appended)
     }
 
     /// The keys by which its receipts and checkpoints are verified: hand them to whoever shall verify, by a way that is trusted.
     #[getter]
     fn verifier_keys(&self) -> PyResult<Vec<String>> {
         let engine = self.engine()?;
-        Ok(engine
-            .verifier_keys()
-            .iter()
-            .map(ToString::to_string)
-            .collect())
+        Ok(engine.verifier_keys().iter().map(ToString::to_string).collect())
     }
 
     /// The ledger's unique name.
@@ -367,13 +391,8 @@ impl PyLedger {
         this
     }
 
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        _kind: &Bound<'_, PyAny>,
-        _exception: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
+    #[pyo3(signature = (*_exception))]
+    fn __exit__(&self, py: Python<'_>, _exception: &Bound<'_, PyTuple>) -> PyResult<()> {
         self.close(py)
     }
 
@@ -383,157 +402,35 @@ impl PyLedger {
             Err(_) => "closed".to_owned(),
         };
         let readonly = if self.is_readonly { ", readonly" } else { "" };
-        format!(
-            "Ledger({:?}, {state}, path={:?}{readonly})",
-            self.origin, self.path
-        )
+        format!("Ledger({:?}, {state}, path={:?}{readonly})", self.origin, self.path)
     }
 
     fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
-        let facts = [
-            ("origin", self.origin.clone()),
-            ("transactions", self.size(py)?.to_string()),
-            ("path", self.path.display().to_string()),
-            (
-                "open for",
-                if self.is_readonly {
-                    "reading"
-                } else {
-                    "writing"
-                }
-                .to_owned(),
-            ),
-        ];
-        show::facts(py, "ledger", &facts)
+        let facts = PyDict::new(py);
+        facts.set_item("origin", &self.origin)?;
+        facts.set_item("transactions", self.size(py)?)?;
+        facts.set_item("path", &self.path)?;
+        facts.set_item("open for", if self.is_readonly { "reading" } else { "writing" })?;
+        show::table(py, "ledger", vec![facts])
     }
 }
 
-/// Records that are appended together, all or none.
-#[pyclass(frozen, name = "Transaction", module = "ledgerstone")]
-pub(crate) struct PyTransaction {
-    ledger: Py<PyLedger>,
-    id: Option<String>,
-    state: Mutex<State>,
-}
-
-enum State {
-    Open(Vec<(String, Value)>),
-    Done(Option<Py<PyAppended>>),
-}
-
-#[pymethods]
-impl PyTransaction {
-    /// Adds a record. Nothing is checked against the ledger before the block ends.
-    fn append(&self, r#type: String, record: &Bound<'_, PyAny>) -> PyResult<()> {
-        let record = to_record(record)?;
-        match &mut *self.state() {
-            State::Open(records) => records.push((r#type, record)),
-            State::Done(_) => return Err(PyRuntimeError::new_err("the transaction has ended")),
-        }
-        Ok(())
+/// The text of the schema file that a caller names, and its name for errors.
+fn module_source(named: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
+    let name = named.extract::<String>().unwrap_or_default();
+    if let Some((name, source)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
+        return Ok(((*source).to_owned(), format!("{name}.toml")));
     }
-
-    /// What was appended; None while the block runs, and where it raised.
-    #[getter]
-    fn result(&self, py: Python<'_>) -> Option<Py<PyAppended>> {
-        match &*self.state() {
-            State::Done(Some(appended)) => Some(appended.clone_ref(py)),
-            _ => None,
-        }
+    if !name.is_empty() && !name.contains(['.', '/', '\\']) {
+        let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
+        return Err(errors::schema(format!(
+            "there is no shipped module {name:?}, only {}; a schema file is named by its path",
+            names.join(", ")
+        )));
     }
-
-    fn __enter__(this: Py<Self>) -> Py<Self> {
-        this
-    }
-
-    fn __exit__(
-        &self,
-        py: Python<'_>,
-        kind: &Bound<'_, PyAny>,
-        _exception: &Bound<'_, PyAny>,
-        _traceback: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        let ended = std::mem::replace(&mut *self.state(), State::Done(None));
-        let State::Open(records) = ended else {
-            return Err(PyRuntimeError::new_err("the transaction has ended"));
-        };
-        if !kind.is_none() || records.is_empty() {
-            return Ok(());
-        }
-        let engine = self.ledger.get().writing()?;
-        let appended = enter(py, || engine.append_all(records, self.id.as_deref()))?;
-        *self.state() = State::Done(Some(Py::new(py, PyAppended(appended))?));
-        Ok(())
-    }
-
-    fn __repr__(&self) -> String {
-        match &*self.state() {
-            State::Open(records) => format!("Transaction({} records, open)", records.len()),
-            State::Done(Some(appended)) => format!("Transaction(index={})", appended.get().0.index),
-            State::Done(None) => "Transaction(nothing appended)".to_owned(),
-        }
-    }
-}
-
-impl PyTransaction {
-    /// Never held while Python code runs.
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A module that a caller names.
-enum ModuleName {
-    Shipped(&'static str, &'static str),
-    File(PathBuf),
-}
-
-impl ModuleName {
-    fn new(named: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let shipped = ledgerstone_schemas::SHIPPED;
-        let Ok(name) = named.extract::<&str>() else {
-            return Ok(ModuleName::File(named.extract()?));
-        };
-        if let Some((name, source)) = shipped.iter().find(|(known, _)| *known == name) {
-            return Ok(ModuleName::Shipped(name, source));
-        }
-        if !name.contains(['.', '/', '\\']) {
-            let names: Vec<&str> = shipped.iter().map(|(name, _)| *name).collect();
-            return Err(errors::schema(format!(
-                "there is no shipped module {name:?}: there is {}; a schema file is named by its path",
-                names.join(", ")
-            )));
-        }
-        Ok(ModuleName::File(PathBuf::from(name)))
-    }
-
-    /// The text of the schema file, and its name for errors.
-    fn read(&self) -> Result<(String, String)> {
-        match self {
-            ModuleName::Shipped(name, source) => Ok(((*source).to_owned(), format!("{name}.toml"))),
-            ModuleName::File(path) => {
-                let source = std::fs::read_to_string(path);
-                let source = source.map_err(|error| errors::io(path, error))?;
-                Ok((source, path.display().to_string()))
-            }
-        }
-    }
-}
-
-/// The unit of a balance: one value, or several where its cell has several.
-#[derive(FromPyObject)]
-enum By {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl By {
-    fn values(self) -> Vec<String> {
-        match self {
-            By::One(value) => vec![value],
-            By::Several(values) => values,
-        }
-    }
+    let path: PathBuf = named.extract()?;
+    let source = enter(named.py(), || std::fs::read_to_string(&path).map_err(|error| errors::io(&path, error)))?;
+    Ok((source, path.display().to_string()))
 }
 
 fn key_values(key: &Bound<'_, PyTuple>) -> PyResult<Vec<Value>> {

@@ -15,13 +15,14 @@ mod receipt;
 mod show;
 mod transaction;
 mod values;
+mod whole;
 
 use pyo3::prelude::*;
 
 /// The native half of ledgerstone.
 #[pymodule]
 mod _core {
-    use pyo3::Python;
+    use pyo3::prelude::*;
 
     #[pymodule_export]
     use crate::key::PyKey;
@@ -42,7 +43,7 @@ mod _core {
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
     /// Runs the command `ledgerstone` with these arguments, the program's name first; gives its exit code.
-    #[super::pyfunction]
+    #[pyfunction]
     fn cli_main(py: Python<'_>, arguments: Vec<String>) -> i32 {
         py.detach(|| ledgerstone_cli::main(&arguments))
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
 use ledgerstone::model::Value;
-use ledgerstone::{Error, Ledger, LoadOptions, LoadReport, Result};
+use ledgerstone::{Ledger, LoadOptions, LoadReport, Result};
 use ledgerstone_verify::Mode;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -12,7 +12,7 @@ use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
 
 use crate::door::{Watch, enter_long};
 use crate::show::{self, Progress};
-use crate::{arrow, errors, records, values};
+use crate::{arrow, errors, facts, values};
 
 /// Dicts that are taken from an iterable at a time: enough to let the interpreter go seldom, few enough to hold.
 const PIECE_ROWS: usize = 8_192;
@@ -22,6 +22,8 @@ const SHOWN_ROWS: usize = 20;
 /// What `append_many` takes.
 enum Data {
     Tables(Box<dyn RecordBatchReader + Send>),
+    /// A reader that is a Python iterator of batches: read as that, so that what it raises is not lost in a C error message.
+    Batches(Py<PyIterator>),
     Rows(Py<PyIterator>),
 }
 
@@ -43,25 +45,21 @@ pub(crate) fn append_many(
             return Err(PyValueError::new_err(message));
         }
     };
-    let data = match arrow::import(data)? {
-        Some(reader) => Data::Tables(reader),
-        None => Data::Rows(data.try_iter()?.unbind()),
+    let data = if data.hasattr("__arrow_c_stream__")? && data.hasattr("__next__")? {
+        Data::Batches(data.try_iter()?.unbind())
+    } else {
+        match arrow::import(data)? {
+            Some(reader) => Data::Tables(reader),
+            None => Data::Rows(data.try_iter()?.unbind()),
+        }
     };
     let progress = Progress::new(py, type_name, progress)?;
     let loaded = enter_long(py, |watch| {
         let mut tell = |done: ledgerstone::LoadProgress| {
-            let counts = [
-                ("rows", done.rows),
-                ("accepted", done.accepted),
-                ("rejected", done.rejected),
-            ];
+            let counts = [("rows", done.rows), ("accepted", done.accepted), ("rejected", done.rejected)];
             progress.tell(watch, &counts)
         };
-        let options = LoadOptions {
-            id,
-            mode,
-            progress: &mut tell,
-        };
+        let options = LoadOptions { id, mode, progress: &mut tell };
         match data {
             Data::Tables(reader) => {
                 let mut tables = reader.map(|table| {
@@ -71,6 +69,17 @@ pub(crate) fn append_many(
                         watch.call(|_| Err(errors::data(message)))
                     })
                 });
+                ledger.append_tables(type_name, &mut tables, options)
+            }
+            Data::Batches(batches) => {
+                let next = || {
+                    watch.look()?;
+                    watch.call(|py| {
+                        let next = batches.bind(py).clone().next();
+                        next.map(|batch| arrow::import_array(&batch?)).transpose()
+                    })
+                };
+                let mut tables = std::iter::from_fn(|| next().transpose());
                 ledger.append_tables(type_name, &mut tables, options)
             }
             Data::Rows(rows) => {
@@ -90,20 +99,13 @@ fn piece(watch: &Watch, rows: &Py<PyIterator>, taken: &mut u64) -> Result<Option
     let piece = watch.call(|py| {
         let rows = rows.bind(py).clone().take(PIECE_ROWS);
         rows.map(|row| {
-            let value = values::to_record(&row?).map_err(|error| in_row(py, error, *taken));
+            let value = values::to_record(&row?).map_err(|error| errors::noted(py, error, format!("in row {taken}")));
             *taken += 1;
             value
         })
         .collect::<PyResult<Vec<_>>>()
     })?;
     Ok((!piece.is_empty()).then_some(piece))
-}
-
-fn in_row(py: Python<'_>, error: PyErr, row: u64) -> PyErr {
-    let _ = error
-        .value(py)
-        .call_method1("add_note", (format!("in row {row}"),));
-    error
 }
 
 /// What became of the rows of a load.
@@ -140,13 +142,13 @@ impl PyLoadResult {
     #[getter]
     fn first<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let first = py.detach(|| self.0.first());
-        first.map(|row| records::row_id(py, row)).transpose()
+        first.map(|row| facts::row_id(py, row)).transpose()
     }
 
     /// The place of the record of a row handed over, counted from 0; None where the row was refused before it was signed.
     fn row<'py>(&self, py: Python<'py>, row: u64) -> PyResult<Option<Bound<'py, PyAny>>> {
         let row = self.0.row(row);
-        row.map(|row| records::row_id(py, row)).transpose()
+        row.map(|row| facts::row_id(py, row)).transpose()
     }
 
     fn __repr__(&self) -> String {
@@ -175,14 +177,8 @@ impl PyRejections {
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, place: isize) -> PyResult<Bound<'py, PyDict>> {
-        let from_start = if place < 0 {
-            place + self.__len__() as isize
-        } else {
-            place
-        };
-        let place = usize::try_from(from_start)
-            .ok()
-            .filter(|place| *place < self.__len__());
+        let from_start = if place < 0 { place + self.__len__() as isize } else { place };
+        let place = usize::try_from(from_start).ok().filter(|place| *place < self.__len__());
         let place = place.ok_or_else(|| PyIndexError::new_err("there is no such rejection"))?;
         Ok(self.dicts(py, place, 1)?.swap_remove(0))
     }
@@ -226,12 +222,7 @@ impl PyRejections {
         show::table(py, caption, rows)
     }
 
-    fn dicts<'py>(
-        &self,
-        py: Python<'py>,
-        from: usize,
-        count: usize,
-    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    fn dicts<'py>(&self, py: Python<'py>, from: usize, count: usize) -> PyResult<Vec<Bound<'py, PyDict>>> {
         values::to_dicts(py, &self.batch(from, count)?)
     }
 
@@ -249,7 +240,6 @@ impl PyRejections {
             ("cell", texts(&|one| one.cell.clone()), true),
             ("type", texts(&|one| Some(one.record_type.clone())), false),
         ];
-        RecordBatch::try_from_iter_with_nullable(columns)
-            .map_err(|error| errors::fault(&error.to_string()))
+        RecordBatch::try_from_iter_with_nullable(columns).map_err(|error| errors::fault(&error.to_string()))
     }
 }

@@ -30,18 +30,10 @@ impl PyQuery {
     /// Runs the request once without reading, so that what is wrong with it is said here.
     pub(crate) fn new(ledger: &Bound<'_, PyLedger>, request: QueryRequest) -> PyResult<Self> {
         let schema = run(ledger, &request)?.schema();
-        Ok(PyQuery {
-            ledger: ledger.clone().unbind(),
-            request,
-            schema,
-        })
+        Ok(PyQuery { ledger: ledger.clone().unbind(), request, schema })
     }
 
-    fn dicts<'py>(
-        &self,
-        py: Python<'py>,
-        request: &QueryRequest,
-    ) -> PyResult<Vec<Bound<'py, PyDict>>> {
+    fn dicts<'py>(&self, py: Python<'py>, request: &QueryRequest) -> PyResult<Vec<Bound<'py, PyDict>>> {
         let mut rows = run(self.ledger.bind(py), request)?;
         let mut dicts = Vec::new();
         while let Some(page) = next_page(py, &mut rows)? {
@@ -82,35 +74,18 @@ impl PyQuery {
     }
 
     fn __repr__(&self) -> String {
-        let names: Vec<&str> = self
-            .schema
-            .fields()
-            .iter()
-            .map(|field| field.name().as_str())
-            .collect();
-        let QueryRequest {
-            record_type, limit, ..
-        } = &self.request;
+        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let QueryRequest { record_type, limit, .. } = &self.request;
         let limit = limit.map_or_else(String::new, |limit| format!(", limit={limit}"));
         let terms = self.request.predicates.len();
-        format!(
-            "Query({record_type:?}, {terms} conditions, columns=[{}]{limit})",
-            names.join(", ")
-        )
+        format!("Query({record_type:?}, {terms} conditions, columns=[{}]{limit})", names.join(", "))
     }
 
     fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
         let limit = self.request.limit.unwrap_or(u64::MAX).min(SHOWN_ROWS);
-        let first = QueryRequest {
-            limit: Some(limit),
-            ..self.request.clone()
-        };
+        let first = QueryRequest { limit: Some(limit), ..self.request.clone() };
         let rows = self.dicts(py, &first)?;
-        let more = if rows.len() as u64 == SHOWN_ROWS {
-            ", the first rows"
-        } else {
-            ""
-        };
+        let more = if rows.len() as u64 == SHOWN_ROWS { ", the first rows" } else { "" };
         show::table(py, &format!("{}{more}", self.request.record_type), rows)
     }
 }
@@ -127,10 +102,7 @@ impl DictIterator {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Py<PyDict>>> {
         // Lets the interpreter go while it waits: the holder needs it to finish.
-        let mut state = self
-            .0
-            .lock_py_attached(py)
-            .map_err(|_| errors::fault("an earlier read panicked"))?;
+        let mut state = self.0.lock_py_attached(py).map_err(|_| errors::fault("an earlier read panicked"))?;
         let (rows, page) = &mut *state;
         if let Some(dict) = page.next() {
             return Ok(Some(dict));
@@ -151,10 +123,7 @@ fn run(ledger: &Bound<'_, PyLedger>, request: &QueryRequest) -> PyResult<QueryRo
 }
 
 /// The next rows that there are; `None` at the end.
-fn next_page<'py>(
-    py: Python<'py>,
-    rows: &mut QueryRows,
-) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
+fn next_page<'py>(py: Python<'py>, rows: &mut QueryRows) -> PyResult<Option<Vec<Bound<'py, PyDict>>>> {
     py.check_signals()?;
     let batch = enter(py, || rows.next().transpose())?;
     batch.map(|batch| to_dicts(py, &batch)).transpose()
@@ -169,11 +138,7 @@ pub(crate) fn predicates(conditions: Option<&Bound<'_, PyDict>>) -> PyResult<Vec
     for (field, condition) in conditions {
         let field: String = field.extract()?;
         let mut add = |comparison, values| {
-            predicates.push(Predicate {
-                field: field.clone(),
-                comparison,
-                values,
-            });
+            predicates.push(Predicate { field: field.clone(), comparison, values });
         };
         if let Ok(operators) = condition.cast::<PyDict>() {
             for (operator, operand) in operators {
@@ -207,10 +172,7 @@ fn comparison(operator: &str) -> PyResult<Comparison> {
     })
 }
 
-fn operands(
-    comparison: Comparison,
-    operand: &Bound<'_, PyAny>,
-) -> PyResult<Vec<ledgerstone::model::Value>> {
+fn operands(comparison: Comparison, operand: &Bound<'_, PyAny>) -> PyResult<Vec<ledgerstone::model::Value>> {
     if !matches!(comparison, Comparison::In | Comparison::Between) {
         return Ok(vec![to_value(operand)?]);
     }

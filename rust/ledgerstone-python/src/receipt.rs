@@ -141,7 +141,7 @@ fn verified(py: Python<'_>, proven: Verified) -> PyResult<Bound<'_, PyAny>> {
     fields.set_item("author", &proven.author)?;
     fields.set_item("key", PyBytes::new(py, &proven.key))?;
     fields.set_item("checked_sha3", proven.checked_sha3)?;
-    py.import("ledgerstone._facts")?.getattr("Verified")?.call((), Some(&fields))
+    facts::named(py, "Verified", &fields)
 }
 
 /// Verification blocks on nothing, but it computes: other threads go on meanwhile.

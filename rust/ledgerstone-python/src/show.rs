@@ -16,17 +16,11 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// From an argument `progress=`: a callable; `False`: nobody; nothing: whoever looks at a terminal or a notebook.
-    pub(crate) fn new(
-        py: Python<'_>,
-        what: &str,
-        choice: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Self> {
+    pub(crate) fn new(py: Python<'_>, what: &str, choice: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         let (told, is_own) = match choice {
             Some(choice) if choice.is_callable() => (choice.clone(), false),
             Some(choice) if !choice.is_instance_of::<PyBool>() => {
-                return Err(PyTypeError::new_err(
-                    "progress is a callable, True, False or None",
-                ));
+                return Err(PyTypeError::new_err("progress is a callable, True, False or None"));
             }
             Some(choice) if !choice.is_truthy()? => (py.None().into_bound(py), false),
             _ => (show(py, "reporter")?.call1((what,))?, true),
@@ -60,21 +54,8 @@ impl Progress {
 }
 
 /// Rows as an HTML table.
-pub(crate) fn table(
-    py: Python<'_>,
-    caption: &str,
-    rows: Vec<Bound<'_, PyDict>>,
-) -> PyResult<String> {
+pub(crate) fn table(py: Python<'_>, caption: &str, rows: Vec<Bound<'_, PyDict>>) -> PyResult<String> {
     show(py, "table")?.call1((caption, rows))?.extract()
-}
-
-/// One row as an HTML table.
-pub(crate) fn facts(py: Python<'_>, caption: &str, facts: &[(&str, String)]) -> PyResult<String> {
-    let row = PyDict::new(py);
-    for (name, fact) in facts {
-        row.set_item(name, fact)?;
-    }
-    table(py, caption, vec![row])
 }
 
 fn show<'py>(py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {

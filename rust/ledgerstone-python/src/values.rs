@@ -1,20 +1,14 @@
 //! Python values as the engine's, and back.
 
-use std::sync::Arc;
-
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
+use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
+use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use ledgerstone::model::{Decimal, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{
-    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType,
-};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType};
 
 use crate::errors;
 
@@ -23,7 +17,7 @@ const DEPTH: usize = 16;
 /// Proleptic Gregorian ordinal of 1970-01-01, where Python counts from 0001-01-01.
 const EPOCH_ORDINAL: i32 = 719_163;
 
-/// A Python value as the engine's. Its place in the record is named in the error.
+/// A Python value as the engine's. An error has a note for each field that it is in.
 pub(crate) fn to_value(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     convert(value, 0)
 }
@@ -32,18 +26,15 @@ pub(crate) fn to_value(value: &Bound<'_, PyAny>) -> PyResult<Value> {
 pub(crate) fn to_record(record: &Bound<'_, PyAny>) -> PyResult<Value> {
     match to_value(record)? {
         object @ Value::Object(_) => Ok(object),
-        _ => Err(PyTypeError::new_err(format!(
-            "a record is a dict of named values, not {}",
-            record.get_type().name()?
-        ))),
+        _ => {
+            Err(PyTypeError::new_err(format!("a record is a dict of named values, not {}", record.get_type().name()?)))
+        }
     }
 }
 
 fn convert(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if depth > DEPTH {
-        return Err(errors::schema(format!(
-            "the value is nested deeper than {DEPTH} levels"
-        )));
+        return Err(errors::schema(format!("the value is nested deeper than {DEPTH} levels")));
     }
     if value.is_none() {
         return Ok(Value::Null);
@@ -66,11 +57,8 @@ fn convert(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if let Ok(bytes) = value.cast::<PyBytes>() {
         return Ok(Value::Bytes(bytes.as_bytes().to_vec()));
     }
-    if let Ok(dict) = value.cast::<PyDict>() {
-        let members = dict
-            .iter()
-            .map(|(name, value)| member(&name, &value, depth));
-        return members.collect::<PyResult<_>>().map(Value::Object);
+    if value.is_instance_of::<PyDict>() {
+        return object(value.cast::<PyMapping>()?, depth);
     }
     if value.is_instance_of::<PyList>() || value.is_instance_of::<PyTuple>() {
         let items = value.try_iter()?.map(|item| convert(&item?, depth + 1));
@@ -79,27 +67,19 @@ fn convert(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     convert_library_type(value, depth)
 }
 
-fn member(
-    name: &Bound<'_, PyAny>,
-    value: &Bound<'_, PyAny>,
-    depth: usize,
-) -> PyResult<(String, Value)> {
-    let name = name.cast::<PyString>().map_err(|_| {
-        PyTypeError::new_err(format!("the names of a record are strings, not {name:?}"))
-    })?;
-    let name = name.to_str()?.to_owned();
-    let value = convert(value, depth + 1)
-        .map_err(|error| in_field(value.py(), &name, error, depth == 0))?;
-    Ok((name, value))
-}
-
-/// Names the field in an error, once: where it is innermost is named there by its own message.
-fn in_field(py: Python<'_>, name: &str, error: PyErr, is_outermost: bool) -> PyErr {
-    if is_outermost {
-        let note = format!("in the field {name:?}");
-        let _ = error.value(py).call_method1("add_note", (note,));
-    }
-    error
+/// The members are listed first: converting one can run Python code, which may change the mapping.
+fn object(mapping: &Bound<'_, PyMapping>, depth: usize) -> PyResult<Value> {
+    let members = mapping.items()?.into_iter().map(|pair| {
+        let (name, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
+        let Ok(text) = name.cast::<PyString>() else {
+            return Err(PyTypeError::new_err(format!("the names of a record are strings, not {name:?}")));
+        };
+        let text = text.to_str()?.to_owned();
+        let note = |error| errors::noted(value.py(), error, format!("in the field {text}"));
+        let value = convert(&value, depth + 1).map_err(note)?;
+        Ok((text, value))
+    });
+    members.collect::<PyResult<_>>().map(Value::Object)
 }
 
 /// What has no type of its own in the stable C interface.
@@ -120,21 +100,15 @@ fn convert_library_type(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Valu
     if value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
         return Ok(Value::Text(value.str()?.to_str()?.to_owned()));
     }
+    // Asked late: whether something is a mapping is looked up in a registry.
     if let Ok(mapping) = value.cast::<PyMapping>() {
-        let members = mapping.items()?.iter().map(|pair| {
-            let (name, value) = pair.extract::<(Bound<'_, PyAny>, Bound<'_, PyAny>)>()?;
-            member(&name, &value, depth)
-        });
-        return members.collect::<PyResult<_>>().map(Value::Object);
+        return object(mapping, depth);
     }
     // Integers of numpy and the like.
     if value.hasattr("__index__")? {
         return convert(&value.call_method0("__index__")?, depth + 1);
     }
-    Err(errors::schema(format!(
-        "no field takes a value of the type {}",
-        value.get_type().fully_qualified_name()?
-    )))
+    Err(errors::schema(format!("no field takes a value of the type {}", value.get_type().fully_qualified_name()?)))
 }
 
 fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -172,22 +146,13 @@ fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     let delta = value.sub(epoch(value.py())?)?;
     let part = |name: &str| delta.getattr(name)?.extract::<i64>();
     let (days, seconds, micros) = (part("days")?, part("seconds")?, part("microseconds")?);
-    Ok(Value::Timestamp(
-        (days * 86_400 + seconds) * 1_000_000 + micros,
-    ))
+    Ok(Value::Timestamp((days * 86_400 + seconds) * 1_000_000 + micros))
 }
 
 /// The rows of a batch as dicts, columns by name.
-pub(crate) fn to_dicts<'py>(
-    py: Python<'py>,
-    batch: &RecordBatch,
-) -> PyResult<Vec<Bound<'py, PyDict>>> {
+pub(crate) fn to_dicts<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let schema = batch.schema();
-    let names: Vec<_> = schema
-        .fields()
-        .iter()
-        .map(|field| PyString::intern(py, field.name()))
-        .collect();
+    let names: Vec<_> = schema.fields().iter().map(|field| PyString::intern(py, field.name())).collect();
     (0..batch.num_rows())
         .map(|row| {
             let dict = PyDict::new(py);
@@ -205,12 +170,10 @@ fn cell<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<'
     }
     Ok(match column.data_type() {
         DataType::Utf8 => PyString::new(py, column.as_string::<i32>().value(row)).into_any(),
-        DataType::Boolean => PyBool::new(py, column.as_boolean().value(row))
-            .to_owned()
-            .into_any(),
-        DataType::Int64 => int(py, column.as_primitive::<Int64Type>().value(row))?,
-        DataType::UInt64 => int(py, column.as_primitive::<UInt64Type>().value(row))?,
-        DataType::UInt32 => int(py, column.as_primitive::<UInt32Type>().value(row))?,
+        DataType::Boolean => PyBool::new(py, column.as_boolean().value(row)).to_owned().into_any(),
+        DataType::Int64 => column.as_primitive::<Int64Type>().value(row).into_pyobject(py)?.into_any(),
+        DataType::UInt64 => column.as_primitive::<UInt64Type>().value(row).into_pyobject(py)?.into_any(),
+        DataType::UInt32 => column.as_primitive::<UInt32Type>().value(row).into_pyobject(py)?.into_any(),
         DataType::Decimal128(_, scale) => {
             let mantissa = column.as_primitive::<Decimal128Type>().value(row);
             to_decimal(py, Decimal::new(mantissa, *scale as u8))?
@@ -229,33 +192,18 @@ fn cell<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<'
             let items = (0..items.len()).map(|place| cell(py, &items, place));
             PyList::new(py, items.collect::<PyResult<Vec<_>>>()?)?.into_any()
         }
-        DataType::Struct(_) => structure(py, column.as_struct(), row)?.into_any(),
+        DataType::Struct(_) => {
+            let members = column.as_struct();
+            let dict = PyDict::new(py);
+            for (name, member) in members.column_names().into_iter().zip(members.columns()) {
+                dict.set_item(name, cell(py, member, row)?)?;
+            }
+            dict.into_any()
+        }
         other => {
-            return Err(errors::fault(&format!(
-                "a column of type {other} has no Python value"
-            )));
+            return Err(errors::fault(&format!("a column of type {other} has no Python value")));
         }
     })
-}
-
-fn structure<'py>(
-    py: Python<'py>,
-    array: &StructArray,
-    row: usize,
-) -> PyResult<Bound<'py, PyDict>> {
-    let dict = PyDict::new(py);
-    for (name, column) in array.column_names().into_iter().zip(array.columns()) {
-        dict.set_item(name, cell(py, &Arc::clone(column), row)?)?;
-    }
-    Ok(dict)
-}
-
-fn int<'py, I: IntoPyObject<'py, Target = PyInt>>(
-    py: Python<'py>,
-    value: I,
-) -> PyResult<Bound<'py, PyAny>> {
-    let int = value.into_pyobject(py).map_err(Into::into)?;
-    Ok(int.into_any().into_bound())
 }
 
 /// A decimal, in its canonical form.
@@ -266,9 +214,7 @@ pub(crate) fn to_decimal<'py>(py: Python<'py>, value: Decimal) -> PyResult<Bound
 /// An instant, in UTC.
 fn instant(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
     static TIMEDELTA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-    let delta = TIMEDELTA
-        .import(py, "datetime", "timedelta")?
-        .call1((0, 0, micros))?;
+    let delta = TIMEDELTA.import(py, "datetime", "timedelta")?.call1((0, 0, micros))?;
     epoch(py)?.add(delta)
 }
 

@@ -58,7 +58,8 @@ impl Arguments {
             Ok(())
         };
         let record_type = self.record_type.as_deref();
-        let rows = ledger.export(&self.output, ExportOptions { record_type, format: Some(format), progress: &mut tell })?;
+        let rows =
+            ledger.export(&self.output, ExportOptions { record_type, format: Some(format), progress: &mut tell })?;
         drop(progress);
         out.line(format!("{}: {rows} rows", self.output.display()))?;
         Ok(0)

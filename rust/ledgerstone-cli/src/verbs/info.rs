@@ -1,15 +1,15 @@
 //! `info`: what a ledger is and holds.
 
-use clap::Args;
+use std::sync::Arc;
 
-use super::members::members;
+use clap::Args;
+use ledgerstone::{Ledger, QueryRequest};
+use ledgerstone_verify::b64;
+
 use crate::failure::Failure;
-use crate::modules::{loaded, parse};
 use crate::open::Reading;
 use crate::output::Output;
 use crate::table::Table;
-use ledgerstone::QueryRequest;
-use ledgerstone_verify::b64;
 
 /// Show what a ledger is and holds
 #[derive(Args, Debug)]
@@ -35,8 +35,8 @@ impl Arguments {
             return Ok(0);
         }
         let checkpoint = ledger.checkpoint()?;
-        let bytes = std::fs::metadata(&self.ledger.ledger).map_err(|error| Failure::file(&self.ledger.ledger, &error))?.len();
-        let modules = loaded(&ledger)?;
+        let bytes =
+            std::fs::metadata(&self.ledger.ledger).map_err(|error| Failure::file(&self.ledger.ledger, &error))?.len();
         out.line(format!("origin    {}", ledger.origin()))?;
         out.line(format!("size      {} transactions, {bytes} bytes", checkpoint.size))?;
         out.line(format!("root      {} (SHA-256)", b64(&checkpoint.root)))?;
@@ -44,33 +44,30 @@ impl Arguments {
         for key in ledger.verifier_keys() {
             out.line(format!("verifier  {key}"))?;
         }
-        out.line(format!("members   {}", members(&ledger)?.len()))?;
-        for module in &modules {
-            out.line(format!("module    {} version {}, loaded by transaction {}", module.name, module.version, module.index))?;
-        }
+        out.line(format!("members   {}", ledger.members()?.len()))?;
         let mut table = Table::new(["type", "records"]);
-        let mut names: Vec<String> = Vec::new();
-        for module in &modules {
-            let parsed = parse(&module.source, &module.name)?;
-            names.extend(parsed.types.iter().map(|declared| declared.name.clone()));
-        }
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            let columns = Some(vec!["_position".to_owned()]);
-            let request = QueryRequest { record_type: name.clone(), columns, ..QueryRequest::default() };
-            let mut count = 0;
-            for batch in ledger.query(&request)? {
-                count += batch?.num_rows();
-            }
-            if count > 0 {
-                table.push(vec![name, count.to_string()]);
+        for module in ledger.modules()? {
+            out.line(format!("module    {} version {}: {}", module.name, module.version, module.title))?;
+            for name in module.types {
+                let count = records(&ledger, &name)?;
+                if count > 0 {
+                    table.push(vec![name, count.to_string()]);
+                }
             }
         }
-        if table.len() > 0 {
-            out.line("")?;
-            out.text(&table.render())?;
-        }
+        out.line("")?;
+        out.text(&table.render())?;
         Ok(0)
     }
+}
+
+/// Number of stored records of a type.
+fn records(ledger: &Arc<Ledger>, name: &str) -> Result<usize, Failure> {
+    let columns = Some(vec!["_position".to_owned()]);
+    let request = QueryRequest { record_type: name.to_owned(), columns, ..QueryRequest::default() };
+    let mut count = 0;
+    for batch in ledger.query(&request)? {
+        count += batch?.num_rows();
+    }
+    Ok(count)
 }

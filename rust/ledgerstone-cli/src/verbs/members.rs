@@ -1,18 +1,14 @@
 //! `members`: who may do what.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use clap::Args;
-use ledgerstone::{Ledger, QueryRequest};
-use ledgerstone_verify::{Json, unb64};
+use ledgerstone_verify::{Json, b64, unb64};
 
 use crate::failure::Failure;
 use crate::open::{Reading, load_key};
 use crate::output::Output;
-use crate::table::{Table, json_line, objects};
+use crate::table::{Table, json_line};
 
-/// Show members, their keys and roles; or admit one
+/// Show members, their keys that are not revoked, and roles; or admit one
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -34,45 +30,33 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// A member, as the records say.
-#[derive(Default)]
-pub(crate) struct Member {
-    /// Index of the admission.
-    since: i64,
-    /// Public keys that are not revoked.
-    keys: Vec<String>,
-    roles: Vec<String>,
-}
-
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         if let (Some(public), Some(key)) = (&self.admit, &self.key) {
-            let bytes: [u8; 32] = unb64(public)
-                .ok()
-                .and_then(|bytes| bytes.try_into().ok())
-                .ok_or_else(|| Failure::usage(format!("{public:?} is no public key: base64 of 32 bytes, as `keys show` prints it")))?;
+            let bytes: [u8; 32] = unb64(public).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
+                Failure::usage(format!("{public:?} is no public key: base64 of 32 bytes, as `keys show` prints it"))
+            })?;
             let ledger = ledgerstone::Open::default().key(load_key(key)?).at(&self.ledger.ledger)?;
             out.line(ledger.admit_member(bytes)?)?;
             return Ok(0);
         }
-        let members = members(&self.ledger.open()?)?;
-        let mut table = Table::new(["member", "since", "keys", "roles"]);
-        for (id, member) in &members {
-            let list = |words: &[String]| Json::List(words.iter().cloned().map(Json::Text).collect());
+        let mut table = Table::new(["member", "keys", "roles"]);
+        for member in self.ledger.open()?.members()? {
+            let keys: Vec<String> = member.keys.iter().filter(|(_, active)| *active).map(|(key, _)| b64(key)).collect();
             if self.json {
+                let list = |words: &[String]| Json::List(words.iter().cloned().map(Json::Text).collect());
                 out.line(json_line(&Json::Object(vec![
-                    ("member".to_owned(), Json::Text(id.clone())),
-                    ("since".to_owned(), Json::Int(member.since)),
-                    ("keys".to_owned(), list(&member.keys)),
+                    ("member".to_owned(), Json::Text(member.id)),
+                    ("keys".to_owned(), list(&keys)),
                     ("roles".to_owned(), list(&member.roles)),
                 ])))?;
                 continue;
             }
             // One line a key or role, whichever are more.
-            for line in 0..member.keys.len().max(member.roles.len()).max(1) {
+            for line in 0..keys.len().max(member.roles.len()).max(1) {
                 let at = |words: &[String]| words.get(line).cloned().unwrap_or_default();
-                let (id, since) = if line == 0 { (id.clone(), member.since.to_string()) } else { Default::default() };
-                table.push(vec![id, since, at(&member.keys), at(&member.roles)]);
+                let id = if line == 0 { member.id.clone() } else { String::new() };
+                table.push(vec![id, at(&keys), at(&member.roles)]);
             }
         }
         if !self.json {
@@ -80,49 +64,4 @@ impl Arguments {
         }
         Ok(0)
     }
-}
-
-/// Members by id, from the records that admit, grant and revoke.
-pub(crate) fn members(ledger: &Arc<Ledger>) -> Result<BTreeMap<String, Member>, Failure> {
-    let mut events = Vec::new();
-    for (kind, columns) in [
-        ("genesis", &["member", "key"][..]),
-        ("member", &["member", "key"]),
-        ("key", &["member", "key"]),
-        ("revoke", &["key"]),
-        ("grant", &["member", "role", "granted"]),
-    ] {
-        let columns = columns.iter().chain(&["_index", "_position"]).map(|name| (*name).to_owned()).collect();
-        let request =
-            QueryRequest { record_type: format!("ledger.{kind}"), columns: Some(columns), ..QueryRequest::default() };
-        for batch in ledger.query(&request)? {
-            for record in objects(&batch?) {
-                let number = |name| record.get(name).and_then(Json::as_int).unwrap_or(0);
-                events.push((number("_index"), number("_position"), kind, record));
-            }
-        }
-    }
-    events.sort_by_key(|(index, position, ..)| (*index, *position));
-    let mut members: BTreeMap<String, Member> = BTreeMap::new();
-    for (index, _, kind, record) in events {
-        let text = |name| record.get(name).and_then(Json::as_text).unwrap_or("").to_owned();
-        if kind == "revoke" {
-            members.values_mut().for_each(|member| member.keys.retain(|key| *key != text("key")));
-            continue;
-        }
-        let member = members.entry(text("member")).or_insert_with(|| Member { since: index, ..Member::default() });
-        match kind {
-            "grant" => {
-                member.roles.retain(|role| *role != text("role"));
-                if record.get("granted") == Some(&Json::Bool(true)) {
-                    member.roles.push(text("role"));
-                }
-            }
-            _ => member.keys.push(text("key")),
-        }
-        if kind == "genesis" {
-            member.roles.push("ledger.admin".to_owned());
-        }
-    }
-    Ok(members)
 }

@@ -70,7 +70,11 @@ impl Arguments {
         if !self.json {
             out.text(&table.render())?;
             let more = if has_more { "the first " } else { "" };
-            eprintln!("{more}{} record(s){}", table.len(), if has_more { "; --limit shows more, --json all" } else { "" });
+            eprintln!(
+                "{more}{} record(s){}",
+                table.len(),
+                if has_more { "; --limit shows more, --json all" } else { "" }
+            );
         }
         Ok(0)
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ledgerstone::schema::{Field, FieldKind, Module, RecordType};
+use ledgerstone::schema::{CellKind, Field, FieldKind, Module, Reason, RecordType};
 
 use crate::failure::Failure;
 use crate::modules::{loaded, parse, source_of};
@@ -43,7 +43,12 @@ impl Verb {
             Verb::Check { module } => {
                 let (source, file) = source_of(module)?;
                 let module = parse(&source, &file)?;
-                out.line(format!("{file}: module {}, version {}: ok, {} types", module.name, module.version, module.types.len()))?;
+                out.line(format!(
+                    "{file}: module {}, version {}: ok, {} types",
+                    module.name,
+                    module.version,
+                    module.types.len()
+                ))?;
             }
             Verb::Show { module, ledger, source } => {
                 let (text, file) = match ledger {
@@ -85,15 +90,42 @@ fn show_type(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> 
     out.line(format!("{}: {}", record_type.name, record_type.doc))?;
     let reach = if record_type.is_local() { "local" } else { "general" };
     out.line(format!("appended by {}; rules {reach}", record_type.authorise.join(" or ")))?;
-    let mut table = Table::new(["field", "type", "", "meaning"]);
+    let mut table = Table::new(["field", "type", "", "meaning"]).whole();
     for field in &record_type.fields {
         push_field(&mut table, "", field);
     }
     out.text(&table.render())?;
-    for rule in &record_type.rules {
-        out.line(format!("refused with {}: {}", rule.reason.code, rule.reason.message))?;
+    for cell in &record_type.cells {
+        out.line(format!("cell {}: {}", cell.name, cell_words(&cell.kind)))?;
+    }
+    let mut reasons: Vec<&Reason> = record_type.cells.iter().flat_map(|cell| cell_reasons(&cell.kind)).collect();
+    reasons.extend(record_type.rules.iter().map(|rule| &rule.reason));
+    // Rules that say the same are said once.
+    let mut told: Vec<&Reason> = Vec::new();
+    for reason in reasons {
+        if !told.contains(&reason) {
+            out.line(format!("refused with {}: {}", reason.code, reason.message))?;
+            told.push(reason);
+        }
     }
     Ok(())
+}
+
+fn cell_words(kind: &CellKind) -> String {
+    match kind {
+        CellKind::Balance(balance) => format!("balance of {}", balance.parts.join(", ")),
+        CellKind::Lifecycle(lifecycle) => format!("state, one of {}", lifecycle.states.join(", ")),
+    }
+}
+
+fn cell_reasons(kind: &CellKind) -> Vec<&Reason> {
+    match kind {
+        CellKind::Balance(balance) => {
+            let bounds = balance.bounds.iter().map(|bound| &bound.reason);
+            [&balance.missing, &balance.too_precise].into_iter().chain(bounds).collect()
+        }
+        CellKind::Lifecycle(lifecycle) => vec![&lifecycle.missing],
+    }
 }
 
 fn push_field(table: &mut Table, prefix: &str, field: &Field) {

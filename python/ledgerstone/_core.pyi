@@ -1,0 +1,284 @@
+"""The native half of ledgerstone. Import from ``ledgerstone``."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Protocol, Self, TypeAlias, final
+
+from ._facts import Appended, AuditReport, Checkpoint, Member, Module, Record, RowId, Verified
+
+__all__ = [
+    "Key",
+    "Ledger",
+    "LoadResult",
+    "Query",
+    "Receipt",
+    "Rejections",
+    "Transaction",
+    "__version__",
+    "cli_main",
+    "create",
+    "open",
+    "verify",
+    "verify_checkpoint",
+]
+
+_Path: TypeAlias = str | PathLike[str]
+_Progress: TypeAlias = Callable[[dict[str, int]], object] | bool | None
+_Trust: TypeAlias = str | Sequence[str]
+
+class _ArrowStream(Protocol):
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
+
+class _ArrowArray(Protocol):
+    def __arrow_c_array__(self, requested_schema: object = None) -> tuple[object, object]: ...
+
+__version__: str
+"""The version of the package."""
+
+@final
+class Key:
+    """A member's Ed25519 key: signs what the member appends. Its private half never becomes a Python object."""
+
+    @staticmethod
+    def generate(label: str) -> Key:
+        """A new key. The label is for people; it is kept in the key file and goes nowhere else."""
+    @staticmethod
+    def load(path: _Path) -> Key:
+        """Reads a key file: PKCS#8 PEM, as OpenSSL writes it too. The file is read again when a ledger takes the key."""
+    def save(self, path: _Path) -> None:
+        """Writes a new key file, PKCS#8 PEM, mode 0600. An existing file is never overwritten."""
+    @property
+    def label(self) -> str:
+        """The label."""
+    @property
+    def public(self) -> bytes:
+        """The public key, 32 bytes."""
+
+def create(
+    path: _Path,
+    *,
+    origin: str,
+    key: Key,
+    modules: Sequence[_Path] = (),
+    log_key: _Path | None = None,
+    threads: int | None = None,
+) -> Ledger:
+    """Makes a ledger at a path where nothing is yet.
+
+    `key` is that of its first member. The log key goes to ``<path>.logkey.pem`` unless `log_key` names another place. `modules`
+    are names of shipped modules ("finance"), or paths of schema files.
+    """
+
+def open(
+    path: _Path,
+    *,
+    key: Key | None = None,
+    log_key: _Path | None = None,
+    readonly: bool = False,
+    threads: int | None = None,
+) -> Ledger:
+    """Opens the ledger at a path, which must exist.
+
+    `key` is the member's that will append. Without its log key (``<path>.logkey.pem`` unless `log_key` names another place) a
+    ledger is opened for reading only. Any number of processes read while one writes.
+    """
+
+@final
+class Ledger:
+    """An open ledger. Its methods may be called from any thread."""
+
+    def append(self, type: str, record: Mapping[str, Any], *, id: str | None = None) -> Appended:
+        """Appends one record, durably.
+
+        With an `id` the call can be repeated: the same id and record give the same transaction. Raises RejectedError.
+        """
+    def transaction(self, *, id: str | None = None) -> Transaction:
+        """A transaction: all its records or none, appended where the ``with`` block ends without an exception."""
+    def append_many(
+        self,
+        type: str,
+        data: _ArrowStream | _ArrowArray | Iterable[Mapping[str, Any]],
+        *,
+        id: str | None = None,
+        mode: Literal["each", "atomic"] = "each",
+        progress: _Progress = None,
+    ) -> LoadResult:
+        """Appends any number of records of one type.
+
+        `data` is an Arrow table or stream of pyarrow, polars, pandas, duckdb and others, or an iterable of dicts; it is read as it
+        is needed. In mode "each" every row stands or falls alone, in mode "atomic" all do together. With an `id` a load that was
+        stopped goes on where it was when the call is repeated. Progress is shown where somebody looks, or told to a callable.
+        """
+    def load_module(self, name_or_path: _Path, *, grant_roles: bool = True) -> Appended:
+        """Loads a module: the name of a shipped one, or the path of a schema file. Its roles are granted to the caller."""
+    def query(
+        self,
+        type: str,
+        *,
+        where: dict[str, Any] | None = None,
+        columns: Sequence[str] | None = None,
+        limit: int | None = None,
+    ) -> Query:
+        """A query of the records of one type.
+
+        `where` maps fields to a value, None (absent), a list (one of them), or operators: ``{"amount": {">=": 10, "<": 20}}``
+        with ==, <, <=, >, >=, in, between, starts-with. ``_index`` and ``_position`` among the columns say where a record stands.
+        """
+    def get(self, type: str, *key: Any) -> Record | None:
+        """The newest record with this key (the values of the type's first unique rule); None where there is none."""
+    def balance(self, type: str, *key: Any, by: _Trust | None = None) -> dict[Any, Any] | None:
+        """The balances of the record with this key, now. An answer, not a proof.
+
+        For each unit its parts, ``{"EUR": {"posted": Decimal("12.5"), …}}``; empty where there is none. With `by`, the parts of that
+        unit, or None.
+        """
+    def checkpoint(self) -> Checkpoint:
+        """The newest durable checkpoint."""
+    def receipt(self, at: RowId | tuple[int, int] | Appended | Record) -> Receipt:
+        """The receipt of a record: of a RowId, of a Record, or of the first record of what `append` gave."""
+    def audit(self, *, against: str | None = None, progress: _Progress = None) -> AuditReport:
+        """Re-reads every stored row, checks every signature and tree, replays every decision, and says what is wrong.
+
+        `against` is a checkpoint note that left the file: without one, truncation cannot be seen.
+        """
+    def export(self, path: _Path, *, type: str | None = None, progress: _Progress = None) -> int:
+        """Writes the audit trail to a ``.parquet`` or ``.arrow`` file; gives the number of rows.
+
+        Of one type, its fields as columns; or of everything, its fields as one JSON text. Beside them: author, times, index, module
+        version, leaf hash and outcome.
+        """
+    def members(self) -> list[Member]:
+        """The members, with their keys and roles."""
+    def modules(self) -> list[Module]:
+        """The modules in force."""
+    def admit(self, public_key: bytes) -> str:
+        """Admits a member with its public key, 32 bytes; gives the member's id."""
+    def grant(self, member: str, role: str) -> Appended:
+        """Gives a role to a member."""
+    def withdraw(self, member: str, role: str) -> Appended:
+        """Withdraws a role from a member."""
+    @property
+    def verifier_keys(self) -> list[str]:
+        """The keys by which its receipts and checkpoints are verified.
+
+        Hand them to whoever shall verify, by a way that is trusted.
+        """
+    @property
+    def origin(self) -> str:
+        """The ledger's unique name."""
+    @property
+    def size(self) -> int:
+        """Number of transactions."""
+    @property
+    def path(self) -> Path:
+        """The file."""
+    @property
+    def readonly(self) -> bool:
+        """Whether it can only be read."""
+    def close(self) -> None:
+        """Lets go of the file, as soon as calls and streams under way are done. Closing twice is no error."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_exception: object) -> None: ...
+    def _repr_html_(self) -> str: ...
+
+@final
+class Transaction:
+    """Records that are appended together, all or none."""
+
+    def append(self, type: str, record: Mapping[str, Any]) -> None:
+        """Adds a record. Nothing is checked against the ledger before the block ends."""
+    @property
+    def result(self) -> Appended | None:
+        """What was appended; None while the block runs, where it raised, and where it was empty."""
+    def __enter__(self) -> Self: ...
+    def __exit__(self, kind: type[BaseException] | None, *_rest: BaseException | TracebackType | None) -> None: ...
+
+@final
+class LoadResult:
+    """What became of the rows of a load."""
+
+    @property
+    def rows(self) -> int:
+        """Rows handed over."""
+    @property
+    def accepted(self) -> int:
+        """Records accepted."""
+    @property
+    def rejections(self) -> Rejections:
+        """The rows that were refused, and why."""
+    @property
+    def transactions(self) -> list[int]:
+        """Indexes of the transactions that hold the rows, in order."""
+    @property
+    def first(self) -> RowId | None:
+        """The place of the first accepted record; None where there is none."""
+    def row(self, row: int) -> RowId | None:
+        """The place of the record of a row handed over, counted from 0; None where the row was refused before it was signed."""
+    def _repr_html_(self) -> str: ...
+
+@final
+class Rejections:
+    """The rows of a load that were refused: a sequence of dicts, and an Arrow table.
+
+    Its columns are ``row``, ``code``, ``message``, ``field``, ``cell`` and ``type``.
+    """
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> dict[str, Any]: ...
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The Arrow PyCapsule protocol: the rows as a table."""
+    def __arrow_c_schema__(self) -> object:
+        """The Arrow PyCapsule protocol: the schema alone."""
+    def _repr_html_(self) -> str: ...
+
+@final
+class Query:
+    """A query. Reading it runs it.
+
+    Read it as an Arrow stream (``polars.DataFrame(query)``, ``pyarrow.table(query)``) or as dicts. Each reading sees the ledger as it
+    is at that moment, whole, whatever is appended meanwhile.
+    """
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """The rows as dicts: decimals as Decimal, timestamps as datetime in UTC."""
+    def __iter__(self) -> Iterator[dict[str, Any]]: ...
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The Arrow PyCapsule protocol: a stream of batches, read as the consumer asks for them."""
+    def __arrow_c_schema__(self) -> object:
+        """The Arrow PyCapsule protocol: the schema alone."""
+    def _repr_html_(self) -> str: ...
+
+@final
+class Receipt:
+    """The proof of one record and of what became of it: verifies offline, alone."""
+
+    def __new__(cls, text: str) -> Self:
+        """Reads what `to_json` wrote."""
+    @staticmethod
+    def load(path: _Path) -> Receipt:
+        """Reads a receipt file. Nothing is verified yet."""
+    def save(self, path: _Path) -> None:
+        """Writes the receipt to a file, over what was there."""
+    def to_json(self) -> str:
+        """The receipt as JSON text."""
+    def verify(self, trust: _Trust) -> Verified:
+        """Verifies it under the keys that the caller trusts; raises VerificationError."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __getnewargs__(self) -> tuple[str]: ...
+    def _repr_html_(self) -> str: ...
+
+def verify(receipt: Receipt | _Path, *, trust: _Trust) -> Verified:
+    """Verifies a receipt, or the file that holds one, offline. Raises VerificationError.
+
+    `trust` is the log's verifier key, or several (`Ledger.verifier_keys`), which have to come by another way than the receipt.
+    """
+
+def verify_checkpoint(note: str, trust: _Trust) -> Checkpoint:
+    """Verifies a signed checkpoint under the key that has its origin's name. Raises VerificationError."""
+
+def cli_main(arguments: Sequence[str]) -> int:
+    """Runs the command ``ledgerstone`` with these arguments, the program's name first; gives its exit code."""

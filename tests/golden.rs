@@ -1,0 +1,175 @@
+//! Golden roots: a fixed script under fixed sources gives, at every size, the two roots checked in under
+//! `fixtures/golden/finance-semantics0.txt`. A change of a hashed byte shows here first. `LEDGERSTONE_BLESS=1` writes the file anew;
+//! until the first release that needs a stated reason, afterwards never.
+
+use std::fmt::Write;
+
+use ledgerstone::model::Value;
+use ledgerstone::{Error, Ledger};
+use ledgerstone_tests::{Rng, Tape, account, books, code_of, load, object, record, text, texts, transfer};
+use ledgerstone_verify::Mode;
+
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden/finance-semantics0.txt");
+
+/// The script under way: the ledger, and the lines it made.
+struct Script {
+    ledger: Ledger,
+    lines: String,
+    number: usize,
+}
+
+impl Script {
+    fn new() -> Self {
+        let ledger = books().threads(2).sources(Tape::default().sources()).in_memory().unwrap();
+        let head = "# <size> <SHA-256 root> <SHA3-256 root>, or the code of an atomic refusal, or the codes of a load\n";
+        let mut script = Script { ledger, lines: head.to_owned(), number: 0 };
+        script.state();
+        script
+    }
+
+    fn state(&mut self) {
+        let checkpoint = self.ledger.checkpoint().unwrap();
+        let (root, root_sha3) = (hex::encode(checkpoint.root), hex::encode(checkpoint.root_sha3));
+        writeln!(self.lines, "{} {root} {root_sha3}", checkpoint.size).unwrap();
+    }
+
+    /// An atomic transaction; every third carries an id.
+    fn all(&mut self, records: Vec<(String, Value)>) {
+        self.number += 1;
+        let id = (self.number % 3 == 0).then(|| format!("script-{}", self.number));
+        match self.ledger.append_all(records, id.as_deref()) {
+            Ok(appended) => {
+                assert!(appended.is_new);
+                self.state();
+            }
+            Err(error @ (Error::Rejected(_) | Error::Forbidden(_))) => writeln!(self.lines, "- {}", code_of(&error)).unwrap(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    fn one(&mut self, kind: &str, members: &[(&str, &str)]) {
+        self.all(vec![record(&format!("finance.{kind}"), members)]);
+    }
+
+    fn load(&mut self, kind: &str, values: Vec<Value>, id: &str) {
+        let report = load(&self.ledger, &format!("finance.{kind}"), values, Some(id), Mode::Each).unwrap();
+        for refused in &report.rejections {
+            writeln!(self.lines, "- row {} {}", refused.row, refused.code).unwrap();
+        }
+        self.state();
+    }
+}
+
+fn legs(id: (&str, &str), period: (&str, &str), legs: &[(&str, &str)]) -> Vec<(&'static str, Value)> {
+    let leg = |(account, amount): &(&str, &str)| texts(&[("account", account), ("currency", "EUR"), ("amount", amount)]);
+    let key = if id.0 == "id" { "id" } else { "reverses" };
+    vec![
+        (key, text(id.1)),
+        ("book", text("main")),
+        ("period", text(period.0)),
+        ("date", text(period.1)),
+        ("legs", Value::List(legs.iter().map(leg).collect())),
+    ]
+}
+
+fn chart(script: &mut Script) {
+    let commodity = |code: &str, exponent| object(&[("code", text(code)), ("exponent", Value::Int(exponent))]);
+    script.all(vec![("finance.commodity".to_owned(), commodity("bytes", 0)), ("finance.commodity".to_owned(), commodity("AAPL", 6))]);
+    script.all(vec![("finance.commodity".to_owned(), commodity("EUR", 2))]);
+    script.all(vec![account("cash", "0"), account("sales", ""), account("costs", "-100.50")]);
+    let unit = |currency: &str, exponent: Option<i64>| {
+        let mut members = vec![("currency", text(currency))];
+        members.extend(exponent.map(|exponent| ("exponent", Value::Int(exponent))));
+        object(&members)
+    };
+    let units = Value::List(vec![unit("EUR", None), unit("bytes", Some(0)), unit("AAPL", Some(6))]);
+    let members = [("id", text("many")), ("name", text("Größe “x” 🏦")), ("kind", text("equity")), ("units", units)];
+    script.all(vec![("finance.account".to_owned(), object(&members))]);
+    script.one("account", &[("id", "full"), ("kind", "liability"), ("currency", "EUR"), ("ceiling", "1000")]);
+    script.one("account", &[("id", "cash"), ("kind", "asset"), ("currency", "USD")]);
+}
+
+fn transfers(script: &mut Script) {
+    for number in 0..20 {
+        let (debit, credit) = if number % 4 == 3 { ("sales", "cash") } else { ("cash", "sales") };
+        let amount = ["12.50", "0.01", "1000", "3.005", "7"][number % 5];
+        script.all(vec![transfer(&format!("t{}", number % 18), debit, credit, amount)]);
+    }
+    let dated = |id: &'static str, period: &'static str, date: &'static str| {
+        [("id", id), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "5"), ("book", "main"), ("period", period), ("date", date)]
+    };
+    script.one("transfer", &dated("d1", "2026-03", "2026-03-31"));
+    script.one("transfer", &dated("d2", "2026-Q2", "2026-03-31"));
+    script.one("transfer", &dated("d3", "2026", "2026-12-31"));
+    script.one("transfer_reversal", &[("reverses", "t0"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "12.5")]);
+    script.one("transfer_reversal", &[("reverses", "t0"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "12.5")]);
+    script.one("transfer_reversal", &[("reverses", "t1"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "1")]);
+}
+
+fn holds(script: &mut Script) {
+    let hold = |key: &'static str, id: &'static str, amount: &'static str| {
+        [(key, id), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", amount)]
+    };
+    for id in ["h1", "h2", "h3", "h1"] {
+        script.one("hold", &hold("id", id, "2.50"));
+    }
+    script.one("hold_post", &hold("hold", "h1", "2.5"));
+    script.one("hold_post", &hold("hold", "h1", "2.5"));
+    script.one("hold_void", &hold("hold", "h2", "2.50"));
+    script.one("hold_void", &hold("hold", "h3", "2"));
+    script.one("hold_void", &hold("hold", "h4", "2"));
+}
+
+fn entries(script: &mut Script) {
+    let entry = |script: &mut Script, kind: &str, members: Vec<(&'static str, Value)>| {
+        script.all(vec![(format!("finance.{kind}"), object(&members))]);
+    };
+    let march = ("2026-03", "2026-03-05");
+    for number in 0..6 {
+        let id = format!("j{number}");
+        let third = if number == 4 { "-7" } else { "-6" };
+        entry(script, "journal_entry", legs(("id", &id), march, &[("cash", "10"), ("sales", "-4"), ("costs", third)]));
+    }
+    entry(script, "reversal", legs(("reverses", "j0"), march, &[("cash", "-10"), ("sales", "4"), ("costs", "6")]));
+    entry(script, "reversal", legs(("reverses", "j1"), march, &[("cash", "-10"), ("sales", "4"), ("costs", "5")]));
+    let march = [("book", "main"), ("period", "2026-03")];
+    script.one("period_close", &march);
+    entry(script, "journal_entry", legs(("id", "j9"), ("2026-03", "2026-03-06"), &[("cash", "1"), ("sales", "-1")]));
+    script.one("period_reopen", &[march[0], march[1], ("reason", "late invoice")]);
+    entry(script, "journal_entry", legs(("id", "j9"), ("2026-03", "2026-03-06"), &[("cash", "1"), ("sales", "-1")]));
+    script.one("account_close", &[("account", "full"), ("currency", "EUR"), ("reason", "unused")]);
+    script.one("account_close", &[("account", "cash"), ("currency", "EUR")]);
+}
+
+fn loads(script: &mut Script) {
+    let mut rng = Rng::new(1);
+    let mut row = |number: usize| {
+        let (debit, credit) = if rng.below(3) == 0 { ("sales", "cash") } else { ("cash", "sales") };
+        let amount = format!("{}.{:02}", rng.below(300), rng.below(100));
+        transfer(&format!("m{}", number - usize::from(number % 37 == 36)), debit, credit, &amount).1
+    };
+    let rows = (0..300).map(&mut row).collect();
+    script.load("transfer", rows, "load-300");
+    let few = (300..320).map(row).collect();
+    script.load("transfer", few, "load-20");
+    script.one("transfer", &[("id", "last"), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "1")]);
+}
+
+#[test]
+fn the_roots_are_those_checked_in() {
+    let mut script = Script::new();
+    chart(&mut script);
+    transfers(&mut script);
+    holds(&mut script);
+    entries(&mut script);
+    loads(&mut script);
+    assert!(script.ledger.size().unwrap() > 40 && script.number >= 60, "{} calls", script.number);
+    if std::env::var_os("LEDGERSTONE_BLESS").is_some() {
+        std::fs::write(FILE, &script.lines).unwrap();
+    }
+    let golden = std::fs::read_to_string(FILE).unwrap();
+    for (number, (golden, now)) in golden.lines().zip(script.lines.lines()).enumerate() {
+        assert_eq!(golden, now, "line {} of {FILE}", number + 1);
+    }
+    assert_eq!(golden.lines().count(), script.lines.lines().count());
+}

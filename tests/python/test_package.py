@@ -1,0 +1,127 @@
+"""The package: what importing costs, what it exports, how things show themselves, the command."""
+
+import inspect
+import io
+import re
+import subprocess
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import ledgerstone as ls
+import ledgerstone._show as show
+import pytest
+from books import transfer, transfers
+from ledgerstone import _core, exceptions
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_importing_loads_no_other_package() -> None:
+    code = (
+        "import sys; before = set(sys.modules); import ledgerstone;"
+        "print(*{name.split('.')[0] for name in set(sys.modules) - before} - sys.stdlib_module_names)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["ledgerstone"]
+
+
+def test_all_names_what_there_is() -> None:
+    names = {
+        name for name, value in vars(ls).items() if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert names | {"__version__"} == set(ls.__all__)
+    assert sorted(ls.__all__) == list(ls.__all__)
+    assert set(exceptions.__all__) <= set(ls.__all__)
+    assert set(_core.__all__) - {"cli_main"} <= set(ls.__all__)
+
+
+def test_everything_is_documented() -> None:
+    undocumented = []
+    for name in set(ls.__all__) - {"__version__"}:
+        thing = getattr(ls, name)
+        members = vars(thing).items() if inspect.isclass(thing) else []
+        public = [(f"{name}.{member}", value) for member, value in members if not member.startswith("_")]
+        checked = [
+            (name, thing),
+            *((at, value) for at, value in public if not isinstance(value, types.MemberDescriptorType)),
+        ]
+        undocumented += [at for at, value in checked if not (value.__doc__ or "").strip()]
+    assert undocumented == []
+
+
+def test_every_native_class_is_frozen() -> None:
+    sources = sorted((ROOT / "rust/ledgerstone-python/src").glob("*.rs"))
+    classes = [found for source in sources for found in re.findall(r"#\[pyclass\(([^]]*)\)\]", source.read_text())]
+    assert len(classes) >= 7
+    assert [found for found in classes if not found.startswith("frozen")] == []
+
+
+def test_unsafe_code_stands_in_one_file() -> None:
+    sources = {source.name: source.read_text() for source in (ROOT / "rust/ledgerstone-python/src").glob("*.rs")}
+    code = {name: re.sub(r"//.*", "", text) for name, text in sources.items()}
+    assert [name for name, text in code.items() if re.search(r"\bunsafe\b *[{(]|\bunsafe (fn|impl)", text)] == [
+        "arrow.rs"
+    ]
+
+
+def test_things_show_themselves(ledger: ls.Ledger) -> None:
+    assert repr(ledger) == f'Ledger("acme.example/books", size=3, path="{ledger.path}")'
+    assert "acme.example/books" in ledger._repr_html_()
+    with ledger.transaction() as tx:
+        tx.append("finance.transfer", transfer("t1"))
+        assert repr(tx) == "Transaction(open, 1 records)"
+    assert repr(tx) == "Transaction(Appended(index=3, count=1, is_new=True))"
+    result = ledger.append_many("finance.transfer", [transfer("t1")])
+    assert repr(result.rejections).startswith("Rejections(1 rows, the first: finance.transfer row 0: finance.duplicate")
+    assert repr(ledger.append_many("finance.transfer", []).rejections) == "Rejections(0 rows)"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_a_line_where_somebody_looks(ledger: ls.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    for looks, shown in [(Terminal(), True), (io.StringIO(), False)]:
+        monkeypatch.setattr(sys, "stderr", looks)
+        ledger.append_many("finance.transfer", [*transfers(10, f"{shown}"), transfer("x", 1.5)])
+        ledger.audit()
+        text = looks.getvalue()
+        assert ("finance.transfer: 11 rows" in text, "1 rejected" in text, text.endswith("\n")) == (shown,) * 3
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    ledger.audit(progress=False)
+    assert terminal.getvalue() == ""
+
+
+def test_a_notebook_gets_html(ledger: ls.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[Any] = []
+    notebook: Any = types.ModuleType("IPython")
+    notebook.get_ipython = lambda: types.SimpleNamespace(config={"IPKernelApp": {}})
+    notebook.display = types.ModuleType("IPython.display")
+    notebook.display.HTML = str
+    notebook.display.display = lambda html, display_id: types.SimpleNamespace(update=shown.append)
+    monkeypatch.setitem(sys.modules, "IPython", notebook)
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook.display)
+    ledger.audit()
+    assert shown[-1].startswith("<pre>audit: 3 transactions")
+
+
+def test_tables_are_escaped_and_short() -> None:
+    html = show.table("<b>", [{"a": "<i>", "b": None}, {"a": "x" * 100}])
+    assert "<b>" not in html
+    assert "&lt;i&gt;" in html
+    assert "…" in html
+
+
+def test_the_command_is_installed(path: Path, ledger: ls.Ledger) -> None:
+    done = subprocess.run([sys.executable, "-m", "ledgerstone", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "audit" in done.stdout
+    command = Path(sys.executable).with_name("ledgerstone")
+    done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False)
+    assert done.stdout.split()[-1] == ls.__version__
+    done = subprocess.run([command, "no-such-verb"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
