@@ -90,10 +90,10 @@ fn chart(script: &mut Script) {
 }
 
 fn transfers(script: &mut Script) {
-    for number in 0..20 {
+    for number in 0..26 {
         let (debit, credit) = if number % 4 == 3 { ("sales", "cash") } else { ("cash", "sales") };
         let amount = ["12.50", "0.01", "1000", "3.005", "7"][number % 5];
-        script.all(vec![transfer(&format!("t{}", number % 18), debit, credit, amount)]);
+        script.all(vec![transfer(&format!("t{}", number % 24), debit, credit, amount)]);
     }
     let dated = |id: &'static str, period: &'static str, date: &'static str| {
         [("id", id), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "5"), ("book", "main"), ("period", period), ("date", date)]

@@ -8,10 +8,19 @@ from typing import Any
 
 _CELL_CHARS = 60
 _REFRESH_SECONDS = 0.1
+_PATIENCE_SECONDS = 0.5
 
 
-def reporter(what: str) -> "Line | None":
-    """What shows the progress of long work when the caller did not say: nothing, unless somebody is looking."""
+def reporter(
+    what: str, choice: Callable[[dict[str, int]], object] | bool | None
+) -> Callable[[dict[str, int]], object] | None:
+    """Who is told of progress: whom the caller named; nobody; or, left open, whoever looks at a terminal or a notebook."""
+    if callable(choice):
+        return choice
+    if choice not in (None, True, False):
+        raise TypeError("progress is a callable, True, False or None")
+    if choice is False:
+        return None
     display = _notebook_display()
     if display is not None:
         return Line(what, display)
@@ -20,8 +29,14 @@ def reporter(what: str) -> "Line | None":
     return None
 
 
+def finish(told: object) -> None:
+    """Ends the line, where it is ours."""
+    if isinstance(told, Line):
+        told.close()
+
+
 class Line:
-    """One line that is written over while work goes on: what is done, and how fast."""
+    """One line that is written over while work goes on: what is done, and how fast. Short work shows none."""
 
     def __init__(self, what: str, show: Callable[[str, bool], None]) -> None:
         self._what = what
@@ -33,12 +48,13 @@ class Line:
     def __call__(self, progress: Mapping[str, int]) -> None:
         self._text = self._line(progress)
         now = time.monotonic()
-        if now - self._shown >= _REFRESH_SECONDS:
+        if now - self._started >= _PATIENCE_SECONDS and now - self._shown >= _REFRESH_SECONDS:
             self._shown = now
             self._show(self._text, False)
 
     def close(self) -> None:
-        if self._text:
+        """Leaves the last state to be read, where any was shown."""
+        if self._shown:
             self._show(self._text, True)
 
     def _line(self, progress: Mapping[str, int]) -> str:

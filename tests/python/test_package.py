@@ -84,9 +84,10 @@ class Terminal(io.StringIO):
 
 
 def test_progress_is_a_line_where_somebody_looks(ledger: ls.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    for looks, shown in [(Terminal(), True), (io.StringIO(), False)]:
+    for looks, patience, shown in [(Terminal(), 0, True), (Terminal(), 60, False), (io.StringIO(), 0, False)]:
+        monkeypatch.setattr(show, "_PATIENCE_SECONDS", patience)
         monkeypatch.setattr(sys, "stderr", looks)
-        ledger.append_many("finance.transfer", [*transfers(10, f"{shown}"), transfer("x", 1.5)])
+        ledger.append_many("finance.transfer", [*transfers(10, f"{patience}{shown}"), transfer("x", 1.5)])
         ledger.audit()
         text = looks.getvalue()
         assert ("finance.transfer: 11 rows" in text, "1 rejected" in text, text.endswith("\n")) == (shown,) * 3
@@ -103,6 +104,7 @@ def test_a_notebook_gets_html(ledger: ls.Ledger, monkeypatch: pytest.MonkeyPatch
     notebook.display = types.ModuleType("IPython.display")
     notebook.display.HTML = str
     notebook.display.display = lambda html, display_id: types.SimpleNamespace(update=shown.append)
+    monkeypatch.setattr(show, "_PATIENCE_SECONDS", 0)
     monkeypatch.setitem(sys.modules, "IPython", notebook)
     monkeypatch.setitem(sys.modules, "IPython.display", notebook.display)
     ledger.audit()

@@ -449,6 +449,7 @@ def chunk_records(chunk: Chunk, fields: Object) -> list[bytes]:
     chunk.body.end()
     for record in records:
         value = members(canonical(record, "a record"), "data type version")
+        integer(value["version"], 0, 2**32 - 1, "version")
         need((value["type"], value["version"]) == (chunk.type, chunk.version), "a record of another type than its chunk")
         check_value({"type": "struct", "fields": fields}, value["data"])
     return records

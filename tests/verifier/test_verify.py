@@ -63,7 +63,15 @@ class Books:
 
 @pytest.fixture(scope="module")
 def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
-    folder = tmp_path_factory.mktemp("books")
+    return write_books(tmp_path_factory.mktemp("books"), LOAD)
+
+
+@pytest.fixture(scope="module")
+def small_books(tmp_path_factory: pytest.TempPathFactory) -> Books:
+    return write_books(tmp_path_factory.mktemp("small"), 1100)
+
+
+def write_books(folder: Path, count: int) -> Books:
     path = folder / "books.ledger"
     ledger = ls.create(path, origin="acme.example/books", key=ls.Key.generate("controller"), modules=["finance"])
     ledger.append("finance.commodity", {"code": "bytes", "exponent": 0, "name": "A byte"})
@@ -81,9 +89,9 @@ def books(tmp_path_factory: pytest.TempPathFactory) -> Books:
         last = ledger.append("finance.transfer", transfer(f"s{number}", "12.50"), id=f"id{number}")
         if number in (0, 70, 149):
             save(f"single{number}", last)
-    load = ledger.append_many("finance.transfer", [loaded(number) for number in range(LOAD)], id="load")
-    assert load.accepted == LOAD - len(DUPLICATES) - len(OVERDRAFTS)
-    for number in (1, 501, 5000, 9998):
+    load = ledger.append_many("finance.transfer", [loaded(number) for number in range(count)], id="load")
+    assert load.accepted == count - sum(number in DUPLICATES or number in OVERDRAFTS for number in range(count))
+    for number in (number for number in (1, 501, 5000, 9998) if number < count):
         save(f"load{number}", load.row(number))
     entries = ledger.append_many("finance.journal_entry", [journal_entry(number) for number in range(100)], mode="atomic")
     save("journal17", entries.row(17))
@@ -120,10 +128,10 @@ def rejected_receipt(books: Books, position: int) -> Receipt:
     entries = stored_list(ledger.value("SELECT value FROM exceptions WHERE key = ?", books.load_index))
     tree = Tree()
     salted = list(zip(salts(secret, EXCEPTIONS, len(entries)), entries, strict=False))
-    leaves = [tree.leaf(TAGS[EXCEPTIONS] + salt + data) for salt, data in salted]
-    place = [json.loads(data)["position"] for data in entries].index(position)
-    salt, data = salted[place]
-    own = {"bytes": data.decode(), "path": path_of(leaves, place), "position": place, "salt": base64_of(salt)}
+    leaves = [tree.leaf(TAGS[EXCEPTIONS] + salt + one) for salt, one in salted]
+    place = [json.loads(one)["position"] for one in entries].index(position)
+    salt, entry = salted[place]
+    own = {"bytes": entry.decode(), "path": path_of(leaves, place), "position": place, "salt": base64_of(salt)}
     receipt["exceptions"] = [own]
     exceptions = {json.loads(one)["position"]: json.loads(one)["leaf"] for one in entries}
     texts = []
@@ -215,10 +223,10 @@ FLIPS = [
 
 
 @pytest.fixture
-def copy(books: Books, tmp_path: Path) -> Path:
-    for path in books.path.parent.glob(f"{books.path.name}*"):
+def copy(small_books: Books, tmp_path: Path) -> Path:
+    for path in small_books.path.parent.glob(f"{small_books.path.name}*"):
         shutil.copy(path, tmp_path / path.name)
-    return tmp_path / books.path.name
+    return tmp_path / small_books.path.name
 
 
 @pytest.mark.parametrize(("table", "where", "offset"), FLIPS)

@@ -78,10 +78,11 @@ def exception_entry(data: bytes) -> Object:
 
 def check_list(value: Any, what: str) -> None:
     """`{"count":n,"root":…}`, or `{"count":0}`."""
-    members(value, "count root" if value != {"count": 0} else "count")
-    if "root" in value:
-        integer(value["count"], 1, MAX_INT, what)
-        unbase64(value["root"], 32)
+    listed = members(value, "count", "root")
+    integer(listed["count"], 0, MAX_INT, what)
+    need((listed["count"] > 0) == ("root" in listed), f"{what}: a list has a root where it has entries")
+    if "root" in listed:
+        unbase64(listed["root"], 32)
 
 
 def open_envelope(text: bytes) -> Object:
