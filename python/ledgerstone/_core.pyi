@@ -46,7 +46,7 @@ class Key:
         """A new key. The label is for people; it is kept in the key file and goes nowhere else."""
     @staticmethod
     def load(path: _Path) -> Key:
-        """Reads a key file: PKCS#8 PEM, as OpenSSL writes it too. The file is read again when a ledger takes the key."""
+        """Reads a key file: PKCS#8 PEM, as OpenSSL writes it too."""
     def save(self, path: _Path) -> None:
         """Writes a new key file, PKCS#8 PEM, mode 0600. An existing file is never overwritten."""
     @property

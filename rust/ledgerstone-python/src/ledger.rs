@@ -117,7 +117,7 @@ pub(crate) fn create(
     let modules = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
     let key = key.get();
     let engine = enter(py, || {
-        let mut create = Create::new(origin, key.copy()?).threads(threads.unwrap_or_default());
+        let mut create = Create::new(origin, key.0.clone()).threads(threads.unwrap_or_default());
         for (source, file) in &modules {
             create = create.module(source, file);
         }
@@ -144,7 +144,7 @@ pub(crate) fn open(
     let engine = enter(py, || {
         let mut open = Open::default().readonly(readonly).threads(threads.unwrap_or_default());
         if let Some(key) = key {
-            open = open.key(key.copy()?);
+            open = open.key(key.0.clone());
         }
         if let Some(log_key) = &log_key {
             open = open.log_key(log_key);

@@ -39,7 +39,7 @@ pub enum Error {
     },
     /// A load stopped midway; what was committed stays.
     #[error(
-        "{source}; {rows} rows before that are done, in {transactions} transactions: the same call with the same id goes on from there"
+        "{source}; {rows} rows before that are done, in {transactions} transactions: a load with an id goes on from there when the same call is repeated"
     )]
     Stopped {
         /// Why.

@@ -140,6 +140,12 @@ impl LogKey {
     }
 }
 
+impl Clone for Key {
+    fn clone(&self) -> Self {
+        Key { pair: Pair::from_seed(self.pair.seed), label: self.label.clone() }
+    }
+}
+
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Key({:?}, public={})", self.label, b64(&self.public()))

@@ -96,7 +96,9 @@ impl Ledger {
 
     /// The record at a place.
     pub fn record(&self, row: RowId) -> Result<StoredRecord> {
-        stored_record(&self.view()?, row)
+        let view = self.view()?;
+        view.check_index(row.index)?;
+        stored_record(&view, row)
     }
 
     /// The balances of the record with this key, now: for each combination of `by` values, the parts. An answer, not a proof.

@@ -25,7 +25,12 @@ impl Ledger {
             .and_then(Checkpoints::from_bytes)
             .filter(|checkpoint| checkpoint.size == view.size)
             .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))?;
+        view.check_index(row.index)?;
         let envelope = view.envelope(row.index)?;
+        if u64::from(row.position) >= envelope.envelope.intent.count {
+            let count = envelope.envelope.intent.count;
+            return Err(Error::Schema(format!("transaction {} has {count} records: there is no {row}", row.index)));
+        }
         let exceptions = stored_exceptions(&view, row.index)?;
         let record = prove_record(&view, row, &envelope, &exceptions)?;
         Ok(Receipt {

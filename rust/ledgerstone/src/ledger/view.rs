@@ -131,6 +131,14 @@ impl View {
         })
     }
 
+    /// The index is one of this view's transactions.
+    pub(crate) fn check_index(&self, index: u64) -> Result<()> {
+        if index < self.size {
+            return Ok(());
+        }
+        Err(Error::Schema(format!("there is no transaction {index}: the ledger holds {}, from 0", self.size)))
+    }
+
     /// Secret and envelope of a transaction, and the envelope's text.
     pub(crate) fn envelope(&self, index: u64) -> Result<StoredEnvelope> {
         let stored = self.snapshot.get(Table::Envelopes, &number_key(index))?;

@@ -57,7 +57,7 @@ impl Writer<'_> {
             // Of a name given twice the last counts, as in JSON readers; Python dicts cannot hold one.
             let value =
                 members.iter().rev().find(|(name, _)| *name == field.name).map_or(&Value::Null, |(_, value)| value);
-            self.value(field, value, builder, &|| place.field(position, &field.name));
+            self.value(field, value, builder, &|| place.field(position + 1, &field.name));
         }
         if members.len() > fields.len()
             || members.iter().any(|(name, _)| fields.iter().all(|field| field.name != *name))
@@ -66,7 +66,8 @@ impl Writer<'_> {
             for (name, _) in unknown {
                 let near = suggestion(name, fields.iter().map(|field| field.name.as_str()));
                 self.note(
-                    place.field(fields.len(), name),
+                    // First of all reasons: a name misspelt is told before the field that it leaves empty.
+                    place.field(0, name),
                     Fault::new(UNKNOWN_FIELD, format!("there is no field {name:?}{near}")),
                 );
             }
