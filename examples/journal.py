@@ -19,7 +19,9 @@ from pathlib import Path
 import ledgerstone as ls
 
 ENTRY = re.compile(r"^(\d{4})[/-](\d{1,2})[/-](\d{1,2})(?:=\S+)?\s*(?:[*!]\s+)?(?:\([^)]*\)\s*)?(.*)$")
-AMOUNT = re.compile(r"^(?P<sign>-?)\s*(?P<dollar>\$?)\s*(?P<inner>-?)\s*(?P<number>[\d,]+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)$")
+AMOUNT = re.compile(
+    r"^(?P<sign>-?)\s*(?P<dollar>\$?)\s*(?P<inner>-?)\s*(?P<number>[\d,]+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)$"
+)
 WITHOUT_EFFECT = {"N", "apply", "end"}  # a default unit, and tags: no posting changes by them
 KINDS = {"Assets": "asset", "Liabilities": "liability", "Equity": "equity", "Income": "income", "Expenses": "expense"}
 
@@ -146,6 +148,7 @@ def balances(ledger: ls.Ledger) -> dict[tuple[str, str], Decimal]:
 
 
 def main() -> None:
+    """Take the books in, and print what stands on each account."""
     journal, path = Path(sys.argv[1]), Path(sys.argv[2])
     key = ls.Key.generate("bookkeeper")
     with ls.create(path, origin=f"journal.example/{journal.stem}", key=key, modules=["finance"]) as ledger:

@@ -41,9 +41,8 @@ fn movement(kind: &str, more: &[(&str, &str)]) -> Record {
 }
 
 fn legs(kind: &str, members: &[(&str, &str)], legs: &[(&str, &str)]) -> Record {
-    let leg = |(account, amount): &(&str, &str)| {
-        texts(&[("account", account), ("currency", "EUR"), ("amount", amount)])
-    };
+    let leg =
+        |(account, amount): &(&str, &str)| texts(&[("account", account), ("currency", "EUR"), ("amount", amount)]);
     let Value::Object(mut data) = texts(members) else { unreachable!() };
     for (name, value) in [("book", "main"), ("period", "2026-03"), ("date", "2026-03-05")] {
         if !data.iter().any(|(known, _)| known == name) {
@@ -88,12 +87,18 @@ fn offences() -> Vec<(&'static str, Record)> {
         ("duplicate", movement("transfer", &[("id", "t1")])),
         ("account_exists", account("cash", "")),
         ("account_without_unit", finance("account", &[("id", "x"), ("kind", "asset")])),
-        ("exponent_mismatch", finance("account", &[("id", "x"), ("kind", "asset"), ("currency", "bytes"), ("exponent", "3")])),
+        (
+            "exponent_mismatch",
+            finance("account", &[("id", "x"), ("kind", "asset"), ("currency", "bytes"), ("exponent", "3")]),
+        ),
         ("unknown_commodity", finance("account", &share)),
         ("unit_twice", units("x", &[&[("currency", "EUR")], &[("currency", "EUR")]])),
         ("account_not_open", movement("transfer", &[("id", "x"), ("debit", "nobody")])),
         ("too_many_decimals", movement("transfer", &[("id", "x"), ("amount", "0.001")])),
-        ("insufficient_funds", movement("transfer", &[("id", "x"), ("credit", "cash"), ("debit", "sales"), ("amount", "1000")])),
+        (
+            "insufficient_funds",
+            movement("transfer", &[("id", "x"), ("credit", "cash"), ("debit", "sales"), ("amount", "1000")]),
+        ),
         ("over_ceiling", movement("transfer", &[("id", "x"), ("debit", "full"), ("amount", "100.01")])),
         ("account_not_empty", finance("account_close", &[("account", "sales"), ("currency", "EUR")])),
         ("amount_not_positive", movement("transfer", &[("id", "x"), ("amount", "0")])),
@@ -101,7 +106,10 @@ fn offences() -> Vec<(&'static str, Record)> {
         ("period_incomplete", movement("transfer", &[("id", "x"), ("book", "main")])),
         ("outside_period", movement("transfer", &late)),
         ("period_closed", movement("transfer", &closed)),
-        ("already_reversed", movement("transfer_reversal", &[("reverses", "t2"), ("debit", "sales"), ("credit", "cash")])),
+        (
+            "already_reversed",
+            movement("transfer_reversal", &[("reverses", "t2"), ("debit", "sales"), ("credit", "cash")]),
+        ),
         ("unknown_transfer", movement("transfer_reversal", &[("reverses", "t9")])),
         ("reversal_mismatch", movement("transfer_reversal", &[("reverses", "t1")])),
         ("too_few_legs", legs("journal_entry", &[("id", "x")], &[("cash", "0")])),
@@ -192,7 +200,9 @@ fn posted(ledger: &Ledger, account: &str, part: &str) -> String {
 #[test]
 fn holds_count_in_the_bound_and_settle_once() {
     let ledger = books().in_memory().unwrap();
-    let hold = |id: &str, amount: &str| movement("hold", &[("id", id), ("debit", "sales"), ("credit", "cash"), ("amount", amount)]);
+    let hold = |id: &str, amount: &str| {
+        movement("hold", &[("id", id), ("debit", "sales"), ("credit", "cash"), ("amount", amount)])
+    };
     let settle = |kind: &str, id: &str, amount: &str| {
         movement(kind, &[("hold", id), ("debit", "sales"), ("credit", "cash"), ("amount", amount)])
     };
@@ -209,7 +219,10 @@ fn holds_count_in_the_bound_and_settle_once() {
     }
     ledger.append_all(vec![settle("hold_void", "h2", "40")], None).unwrap();
     assert_eq!(code_of(&refusal(&ledger, settle("hold_post", "h2", "40"))), "finance.hold_not_pending");
-    assert_eq!((posted(&ledger, "cash", "posted"), posted(&ledger, "cash", "pending_out")), ("40".to_owned(), "0".to_owned()));
+    assert_eq!(
+        (posted(&ledger, "cash", "posted"), posted(&ledger, "cash", "pending_out")),
+        ("40".to_owned(), "0".to_owned())
+    );
     assert_eq!(posted(&ledger, "sales", "pending_in"), "0");
 }
 

@@ -21,7 +21,8 @@ struct Script {
 impl Script {
     fn new() -> Self {
         let ledger = books().threads(2).sources(Tape::default().sources()).in_memory().unwrap();
-        let head = "# <size> <SHA-256 root> <SHA3-256 root>, or the code of an atomic refusal, or the codes of a load\n";
+        let head =
+            "# <size> <SHA-256 root> <SHA3-256 root>, or the code of an atomic refusal, or the codes of a load\n";
         let mut script = Script { ledger, lines: head.to_owned(), number: 0 };
         script.state();
         script
@@ -36,13 +37,15 @@ impl Script {
     /// An atomic transaction; every third carries an id.
     fn all(&mut self, records: Vec<(String, Value)>) {
         self.number += 1;
-        let id = (self.number % 3 == 0).then(|| format!("script-{}", self.number));
+        let id = self.number.is_multiple_of(3).then(|| format!("script-{}", self.number));
         match self.ledger.append_all(records, id.as_deref()) {
             Ok(appended) => {
                 assert!(appended.is_new);
                 self.state();
             }
-            Err(error @ (Error::Rejected(_) | Error::Forbidden(_))) => writeln!(self.lines, "- {}", code_of(&error)).unwrap(),
+            Err(error @ (Error::Rejected(_) | Error::Forbidden(_))) => {
+                writeln!(self.lines, "- {}", code_of(&error)).unwrap()
+            }
             Err(other) => panic!("{other}"),
         }
     }
@@ -61,7 +64,8 @@ impl Script {
 }
 
 fn legs(id: (&str, &str), period: (&str, &str), legs: &[(&str, &str)]) -> Vec<(&'static str, Value)> {
-    let leg = |(account, amount): &(&str, &str)| texts(&[("account", account), ("currency", "EUR"), ("amount", amount)]);
+    let leg =
+        |(account, amount): &(&str, &str)| texts(&[("account", account), ("currency", "EUR"), ("amount", amount)]);
     let key = if id.0 == "id" { "id" } else { "reverses" };
     vec![
         (key, text(id.1)),
@@ -74,7 +78,10 @@ fn legs(id: (&str, &str), period: (&str, &str), legs: &[(&str, &str)]) -> Vec<(&
 
 fn chart(script: &mut Script) {
     let commodity = |code: &str, exponent| object(&[("code", text(code)), ("exponent", Value::Int(exponent))]);
-    script.all(vec![("finance.commodity".to_owned(), commodity("bytes", 0)), ("finance.commodity".to_owned(), commodity("AAPL", 6))]);
+    script.all(vec![
+        ("finance.commodity".to_owned(), commodity("bytes", 0)),
+        ("finance.commodity".to_owned(), commodity("AAPL", 6)),
+    ]);
     script.all(vec![("finance.commodity".to_owned(), commodity("EUR", 2))]);
     script.all(vec![account("cash", "0"), account("sales", ""), account("costs", "-100.50")]);
     let unit = |currency: &str, exponent: Option<i64>| {
@@ -96,14 +103,32 @@ fn transfers(script: &mut Script) {
         script.all(vec![transfer(&format!("t{}", number % 24), debit, credit, amount)]);
     }
     let dated = |id: &'static str, period: &'static str, date: &'static str| {
-        [("id", id), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "5"), ("book", "main"), ("period", period), ("date", date)]
+        [
+            ("id", id),
+            ("debit", "cash"),
+            ("credit", "sales"),
+            ("currency", "EUR"),
+            ("amount", "5"),
+            ("book", "main"),
+            ("period", period),
+            ("date", date),
+        ]
     };
     script.one("transfer", &dated("d1", "2026-03", "2026-03-31"));
     script.one("transfer", &dated("d2", "2026-Q2", "2026-03-31"));
     script.one("transfer", &dated("d3", "2026", "2026-12-31"));
-    script.one("transfer_reversal", &[("reverses", "t0"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "12.5")]);
-    script.one("transfer_reversal", &[("reverses", "t0"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "12.5")]);
-    script.one("transfer_reversal", &[("reverses", "t1"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "1")]);
+    script.one(
+        "transfer_reversal",
+        &[("reverses", "t0"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "12.5")],
+    );
+    script.one(
+        "transfer_reversal",
+        &[("reverses", "t0"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "12.5")],
+    );
+    script.one(
+        "transfer_reversal",
+        &[("reverses", "t1"), ("debit", "sales"), ("credit", "cash"), ("currency", "EUR"), ("amount", "1")],
+    );
 }
 
 fn holds(script: &mut Script) {
@@ -152,7 +177,10 @@ fn loads(script: &mut Script) {
     script.load("transfer", rows, "load-300");
     let few = (300..320).map(row).collect();
     script.load("transfer", few, "load-20");
-    script.one("transfer", &[("id", "last"), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "1")]);
+    script.one(
+        "transfer",
+        &[("id", "last"), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "1")],
+    );
 }
 
 #[test]

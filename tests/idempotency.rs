@@ -62,7 +62,10 @@ fn a_refusal_does_not_use_up_its_id() {
 fn ids_are_bounded_and_hold_no_slash() {
     let ledger = opened();
     assert!(ledger.append_all(one("t1", "5"), Some(&"x".repeat(64))).is_ok());
-    assert!(matches!(ledger.append_all(one("t2", "5"), Some(&"x".repeat(65))), Err(Error::Limit { limit: "ID_BYTES", .. })));
+    assert!(matches!(
+        ledger.append_all(one("t2", "5"), Some(&"x".repeat(65))),
+        Err(Error::Limit { limit: "ID_BYTES", .. })
+    ));
     for wrong in ["", "load/0"] {
         assert!(matches!(ledger.append_all(one("t2", "5"), Some(wrong)), Err(Error::Schema(_))), "{wrong:?}");
     }

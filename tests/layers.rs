@@ -94,7 +94,8 @@ fn is_word_before(code: &str, at: usize) -> bool {
 
 /// The first names after `crate::`: one, or those of a group in braces.
 fn names_after(code: &str) -> Vec<String> {
-    let word = |text: &str| -> String { text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
+    let word =
+        |text: &str| -> String { text.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect() };
     let Some(group) = code.strip_prefix('{') else { return vec![word(code)] };
     let (mut depth, mut names, mut current) = (1, Vec::new(), String::new());
     for c in group.chars() {
@@ -171,7 +172,9 @@ fn raw_hashes(chars: &[char], at: usize) -> Option<usize> {
 
 fn end_of_raw(chars: &[char], at: usize) -> usize {
     let hashes = raw_hashes(chars, at).unwrap_or(0);
-    let is_end = |place: usize| chars[place] == '"' && chars[place + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes;
+    let is_end = |place: usize| {
+        chars[place] == '"' && chars[place + 1..].iter().take(hashes).filter(|c| **c == '#').count() == hashes
+    };
     (at + hashes + 2..chars.len()).find(|&place| is_end(place)).map_or(chars.len(), |place| place + 1 + hashes)
 }
 
@@ -211,7 +214,11 @@ fn long_functions(source: &Source) -> Vec<(usize, usize)> {
         let line = line.trim_start();
         let words: Vec<&str> = line.split_whitespace().collect();
         let name = words.iter().position(|word| *word == "fn");
-        name.is_some_and(|place| words[..place].iter().all(|word| word.starts_with("pub") || ["const", "async", "unsafe", "extern", "crate)", "super)"].contains(word)))
+        name.is_some_and(|place| {
+            words[..place].iter().all(|word| {
+                word.starts_with("pub") || ["const", "async", "unsafe", "extern", "crate)", "super)"].contains(word)
+            })
+        })
     };
     let mut found = Vec::new();
     for (number, _) in lines.iter().enumerate().filter(|(_, line)| is_start(line)) {
@@ -303,12 +310,21 @@ fn imports_go_down_only() {
 
 #[test]
 fn crates_name_lower_crates_only() {
-    let names = ["ledgerstone", "ledgerstone_verify", "ledgerstone_schemas", "ledgerstone_cli", "ledgerstone_python", "ledgerstone_tests"];
+    let names = [
+        "ledgerstone",
+        "ledgerstone_verify",
+        "ledgerstone_schemas",
+        "ledgerstone_cli",
+        "ledgerstone_python",
+        "ledgerstone_tests",
+    ];
     let mut violations = Vec::new();
     for (krate, source) in all_sources() {
         let allowed = CRATES.iter().find(|(name, _)| *name == krate).map_or(&[][..], |(_, allowed)| allowed);
         let own = krate.replace('-', "_");
-        let used = names.iter().filter(|name| source.code.match_indices(&format!("{name}::")).any(|(at, _)| !is_word_before(&source.code, at)));
+        let used = names.iter().filter(|name| {
+            source.code.match_indices(&format!("{name}::")).any(|(at, _)| !is_word_before(&source.code, at))
+        });
         let wrong = used.filter(|name| **name != own && !allowed.contains(name));
         violations.extend(wrong.map(|name| format!("{krate}/{}: names {name}", source.path.display())));
     }
@@ -320,7 +336,9 @@ fn the_verifier_does_no_io_and_the_engine_no_python() {
     let mut violations = Vec::new();
     for (krate, source) in all_sources() {
         let forbidden: &[&str] = match krate {
-            "ledgerstone-verify" => &["std::fs", "std::net", "std::thread", "std::process", "std::env", "std::io", "rayon"],
+            "ledgerstone-verify" => {
+                &["std::fs", "std::net", "std::thread", "std::process", "std::env", "std::io", "rayon"]
+            }
             "ledgerstone" => &["pyo3", "tokio"],
             _ => &[],
         };
@@ -392,7 +410,10 @@ fn the_scanner_finds_what_is_wrong() {
     assert_eq!(broken("execute/serial.rs", "use rusqlite::Connection;"), 2, "execute and SQLite");
     assert_eq!(broken("store/x.rs", "use crate::Ledger;"), 1, "what the top re-exports");
     assert_eq!(broken("unheard_of.rs", ""), 1, "a part without a row");
-    assert_eq!(broken("execute/x.rs", "use crate::model::State; // crate::store\nconst A: &str = \"crate::store\";"), 0);
+    assert_eq!(
+        broken("execute/x.rs", "use crate::model::State; // crate::store\nconst A: &str = \"crate::store\";"),
+        0
+    );
     assert_eq!(broken("model/x.rs", "#[cfg(test)]\nmod tests { use crate::ledger::Ledger; }"), 0);
     let long = format!("pub(crate) fn long() {{\n{}}}\n", "    work();\n".repeat(69));
     assert_eq!(long_functions(&Source::new(Path::new("x.rs"), &long)), [(1, 71)]);

@@ -113,7 +113,10 @@ fn large_load(rows: usize) -> Vec<Call> {
         let id = if rng.below(50) == 0 { rng.below(rows as u64) } else { number as u64 };
         let (debit, credit) = (names[rng.below(5) as usize], names[rng.below(4) as usize]);
         let amount = format!("{}.{:03}", rng.below(40), rng.below(12) * 10 + u64::from(rng.below(40) == 0));
-        record("transfer", json!({"id": format!("t{id}"), "debit": debit, "credit": credit, "currency": "EUR", "amount": amount}))
+        record(
+            "transfer",
+            json!({"id": format!("t{id}"), "debit": debit, "credit": credit, "currency": "EUR", "amount": amount}),
+        )
     };
     let rows = (0..rows).map(transfer).collect();
     vec![
@@ -162,10 +165,24 @@ fn random_modules_meet_every_kind_of_refusal() {
         play(rules, &source, &calls, 1, None).unwrap().codes
     });
     let defaults = [
-        "requirement", "duplicate", "unknown_reference", "mismatch", "already_open", "not_open", "not_empty", "wrong_state",
-        "unbalanced", "outside_window", "too_many_decimals", "bound0", "bound1", "code0", "code4",
+        "requirement",
+        "duplicate",
+        "unknown_reference",
+        "mismatch",
+        "already_open",
+        "not_open",
+        "not_empty",
+        "wrong_state",
+        "unbalanced",
+        "outside_window",
+        "too_many_decimals",
+        "bound0",
+        "bound1",
+        "code0",
+        "code4",
     ];
-    let parse = ["missing_field", "unknown_field", "too_long", "out_of_range", "bad_format", "too_many_digits", "id_reused"];
+    let parse =
+        ["missing_field", "unknown_field", "too_long", "out_of_range", "bad_format", "too_many_digits", "id_reused"];
     let expected = defaults.map(|code| format!("m.{code}")).into_iter();
     let expected = expected.chain(parse.map(|code| format!("ledger.{code}")));
     let never: Vec<String> = expected.filter(|code| !met.contains(code)).collect();

@@ -153,16 +153,16 @@ impl Misses {
     /// Judges one change of a table; for envelopes the transaction has to be named as well.
     fn judge(&mut self, what: String, table: &str, key: &Sql, answer: &Answer) {
         self.tried += 1;
+        let index = match (table, key) {
+            ("envelopes", Sql::Integer(index)) => Some(*index),
+            _ => None,
+        };
         if answer.is_ok() || answer.shown().contains(ENDLESS) {
             self.silent.push(format!("{what}: {}", answer.shown()));
         } else if named_by_another(table, key).is_some_and(|other| answer.shown().contains(other)) {
             // Found, and named as far as it can be told.
-        } else if !answer.names(table) && !(table == "envelopes" && matches!(key, Sql::Integer(at) if answer.has_index(*at))) {
+        } else if !index.map_or_else(|| answer.names(table), |index| answer.has_index(index)) {
             self.unnamed.push(format!("{what}: {}", answer.shown()));
-        } else if let ("envelopes", Sql::Integer(at)) = (table, key)
-            && !answer.has_index(*at)
-        {
-            self.unnamed.push(format!("{what}, without its index: {}", answer.shown()));
         }
     }
 
@@ -230,7 +230,8 @@ fn restructure(victim: &Victim, table: &str, misses: &mut Misses) {
         let insert = |key: &Sql, value: &[u8]| {
             connect(&path).execute(&format!("INSERT INTO {table} VALUES (?1, ?2)"), params![key, value]).is_ok()
         };
-        let delete = |key: &Sql| connect(&path).execute(&format!("DELETE FROM {table} WHERE key = ?1"), params![key]).unwrap();
+        let delete =
+            |key: &Sql| connect(&path).execute(&format!("DELETE FROM {table} WHERE key = ?1"), params![key]).unwrap();
         delete(&key);
         misses.judge(format!("{table} {key:?} deleted"), table, &key, &audit(&path, None));
         assert!(insert(&key, &value));
@@ -337,7 +338,8 @@ fn an_edited_balance_is_found_and_named() {
     let victim = Victim::new();
     let path = victim.copy("balance");
     let cells = rows(&connect(&path), "cells");
-    let is_cash = |key: &Sql| matches!(key, Sql::Blob(name) if name.starts_with(br#"["finance.account","balance",["cash"]"#));
+    let is_cash =
+        |key: &Sql| matches!(key, Sql::Blob(name) if name.starts_with(br#"["finance.account","balance",["cash"]"#));
     let (key, value) = cells.iter().find(|(key, _)| is_cash(key)).unwrap();
     let text = String::from_utf8_lossy(&value[8..]).replace("\"posted\":\"", "\"posted\":\"9");
     let richer = [&value[..8], text.as_bytes()].concat();
@@ -345,7 +347,10 @@ fn an_edited_balance_is_found_and_named() {
     update(&path, "cells", key, &richer);
     let Answer::Report(report) = audit(&path, None) else { panic!("no report") };
     assert_eq!(report.verdict, Verdict::StateDiffers, "{report}");
-    assert!(report.findings.iter().any(|finding| finding.table == "cells" && finding.message.contains("cash")), "{report}");
+    assert!(
+        report.findings.iter().any(|finding| finding.table == "cells" && finding.message.contains("cash")),
+        "{report}"
+    );
 }
 
 #[test]
@@ -360,7 +365,11 @@ fn an_edited_outcome_is_found_and_named() {
             edited[at..at + to.len()].copy_from_slice(to.as_bytes());
             edited
         };
-        for edited in [edit("account_not_open", "account_is_risky"), edit("\"rejected\"", "\"rejectee\""), edit("\"position\":1", "\"position\":2")] {
+        for edited in [
+            edit("account_not_open", "account_is_risky"),
+            edit("\"rejected\"", "\"rejectee\""),
+            edit("\"position\":1", "\"position\":2"),
+        ] {
             update(&path, "exceptions", &key, &edited);
             let answer = audit(&path, None);
             assert!(!answer.is_ok() && answer.names("exceptions"), "{}", answer.shown());
@@ -414,8 +423,11 @@ fn the_newest_transactions_cannot_be_cut_off_by_hand() {
     assert!(!answer.is_ok(), "{}", answer.shown());
 }
 
+/// Name and rows of each table.
+type Content = Vec<(String, Vec<(Sql, Sql)>)>;
+
 /// Everything that the file means, or `None` where it cannot be read.
-fn content(path: &Path) -> Option<Vec<(String, Vec<(Sql, Sql)>)>> {
+fn content(path: &Path) -> Option<Content> {
     let file = Connection::open(path).ok()?;
     let pragma = |name: &str| file.pragma_query_value(None, name, |row| row.get::<_, Sql>(0)).ok();
     let facts = vec![(pragma("application_id")?, pragma("user_version")?)];

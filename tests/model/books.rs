@@ -113,9 +113,7 @@ fn undo(choices: &mut Choices) -> Record {
 
 /// The legs of an entry by its number, `sign` times.
 fn legs(number: usize, sign: i64) -> Json {
-    let leg = |account: &str, currency: &str, amount: i64| {
-        json!({"account": account, "currency": currency, "amount": (amount * sign).to_string()})
-    };
+    let leg = |account: &str, currency: &str, amount: i64| json!({"account": account, "currency": currency, "amount": (amount * sign).to_string()});
     let big = [5, 60, 20][number % 3];
     match number % 4 {
         0 => json!([leg("hot", "EUR", big), leg("a", "EUR", -big)]),

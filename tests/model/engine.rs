@@ -156,7 +156,7 @@ impl<R: Rules> Play<'_, R> {
 
     fn call(&mut self, call: &Call) -> Result<(), String> {
         let is_mixed = call.rows.iter().any(|row| row.kind != call.rows[0].kind);
-        let as_load = !is_mixed && (call.mode == Mode::Each || call.rows.len() % 2 == 0);
+        let as_load = !is_mixed && (call.mode == Mode::Each || call.rows.len().is_multiple_of(2));
         let full_id = call.id.as_ref().map(|id| if as_load { format!("{id}/0") } else { id.clone() });
         let decided = self.model.decide(call.mode, &call.rows);
         let records = self.model.signed_bytes(&call.rows);
@@ -246,7 +246,8 @@ impl<R: Rules> Play<'_, R> {
         let cells = &self.model.state.cells;
         if let Some(path) = self.file {
             let stored = stored_cells(path).map_err(|error| error.to_string())?;
-            let expected = cells.iter().map(|(name, value)| (name.clone(), (self.model.changed_at[name], value.clone())));
+            let expected =
+                cells.iter().map(|(name, value)| (name.clone(), (self.model.changed_at[name], value.clone())));
             return same("table cells", expected.collect(), stored);
         }
         for (name, value) in cells {

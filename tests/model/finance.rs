@@ -375,9 +375,7 @@ impl Rules for Finance {
         let data = &record.data;
         let kind = record.kind.as_str();
         match kind.trim_start_matches("finance.") {
-            "commodity" => {
-                unit.take(&key_name(kind, 0, &[data["code"].clone()]), data, "finance.duplicate")
-            }
+            "commodity" => unit.take(&key_name(kind, 0, &[data["code"].clone()]), data, "finance.duplicate"),
             "account" => self.account(unit, data),
             "account_close" => Self::close(unit, data),
             "transfer" | "journal_entry" => {

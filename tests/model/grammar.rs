@@ -47,8 +47,11 @@ fn shape(choices: &mut Choices) -> Shape {
     let parts = PARTS[..1 + choices.below(4)].to_vec();
     let bounds = (0..choices.below(3))
         .map(|_| {
-            let terms: Vec<_> =
-                parts.iter().map(|part| (*part, choices.one(&[1, -1, 0, 2, -2]))).filter(|(_, times)| *times != 0).collect();
+            let terms: Vec<_> = parts
+                .iter()
+                .map(|part| (*part, choices.one(&[1, -1, 0, 2, -2])))
+                .filter(|(_, times)| *times != 0)
+                .collect();
             if terms.is_empty() { vec![(parts[0], 1)] } else { terms }
         })
         .collect();
@@ -167,11 +170,7 @@ impl Shape {
                 self.step(choices, at)
             }
             6 => Does::Unique(vec![Expr::Field(choices.one(&["b", "number"])), Expr::Field("kind")]),
-            7 => Does::Window {
-                field: Expr::Field("start"),
-                not_before: None,
-                not_after: Some(Expr::Field("finish")),
-            },
+            7 => Does::Window { field: Expr::Field("start"), not_before: None, not_after: Some(Expr::Field("finish")) },
             8 => return self.of_items(choices),
             9 => {
                 let set = vec![(self.balance.parts[0], Expr::Field("amount"))];

@@ -32,9 +32,7 @@ impl Scalar {
         let kind = fields.iter().find(|field| field.name == name).map(|field| &field.kind);
         match (value, kind) {
             (Some(Json::Bool(value)), _) => Scalar::Bool(*value),
-            (Some(Json::Number(value)), _) => {
-                Scalar::Number(i128::from(value.as_i64().unwrap()) * 10i128.pow(12))
-            }
+            (Some(Json::Number(value)), _) => Scalar::Number(i128::from(value.as_i64().unwrap()) * 10i128.pow(12)),
             (Some(Json::String(text)), Some(Kind::Decimal(_))) => Scalar::Number(amount::parse(text)),
             (Some(Json::String(text)), _) => Scalar::Text(text.clone()),
             _ => Scalar::Absent,
@@ -177,9 +175,7 @@ fn check_value(kind: &Kind, value: &Json) -> Result<(), Unsigned> {
         }
         (Kind::Enum(values), Json::String(word)) if !values.contains(&word.as_str()) => parse_fault("bad_format"),
         (Kind::List(max, _), Json::Array(items)) if items.len() > *max => parse_fault("too_long"),
-        (Kind::List(_, fields), Json::Array(items)) => {
-            items.iter().try_for_each(|item| check_fields(fields, item))
-        }
+        (Kind::List(_, fields), Json::Array(items)) => items.iter().try_for_each(|item| check_fields(fields, item)),
         _ => Ok(()),
     }
 }
@@ -273,10 +269,8 @@ impl Interpreter {
     fn bounds(&self, unit: &Unit<'_>, cell: &str) -> Result<(), String> {
         let balance = self.thing().balance.as_ref().expect("the balance");
         for (number, terms) in balance.bounds.iter().enumerate() {
-            let values: Option<Vec<i128>> = terms
-                .iter()
-                .map(|(part, times)| Some(unit.part(cell, part)? * i128::from(*times)))
-                .collect();
+            let values: Option<Vec<i128>> =
+                terms.iter().map(|(part, times)| Some(unit.part(cell, part)? * i128::from(*times))).collect();
             let lowest = i128::from(self.strict);
             if values.is_some_and(|values| values.iter().sum::<i128>() < lowest) {
                 return Err(format!("m.bound{number}"));
@@ -426,14 +420,7 @@ impl Interpreter {
         Ok(())
     }
 
-    fn step(
-        &self,
-        unit: &mut Unit<'_>,
-        rule: &Rule,
-        at: &Json,
-        from: &[&str],
-        to: Option<&str>,
-    ) -> Result<(), String> {
+    fn step(&self, unit: &mut Unit<'_>, rule: &Rule, at: &Json, from: &[&str], to: Option<&str>) -> Result<(), String> {
         let lifecycle = self.thing().lifecycle.as_ref().expect("the lifecycle");
         let name = cell_name("m.thing", "life", std::slice::from_ref(at), &[]);
         let cell = unit.cell(&name);

@@ -72,9 +72,21 @@ pub(crate) struct Rule {
 pub(crate) enum Does {
     Require(Expr),
     Unique(Vec<Expr>),
-    Ref { target: &'static str, at: Vec<Expr> },
-    Match { target: &'static str, at: Vec<Expr>, equal: Vec<&'static str>, negated: Vec<&'static str> },
-    Open { at: Expr, by: Vec<Expr>, set: Vec<(&'static str, Expr)> },
+    Ref {
+        target: &'static str,
+        at: Vec<Expr>,
+    },
+    Match {
+        target: &'static str,
+        at: Vec<Expr>,
+        equal: Vec<&'static str>,
+        negated: Vec<&'static str>,
+    },
+    Open {
+        at: Expr,
+        by: Vec<Expr>,
+        set: Vec<(&'static str, Expr)>,
+    },
     Balance {
         at: Expr,
         by: Vec<Expr>,
@@ -82,10 +94,27 @@ pub(crate) enum Does {
         subtract: Vec<(&'static str, Expr)>,
         at_end: bool,
     },
-    Close { at: Expr, by: Vec<Expr>, zero: Vec<&'static str> },
-    Lifecycle { at: Expr, from: Vec<&'static str>, to: Option<&'static str> },
-    Conserve { sum: Expr, by: Vec<Expr>, low: i64, high: i64 },
-    Window { field: Expr, not_before: Option<Expr>, not_after: Option<Expr> },
+    Close {
+        at: Expr,
+        by: Vec<Expr>,
+        zero: Vec<&'static str>,
+    },
+    Lifecycle {
+        at: Expr,
+        from: Vec<&'static str>,
+        to: Option<&'static str>,
+    },
+    Conserve {
+        sum: Expr,
+        by: Vec<Expr>,
+        low: i64,
+        high: i64,
+    },
+    Window {
+        field: Expr,
+        not_before: Option<Expr>,
+        not_after: Option<Expr>,
+    },
 }
 
 /// An expression.
@@ -143,8 +172,7 @@ fn words<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
 }
 
 fn table(members: &[(&'static str, Expr)]) -> String {
-    let members: Vec<String> =
-        members.iter().map(|(name, value)| format!("{name} = {:?}", value.text())).collect();
+    let members: Vec<String> = members.iter().map(|(name, value)| format!("{name} = {:?}", value.text())).collect();
     format!("{{ {} }}", members.join(", "))
 }
 
@@ -205,7 +233,8 @@ impl Field {
 impl Balance {
     fn write(&self, owner: &str, out: &mut String) {
         let parts = words(&self.parts);
-        let _ = writeln!(out, "\n[types.{owner}.cells.bal]\nkind = \"balance\"\nparts = {parts}\nscale = {}", self.scale);
+        let _ =
+            writeln!(out, "\n[types.{owner}.cells.bal]\nkind = \"balance\"\nparts = {parts}\nscale = {}", self.scale);
         if let Some(digits) = self.digits {
             let _ = writeln!(out, "digits = {digits:?}");
         }

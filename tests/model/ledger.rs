@@ -138,11 +138,8 @@ impl<R: Rules> Model<R> {
     }
 
     fn decide_atomic(&self, rows: &[Record]) -> Decided {
-        let screened: Vec<(usize, Unsigned)> = rows
-            .iter()
-            .enumerate()
-            .filter_map(|(row, record)| Some((row, self.rules.screen(record).err()?)))
-            .collect();
+        let screened: Vec<(usize, Unsigned)> =
+            rows.iter().enumerate().filter_map(|(row, record)| Some((row, self.rules.screen(record).err()?))).collect();
         let is_parse = |unsigned: &Unsigned| matches!(unsigned, Unsigned::Parse(_));
         if let Some((row, unsigned)) = screened.iter().min_by_key(|(row, why)| (!is_parse(why), *row)) {
             return self.felled(*row, unsigned.code(), false);
@@ -228,7 +225,8 @@ impl<R: Rules> Model<R> {
             let tag = b"ledgerstone/idempotency/v1\n";
             intent["idempotency"] = json!(b64(&sha3_256(&[tag, &given.secret, id.as_bytes()])));
         }
-        let signature = json!({"alg": "Ed25519", "key": b64(&self.author.key), "member": self.author.member, "sig": signature});
+        let signature =
+            json!({"alg": "Ed25519", "key": b64(&self.author.key), "member": self.author.member, "sig": signature});
         let envelope = jcs(&json!({
             "cells": list_json(List::Cells, &given.secret, &cells),
             "emitted": {"count": 0},

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
 from decimal import Decimal
 from pathlib import Path
 
+import journal
 import ledgerstone as ls
 import polars as pl
 import pytest
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("LEDGERSTONE_DATA", ROOT / "../shared/data")) / "finance"
-sys.path.insert(0, str(ROOT / "examples"))
-
-import journal  # noqa: E402
-
 if not DATA.is_dir():
     if os.environ.get("CI"):
         raise RuntimeError(f"{DATA}: the real books are required in CI; set LEDGERSTONE_DATA")

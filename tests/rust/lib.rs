@@ -41,8 +41,7 @@ pub fn account(id: &str, floor: &str) -> (String, Value) {
 
 /// A transfer in euro.
 pub fn transfer(id: &str, debit: &str, credit: &str, amount: &str) -> (String, Value) {
-    let members =
-        [("id", id), ("debit", debit), ("credit", credit), ("currency", "EUR"), ("amount", amount)];
+    let members = [("id", id), ("debit", debit), ("credit", credit), ("currency", "EUR"), ("amount", amount)];
     record("finance.transfer", &members)
 }
 

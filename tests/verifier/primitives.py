@@ -24,18 +24,18 @@ MAX_CHUNK = 8192
 Object = dict[str, Any]
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What was given does not verify; the message says why."""
 
 
-class UnverifiableVersion(Refused):
+class UnverifiableVersion(RefusedError):
     """The format or the semantics are not known here."""
 
 
 def need(condition: object, message: str) -> None:
     """Refuse unless the condition holds."""
     if not condition:
-        raise Refused(message)
+        raise RefusedError(message)
 
 
 # Section 2 and conventions: JSON, base64, values
@@ -45,7 +45,7 @@ def parse(data: bytes) -> Any:
     """JSON without floats and without duplicate members."""
 
     def refuse(text: str) -> None:
-        raise Refused(f"{text} is not a number of the format")
+        raise RefusedError(f"{text} is not a number of the format")
 
     def pairs(members: list[tuple[str, Any]]) -> Object:
         need(len({name for name, _ in members}) == len(members), "a member stands twice")
@@ -54,7 +54,7 @@ def parse(data: bytes) -> Any:
     try:
         return json.loads(data.decode(), parse_float=refuse, parse_constant=refuse, object_pairs_hook=pairs)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"not JSON: {error}") from None
+        raise RefusedError(f"not JSON: {error}") from None
 
 
 def jcs(value: Any) -> bytes:
@@ -90,7 +90,7 @@ def unbase64(text: Any, size: int | None = None) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except ValueError:
-        raise Refused(f"{text[:80]!r} is not base64") from None
+        raise RefusedError(f"{text[:80]!r} is not base64") from None
     need(base64.b64encode(data).decode() == text, f"{text[:80]!r} is not canonical base64")
     need(size is None or len(data) == size, f"{text[:80]!r} is not of {size} bytes")
     return data
@@ -102,7 +102,7 @@ def utf8(text: Any) -> bytes:
     try:
         return bytes(text.encode())
     except UnicodeEncodeError:
-        raise Refused("a lone surrogate") from None
+        raise RefusedError("a lone surrogate") from None
 
 
 def base64_of(data: bytes) -> str:
@@ -120,7 +120,7 @@ def timestamp(value: Any) -> str:
     try:
         datetime.fromisoformat(value[:-1])
     except ValueError:
-        raise Refused(f"{value!r} is not a timestamp") from None
+        raise RefusedError(f"{value!r} is not a timestamp") from None
     return str(value)
 
 
@@ -147,7 +147,10 @@ def check_value(field: Object, value: Any) -> None:
         for item in value:
             check_value(field["item"], item)
     elif kind == "struct":
-        need(isinstance(value, dict) and value.keys() <= field["fields"].keys(), f"{value!r} is not the struct of the schema")
+        need(
+            isinstance(value, dict) and value.keys() <= field["fields"].keys(),
+            f"{value!r} is not the struct of the schema",
+        )
         for name, item in value.items():
             check_value(field["fields"][name], item)
     else:
@@ -251,7 +254,7 @@ def add(p: Point, q: Point) -> Point:
 def is_killed_by(p: Point, factor: int) -> bool:
     """Whether factor times p is the identity."""
     total = (0, 1, 1, 0)
-    for bit in bin(factor)[2:]:
+    for bit in f"{factor:b}":
         total = add(total, total)
         if bit == "1":
             total = add(total, p)
@@ -273,9 +276,9 @@ def check_signature(key: bytes, signature: bytes, message: bytes, whose: str) ->
         need(not is_killed_by(decode_point(signature[:32]), 8), "R is of low order")
         public_key(key).verify(signature, message)
     except InvalidSignature:
-        raise Refused(f"{whose} signature does not hold") from None
-    except Refused as error:
-        raise Refused(f"{whose} signature: {error}") from None
+        raise RefusedError(f"{whose} signature does not hold") from None
+    except RefusedError as error:
+        raise RefusedError(f"{whose} signature: {error}") from None
 
 
 # Section 7: checkpoints
@@ -305,7 +308,7 @@ def open_checkpoint(note: Any, trusted: VerifierKey) -> tuple[int, bytes]:
     need(isinstance(note, str), "a checkpoint is a text")
     found = re.fullmatch(r"(([^\n]+)\n(0|[1-9][0-9]{0,18})\n([^\n]+)\n)\n((?:\u2014 [^ +\n]+ [^ \n]+\n){1,64})", note)
     if found is None:
-        raise Refused("not a checkpoint")
+        raise RefusedError("not a checkpoint")
     text, origin, size, root, lines = found.groups()
     need(origin == trusted.name, f"the checkpoint is of {origin!r}, not of {trusted.name!r}")
     signed = False
@@ -450,6 +453,8 @@ def chunk_records(chunk: Chunk, fields: Object) -> list[bytes]:
     for record in records:
         value = members(canonical(record, "a record"), "data type version")
         integer(value["version"], 0, 2**32 - 1, "version")
-        need((value["type"], value["version"]) == (chunk.type, chunk.version), "a record of another type than its chunk")
+        need(
+            (value["type"], value["version"]) == (chunk.type, chunk.version), "a record of another type than its chunk"
+        )
         check_value({"type": "struct", "fields": fields}, value["data"])
     return records

@@ -25,7 +25,7 @@ from primitives import (
     MAX_INT,
     Chunk,
     Object,
-    Refused,
+    RefusedError,
     Tree,
     UnverifiableVersion,
     VerifierKey,
@@ -62,7 +62,9 @@ SHA3 = Tree()
 def salts(secret: bytes, which: int, count: int) -> Iterator[bytes]:
     """The salts of one list."""
     for block in range((count + 7) // 8):
-        data = hashlib.shake_256(b"ledgerstone/salt/v1\n" + secret + bytes([which]) + struct.pack(">Q", block)).digest(128)
+        data = hashlib.shake_256(b"ledgerstone/salt/v1\n" + secret + bytes([which]) + struct.pack(">Q", block)).digest(
+            128
+        )
         yield from (data[at : at + 16] for at in range(0, 128, 16))
 
 
@@ -88,11 +90,16 @@ def check_list(value: Any, what: str) -> None:
 def open_envelope(text: bytes) -> Object:
     """An envelope of a known version, canonical, with every member as section 5 says; its signatures hold."""
     loose = parse(text)
-    need(isinstance(loose, dict) and type(loose.get("format")) is type(loose.get("semantics")) is int, "the envelope names no version")
+    need(
+        isinstance(loose, dict) and type(loose.get("format")) is type(loose.get("semantics")) is int,
+        "the envelope names no version",
+    )
     if loose["format"] != 1 or loose["semantics"] not in KNOWN_SEMANTICS:
         raise UnverifiableVersion(f"format {loose['format']}, semantics {loose['semantics']}")
     need(len(text) <= 65535 - len(b"ledgerstone/envelope/v1\n"), "the envelope is too long")
-    envelope = members(canonical(text, "the envelope"), "cells emitted exceptions format index intent prev semantics signatures time")
+    envelope = members(
+        canonical(text, "the envelope"), "cells emitted exceptions format index intent prev semantics signatures time"
+    )
     index = integer(envelope["index"], 0, MAX_INT, "index")
     later = " genesis seen" if index else ""
     intent = members(envelope["intent"], "author count expires format key mode root time" + later, "idempotency")
@@ -131,10 +138,21 @@ def check_signatures(signatures: Any, intent: Object) -> None:
             endorsed = {"intent": digest, **{name: one[name] for name in ("key", "meaning", "member", "time")}}
             message = b"ledgerstone/endorsement/v1\n" + jcs(endorsed)
         else:
-            need((one["member"], one["key"]) == (intent["author"], intent["key"]), "the first signature is not the author's")
-        check_signature(unbase64(one["key"], 32), unbase64(one["sig"], 64), message, "the author's" if place == 0 else "an endorser's")
+            need(
+                (one["member"], one["key"]) == (intent["author"], intent["key"]),
+                "the first signature is not the author's",
+            )
+        check_signature(
+            unbase64(one["key"], 32),
+            unbase64(one["sig"], 64),
+            message,
+            "the author's" if place == 0 else "an endorser's",
+        )
     endorsers = [one["member"] for one in signatures[1:]]
-    need(endorsers == sorted(set(endorsers) - {intent["author"]}), "endorsers are not sorted, distinct and other than the author")
+    need(
+        endorsers == sorted(set(endorsers) - {intent["author"]}),
+        "endorsers are not sorted, distinct and other than the author",
+    )
 
 
 # Section 8: receipts
@@ -199,7 +217,9 @@ def verify_receipt(data: bytes, trust: list[VerifierKey]) -> Verified:
         trusted = {key for key in trust if key.name.endswith("/sha3-256") == suffix}
         for key in trusted:
             size, root = open_checkpoint(part["checkpoint"], key)
-            tree.check_inclusion(tree.leaf(b"ledgerstone/envelope/v1\n" + text), envelope["index"], size, part["path"], root)
+            tree.check_inclusion(
+                tree.leaf(b"ledgerstone/envelope/v1\n" + text), envelope["index"], size, part["path"], root
+            )
         trees += [name] if trusted else []
     need("sha256" in trees, "no trusted key is that of the SHA-256 log tree")
     record, leaf = entry_leaf(receipt["record"], RECORDS)
@@ -304,7 +324,9 @@ class Ledger:
         """Section 9: these tables, with a key and a value each."""
         found = dict(self.db.execute("SELECT name, sql FROM sqlite_master"))
         wanted = {name: f"CREATE TABLE {name} (key INTEGER PRIMARY KEY, value BLOB NOT NULL)" for name in NUMBERED}
-        wanted |= {name: f"CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID" for name in NAMED}
+        wanted |= {
+            name: f"CREATE TABLE {name} (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID" for name in NAMED
+        }
         need(found == wanted, f"the tables are not those of the format: {found}")
 
     def load_module(self, source: str) -> None:
@@ -323,13 +345,16 @@ class Ledger:
                 self.transaction(index, value[:32], value[32:])
             except UnverifiableVersion as error:
                 raise UnverifiableVersion(f"envelope {index}: {error}") from None
-            except (Refused, KeyError, ValueError, OverflowError, struct.error) as error:
-                raise Refused(f"envelope {index}: {error}") from None
+            except (RefusedError, KeyError, ValueError, OverflowError, struct.error) as error:
+                raise RefusedError(f"envelope {index}: {error}") from None
         need(at >= 0, "there is no envelope")
         for name, count in (("chunks", "chunks"), ("exceptions", "exception_lists"), ("cell_runs", "cell_lists")):
-            need(self.value(f"SELECT count(*) FROM {name}") == self.count.get(count, 0), f"{name} belong to no envelope")
+            need(
+                self.value(f"SELECT count(*) FROM {name}") == self.count.get(count, 0), f"{name} belong to no envelope"
+            )
         self.derived["log_nodes"] = {
-            level << 56 | place: node + self.logs[1].levels[level][place] for level, place, node in self.logs[0].nodes_from_level_6()
+            level << 56 | place: node + self.logs[1].levels[level][place]
+            for level, place, node in self.logs[0].nodes_from_level_6()
         }
         for name, wanted in self.derived.items():
             need(self.table(name) == wanted, f"table {name} is not what follows from the records")
@@ -346,7 +371,10 @@ class Ledger:
         if index:
             need(unbase64(intent["genesis"], 32) == self.genesis, "the intent is for another ledger")
             seen = intent["seen"]
-            need(unbase64(seen["root"], 32) == self.logs[0].root(seen["size"]), "what the author has seen is not this log")
+            need(
+                unbase64(seen["root"], 32) == self.logs[0].root(seen["size"]),
+                "what the author has seen is not this log",
+            )
         exceptions = self.exceptions(envelope, index, secret)
         records = self.records(intent, index, secret, exceptions)
         need(envelope["emitted"]["count"] == 0, "emitted records stand in no table of the page")
@@ -354,7 +382,10 @@ class Ledger:
         if index == 0:
             self.check_genesis(intent, records)
         for one in envelope["signatures"]:
-            need(self.keys.get(one["key"]) == [one["member"], False], f"the key of member {one['member']} is not in force")
+            need(
+                self.keys.get(one["key"]) == [one["member"], False],
+                f"the key of member {one['member']} is not in force",
+            )
         for record in records:
             self.authority(record)
         if "idempotency" in intent:
@@ -375,7 +406,10 @@ class Ledger:
         need(positions == sorted(set(positions)), "the exceptions are not sorted")
         need(not positions or positions[-1] < envelope["intent"]["count"], "an exception of no record")
         atomic = envelope["intent"]["mode"] == "atomic"
-        need(not atomic or all(one["outcome"] != "rejected" for one in opened), "a rejected record in an atomic transaction")
+        need(
+            not atomic or all(one["outcome"] != "rejected" for one in opened),
+            "a rejected record in an atomic transaction",
+        )
         self.count["exceptions"] += len(entries)
         self.count["exception_lists"] = self.count.get("exception_lists", 0) + bool(entries)
         return {one["position"]: unbase64(one["leaf"], 32) for one in opened}
@@ -384,7 +418,9 @@ class Ledger:
         """The records that stand in chunks; with the exceptions' leaves they make the root that the author signed."""
         found: dict[int, bytes] = {}
         last_type = ""
-        chunks = self.db.execute("SELECT key, value FROM chunks WHERE key >= ? AND key < ? ORDER BY key", (index * ROW, (index + 1) * ROW))
+        chunks = self.db.execute(
+            "SELECT key, value FROM chunks WHERE key >= ? AND key < ? ORDER BY key", (index * ROW, (index + 1) * ROW)
+        )
         for row_id, data in chunks.fetchall():
             chunk = open_chunk(data)
             need(row_id == index * ROW + chunk.positions[0], "a chunk stands at another row")
@@ -399,7 +435,10 @@ class Ledger:
             if last_type == "ledger.module":
                 for record in records:
                     source = parse(record)["data"]
-                    need(hashlib.sha3_256(source["source"].encode()).digest() == unbase64(source["hash"]), "a module's hash differs")
+                    need(
+                        hashlib.sha3_256(source["source"].encode()).digest() == unbase64(source["hash"]),
+                        "a module's hash differs",
+                    )
                     self.load_module(source["source"])
         need(found.keys().isdisjoint(exceptions), "an exception stands in a chunk")
         need(found.keys() | exceptions.keys() == set(range(intent["count"])), "records are missing or too many")
@@ -450,7 +489,9 @@ class Ledger:
         for data in entries:
             entry = members(canonical(data, "a cell"), "cell value")
             cell, value = entry["cell"], entry["value"]
-            need(isinstance(cell, list) and [type(one) for one in cell] == [str, str, list, list], f"cell name {cell!r}")
+            need(
+                isinstance(cell, list) and [type(one) for one in cell] == [str, str, list, list], f"cell name {cell!r}"
+            )
             need(value is None or isinstance(value, dict), "a cell's value is an object or null")
             names.append(jcs(cell))
             if value is None:
@@ -463,7 +504,10 @@ class Ledger:
 
     def check_genesis(self, intent: Object, records: list[Object]) -> None:
         """Section 6."""
-        need(intent["mode"] == "atomic" and intent["count"] == 1 and len(records) == 1, "envelope 0 is not one atomic record")
+        need(
+            intent["mode"] == "atomic" and intent["count"] == 1 and len(records) == 1,
+            "envelope 0 is not one atomic record",
+        )
         need(records[0]["type"] == "ledger.genesis", "the first record is not the genesis")
         data = members(records[0]["data"], "format semantics origin log_keys member key options random")
         need((data["format"], data["semantics"]) == (1, 0), "format and semantics of the genesis")
@@ -492,19 +536,29 @@ class Ledger:
         """Every idempotency member has its row, and every row its member."""
         rows = self.table("idempotency")
         named = {int.from_bytes(value, "big"): key for key, value in rows.items()}
-        need(named.keys() == self.named_ids.keys() and len(named) == len(rows), "table idempotency names other envelopes")
+        need(
+            named.keys() == self.named_ids.keys() and len(named) == len(rows), "table idempotency names other envelopes"
+        )
         for index, (author, secret, digest) in self.named_ids.items():
             key = named[index]
             computed = hashlib.sha3_256(b"ledgerstone/idempotency/v1\n" + secret + key[16:]).digest()
-            need(key[:16].hex() == author and base64_of(computed) == digest, f"the idempotency of envelope {index} differs")
+            need(
+                key[:16].hex() == author and base64_of(computed) == digest,
+                f"the idempotency of envelope {index} differs",
+            )
 
     def check_stored_checkpoint(self) -> None:
         """The two newest notes are of the whole log."""
         stored = self.meta[b"checkpoint"]
         size = int.from_bytes(stored[:4], "little")
         for note in (stored[4 : 4 + size], stored[4 + size :]):
-            need(self.check_checkpoint(note) == len(self.logs[0].levels[0]), "the stored checkpoint is not of the whole log")
-        need(stored[4:].decode().startswith(f"{self.origin}\n"), "the first stored note is not that of the SHA-256 tree")
+            need(
+                self.check_checkpoint(note) == len(self.logs[0].levels[0]),
+                "the stored checkpoint is not of the whole log",
+            )
+        need(
+            stored[4:].decode().startswith(f"{self.origin}\n"), "the first stored note is not that of the SHA-256 tree"
+        )
 
     def check_checkpoint(self, note: bytes) -> int:
         """The size of a checkpoint of this log."""
@@ -515,7 +569,7 @@ class Ledger:
                 need(size <= len(tree.levels[0]), f"the checkpoint is of {size} envelopes, the log has fewer")
                 need(root == tree.root(size), f"the log is not the one of the checkpoint at {size}")
                 return size
-        raise Refused("the checkpoint is of another log")
+        raise RefusedError("the checkpoint is of another log")
 
 
 def verify_ledger(path: Path, checkpoint: bytes | None = None) -> Ledger:
@@ -526,7 +580,7 @@ def verify_ledger(path: Path, checkpoint: bytes | None = None) -> Ledger:
         if checkpoint is not None:
             ledger.check_checkpoint(checkpoint)
     except (sqlite3.Error, ValueError, KeyError, struct.error) as error:
-        raise Refused(f"{type(error).__name__}: {error}") from None
+        raise RefusedError(f"{type(error).__name__}: {error}") from None
     return ledger
 
 
@@ -543,20 +597,27 @@ def main(arguments: list[str]) -> int:
         if given.receipt is not None:
             found = verify_receipt(given.receipt.read_bytes(), [verifier_key(text) for text in given.trust])
             outcome = found.outcome + (f" ({found.code})" if found.code else "")
-            print(f"{outcome}: record {found.position} of envelope {found.index}, in {' and '.join(found.trees)}\n{found.record}")
+            print(
+                f"{outcome}: record {found.position} of envelope {found.index}, in {' and '.join(found.trees)}\n{found.record}"
+            )
             return 0
         ledger = verify_ledger(given.ledger, given.checkpoint.read_bytes() if given.checkpoint else None)
     except UnverifiableVersion as error:
         print(f"UNVERIFIABLE VERSION: {error}")
         return 1
-    except (Refused, OSError) as error:
+    except (RefusedError, OSError) as error:
         print(f"REFUSED: {error}")
         return 1
     numbers = {"envelopes": len(ledger.logs[0].levels[0]), **ledger.count}
-    print(f"{ledger.origin}: " + ", ".join(f"{numbers[name]} {name}" for name in ("envelopes", "records", "exceptions", "cells")))
+    print(
+        f"{ledger.origin}: "
+        + ", ".join(f"{numbers[name]} {name}" for name in ("envelopes", "records", "exceptions", "cells"))
+    )
     print("verified: hashes, signatures, outcomes and structure; rules were not replayed")
     if not given.checkpoint:
-        print("measured against the file's own checkpoint only: a shortened or rewritten file would pass; give --checkpoint")
+        print(
+            "measured against the file's own checkpoint only: a shortened or rewritten file would pass; give --checkpoint"
+        )
     return 0
 
 

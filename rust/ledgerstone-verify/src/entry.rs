@@ -193,6 +193,9 @@ impl Exception {
                 .ok_or_else(|| fields.wrong("outcome", "`rejected`, `held` or `flagged`"))?,
             code: fields.text("code")?,
         };
+        if !is_code(&exception.code) {
+            return Err(fields.wrong("code", "of the form `module.name`"));
+        }
         fields.finish()?;
         if exception.to_canonical() != bytes {
             return Err(VerifyError::malformed("an exception is not in canonical form"));
@@ -209,6 +212,15 @@ impl Exception {
             ExceptionOutcome::Rejected => Outcome::Rejected(code),
         }
     }
+}
+
+/// Whether a text is `<module>.<name>`, each `[a-z][a-z0-9_]*`, at most 128 bytes in all.
+fn is_code(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|first: char| first.is_ascii_lowercase())
+            && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
+    };
+    text.len() <= 128 && text.split_once('.').is_some_and(|(module, name)| is_name(module) && is_name(name))
 }
 
 #[cfg(test)]

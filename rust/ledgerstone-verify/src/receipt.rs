@@ -1,10 +1,10 @@
 //! Receipts: everything that proves one record and its outcome, offline and alone
 //! (FORMAT.md section 8).
 
-use crate::canon::{Json, ObjectWriter, b64, write_string};
+use crate::canon::{Json, ObjectWriter, b64, parse_canonical, write_string};
 use crate::checkpoint::{Checkpoint, verify_parsed};
-use crate::entry::{EntryList, Exception, Outcome, entry_leaf};
-use crate::envelope::{Envelope, ListRoot, Signature, envelope_leaf};
+use crate::entry::{EntryList, Exception, ExceptionOutcome, Outcome, entry_leaf};
+use crate::envelope::{Envelope, Intent, ListRoot, Mode, Signature, envelope_leaf};
 use crate::error::{VerifyError, VerifyErrorKind};
 use crate::fields::Fields;
 use crate::hash::{Hash, Hasher, Sha3_256, Sha256};
@@ -153,14 +153,15 @@ impl Receipt {
     /// count. Returns what was proven, the outcome above all: a record can be in the log as
     /// rejected.
     pub fn verify(&self, trust: &[VerifierKey]) -> Result<Verified, VerifyError> {
+        // The version first: what this build cannot read is not verified, whatever else may be wrong.
+        let envelope = Envelope::parse(self.envelope.as_bytes())?;
         // 1. The checkpoint is signed by the trusted key of its origin.
         let checkpoint = self.sha256.trusted_checkpoint(trust)?;
         if checkpoint.origin.ends_with(SHA3_256_SUFFIX) {
             let message = format!("`sha256` holds a checkpoint of {}", checkpoint.origin);
             return Err(VerifyError::link(message));
         }
-        // 2. The envelope is of a known version, and in the tree of the checkpoint.
-        let envelope = Envelope::parse(self.envelope.as_bytes())?;
+        // 2. The envelope is in the tree of the checkpoint.
         self.check_in_log::<Sha256>(&self.sha256, &checkpoint, envelope.index)?;
         let checked_sha3 = self.check_sha3(trust, &checkpoint.origin, envelope.index)?;
         // 3. The author and every endorser signed the intent.
@@ -172,8 +173,9 @@ impl Receipt {
         }
         let records = ListRoot { count: intent.count, root: Some(intent.root) };
         let leaf = self.record.check_in_list(EntryList::Records, &records)?;
+        check_record(self.record.bytes.as_bytes())?;
         // 5. The outcome.
-        let outcome = self.outcome(&envelope.exceptions, &leaf)?;
+        let outcome = self.outcome(intent, &envelope.exceptions, &leaf)?;
         Ok(Verified {
             origin: checkpoint.origin,
             size: checkpoint.size,
@@ -224,7 +226,7 @@ impl Receipt {
 
     /// Step 5. The exceptions list is sorted by position, so a record is accepted exactly where
     /// the entries on both sides of its position are next to each other.
-    fn outcome(&self, list: &ListRoot, record_leaf: &Hash) -> Result<Outcome, VerifyError> {
+    fn outcome(&self, intent: &Intent, list: &ListRoot, record_leaf: &Hash) -> Result<Outcome, VerifyError> {
         let position = self.record.position;
         let undecided = || {
             let message = "the exceptions given neither name the record nor enclose it";
@@ -236,7 +238,14 @@ impl Receipt {
         let mut given = Vec::with_capacity(self.exceptions.len());
         for entry in &self.exceptions {
             entry.check_in_list(EntryList::Exceptions, list)?;
-            given.push((entry.position, Exception::parse(entry.bytes.as_bytes())?));
+            let exception = Exception::parse(entry.bytes.as_bytes())?;
+            if exception.position >= intent.count {
+                return Err(VerifyError::malformed("an exception names a record that the transaction does not have"));
+            }
+            if intent.mode == Mode::Atomic && exception.outcome == ExceptionOutcome::Rejected {
+                return Err(VerifyError::malformed("an atomic transaction has a rejected record"));
+            }
+            given.push((entry.position, exception));
         }
         match given.as_slice() {
             [] if list.count == 0 => Ok(Outcome::Accepted),
@@ -325,6 +334,18 @@ impl LogProof {
         write_path(object.key("path"), &self.path);
         object.close();
     }
+}
+
+/// The bytes are those of a record: canonical, and `data`, `type` and `version` and nothing else (FORMAT.md section 2).
+fn check_record(bytes: &[u8]) -> Result<(), VerifyError> {
+    let record = parse_canonical(bytes).map_err(|error| VerifyError::malformed(format!("the record: {error}")))?;
+    let mut fields = Fields::of(record, "record")?;
+    if !matches!(fields.take("data")?, Json::Object(_)) {
+        return Err(fields.wrong("data", "an object"));
+    }
+    fields.text("type")?;
+    fields.uint("version")?;
+    fields.finish()
 }
 
 fn check_type(found: &str) -> Result<(), VerifyError> {
