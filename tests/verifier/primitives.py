@@ -28,7 +28,7 @@ class RefusedError(Exception):
     """What was given does not verify; the message says why."""
 
 
-class UnverifiableVersion(RefusedError):
+class UnverifiableVersionError(RefusedError):
     """The format or the semantics are not known here."""
 
 

@@ -16,7 +16,7 @@ import pytest
 from primitives import (
     RefusedError,
     Tree,
-    UnverifiableVersion,
+    UnverifiableVersionError,
     base64_of,
     check_signature,
     decode_point,
@@ -386,7 +386,7 @@ def test_an_unknown_version_is_said_first(books: Books) -> None:
     receipt = change(
         books.receipts["single70"], ["envelope"], lambda text: text.replace('"semantics":0', '"semantics":9')
     )
-    with pytest.raises(UnverifiableVersion):
+    with pytest.raises(UnverifiableVersionError):
         books.verify(change(receipt, ["sha256", "checkpoint"], lambda text: "nonsense"))
 
 

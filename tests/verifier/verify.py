@@ -27,7 +27,7 @@ from primitives import (
     Object,
     RefusedError,
     Tree,
-    UnverifiableVersion,
+    UnverifiableVersionError,
     VerifierKey,
     base64_of,
     canonical,
@@ -95,7 +95,7 @@ def open_envelope(text: bytes) -> Object:
         "the envelope names no version",
     )
     if loose["format"] != 1 or loose["semantics"] not in KNOWN_SEMANTICS:
-        raise UnverifiableVersion(f"format {loose['format']}, semantics {loose['semantics']}")
+        raise UnverifiableVersionError(f"format {loose['format']}, semantics {loose['semantics']}")
     need(len(text) <= 65535 - len(b"ledgerstone/envelope/v1\n"), "the envelope is too long")
     envelope = members(
         canonical(text, "the envelope"), "cells emitted exceptions format index intent prev semantics signatures time"
@@ -297,7 +297,7 @@ class Ledger:
         need(self.value("PRAGMA application_id") == 0x4C656467, "not a ledger file")
         version = self.value("PRAGMA user_version")
         if version != 1:
-            raise UnverifiableVersion(f"file format {version}")
+            raise UnverifiableVersionError(f"file format {version}")
         self.check_tables()
         self.meta = self.table("meta")
         need(self.meta.keys() == {b"origin", b"file_secret", b"checkpoint"}, f"meta holds {sorted(self.meta)}")
@@ -343,8 +343,8 @@ class Ledger:
             try:
                 need(index == at, "an envelope is missing before it")
                 self.transaction(index, value[:32], value[32:])
-            except UnverifiableVersion as error:
-                raise UnverifiableVersion(f"envelope {index}: {error}") from None
+            except UnverifiableVersionError as error:
+                raise UnverifiableVersionError(f"envelope {index}: {error}") from None
             except (RefusedError, KeyError, ValueError, OverflowError, struct.error) as error:
                 raise RefusedError(f"envelope {index}: {error}") from None
         need(at >= 0, "there is no envelope")
@@ -602,7 +602,7 @@ def main(arguments: list[str]) -> int:
             )
             return 0
         ledger = verify_ledger(given.ledger, given.checkpoint.read_bytes() if given.checkpoint else None)
-    except UnverifiableVersion as error:
+    except UnverifiableVersionError as error:
         print(f"UNVERIFIABLE VERSION: {error}")
         return 1
     except (RefusedError, OSError) as error:
