@@ -148,18 +148,18 @@ fn parse_fault(code: &str) -> Result<(), Unsigned> {
     Err(Unsigned::Parse(format!("ledger.{code}")))
 }
 
-/// Checks values against their fields, in the order declared.
+/// Checks values against their fields: names that are no field first, then the fields in the order declared.
 fn check_fields(fields: &[Field], data: &Json) -> Result<(), Unsigned> {
+    let is_known = |name: &String| fields.iter().any(|field| field.name == name);
+    if data.as_object().is_some_and(|members| !members.keys().all(is_known)) {
+        return parse_fault("unknown_field");
+    }
     for field in fields {
         match data.get(field.name) {
             None | Some(Json::Null) if field.required => return parse_fault("missing_field"),
             None | Some(Json::Null) => {}
             Some(value) => check_value(&field.kind, value)?,
         }
-    }
-    let is_known = |name: &String| fields.iter().any(|field| field.name == name);
-    if data.as_object().is_some_and(|members| !members.keys().all(is_known)) {
-        return parse_fault("unknown_field");
     }
     Ok(())
 }

@@ -12,9 +12,11 @@ use ledgerstone_verify::note::VerifierKey;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
-use crate::ledger::{FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time};
+use crate::ledger::{
+    FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time, stored_checkpoint,
+};
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
-use crate::log::{Checkpoints, LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
+use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
 use crate::model::Value;
 use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, number_key};
 
@@ -252,13 +254,10 @@ impl Open {
 /// The writer's state out of the store. The frontier is compared with the newest checkpoint.
 fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Result<Writer> {
     let trees = stored_trees(view)?;
-    let checkpoint = view.snapshot.get(Table::Meta, b"checkpoint")?;
-    let checkpoint = checkpoint.as_deref().and_then(Checkpoints::from_bytes);
-    let agrees = checkpoint.as_ref().is_some_and(|checkpoint| {
-        checkpoint.size == trees.size()
-            && checkpoint.root == trees.sha256.root()
-            && checkpoint.root_sha3 == trees.sha3.root()
-    });
+    let checkpoint = stored_checkpoint(&*view.snapshot)?;
+    let agrees = checkpoint.size == trees.size()
+        && checkpoint.root == trees.sha256.root()
+        && checkpoint.root_sha3 == trees.sha3.root();
     if !agrees {
         return Err(Error::Verification(format!(
             "the newest checkpoint does not follow from the {} transactions stored; audit says more",
@@ -279,7 +278,7 @@ fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Res
         authority: Arc::clone(&view.authority),
         genesis: Some(leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &first.text])),
         last_time: parse_time(&last.envelope.time)?,
-        checkpoint,
+        checkpoint: Some(checkpoint),
         max_clock_step,
     })
 }

@@ -38,7 +38,7 @@ pub(crate) use writer::Writer;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::log::Checkpoints;
-use crate::store::{Store, StoreError, Table};
+use crate::store::{Snapshot, Store, StoreError, Table};
 
 /// An open ledger. Every method takes `&self` and may be called from any thread.
 pub struct Ledger {
@@ -83,11 +83,7 @@ impl Ledger {
 
     /// The newest durable checkpoint.
     pub fn checkpoint(&self) -> Result<Checkpoints> {
-        let stored = self.store.snapshot()?.get(Table::Meta, b"checkpoint")?;
-        stored
-            .as_deref()
-            .and_then(Checkpoints::from_bytes)
-            .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))
+        stored_checkpoint(&*self.store.snapshot()?)
     }
 
     /// A consistent view of now.
@@ -142,6 +138,15 @@ impl std::fmt::Debug for Ledger {
         let size = self.size().map_or_else(|_| "?".to_owned(), |size| size.to_string());
         write!(f, "Ledger({:?}, size={size})", self.origin)
     }
+}
+
+/// The checkpoint of the state that a snapshot shows.
+pub(crate) fn stored_checkpoint(snapshot: &dyn Snapshot) -> Result<Checkpoints> {
+    let stored = snapshot.get(Table::Meta, b"checkpoint")?;
+    stored
+        .as_deref()
+        .and_then(Checkpoints::from_bytes)
+        .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))
 }
 
 fn poisoned() -> Error {

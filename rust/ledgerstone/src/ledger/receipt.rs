@@ -6,12 +6,12 @@ use ledgerstone_verify::hash::{Hash, Hasher, Sha3_256, Sha256, leaf_hash};
 use ledgerstone_verify::merkle;
 use ledgerstone_verify::receipt::{LogProof, ProvenEntry, Receipt};
 
-use super::Ledger;
 use super::append::stored_exceptions;
 use super::view::{StoredEnvelope, View};
+use super::{Ledger, stored_checkpoint};
 use crate::error::{Error, Result};
 use crate::limits::NODE_LEVEL;
-use crate::log::{Checkpoints, Nodes, inclusion_path, node_key, record_nodes_node};
+use crate::log::{Nodes, inclusion_path, node_key, record_nodes_node};
 use crate::model::RowId;
 use crate::store::{Table, number_key};
 
@@ -19,12 +19,7 @@ impl Ledger {
     /// The receipt of a record under the newest checkpoint: verifies offline, alone.
     pub fn receipt(&self, row: RowId) -> Result<Receipt> {
         let view = self.view()?;
-        let stored = view.snapshot.get(Table::Meta, b"checkpoint")?;
-        let checkpoint = stored
-            .as_deref()
-            .and_then(Checkpoints::from_bytes)
-            .filter(|checkpoint| checkpoint.size == view.size)
-            .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))?;
+        let checkpoint = stored_checkpoint(&*view.snapshot)?;
         view.check_index(row.index)?;
         let envelope = view.envelope(row.index)?;
         if u64::from(row.position) >= envelope.envelope.intent.count {
