@@ -4,6 +4,7 @@
 //! [`errors`] alone, and unsafe code stands in [`arrow`] alone.
 
 mod arrow;
+mod command;
 mod door;
 mod errors;
 mod facts;
@@ -22,8 +23,8 @@ use pyo3::prelude::*;
 /// The native half of ledgerstone.
 #[pymodule]
 mod _core {
-    use pyo3::prelude::*;
-
+    #[pymodule_export]
+    use crate::command::cli_main;
     #[pymodule_export]
     use crate::key::PyKey;
     #[pymodule_export]
@@ -41,10 +42,4 @@ mod _core {
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name that Python tools look for")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
-
-    /// Runs the command `ledgerstone` with these arguments, the program's name first; gives its exit code.
-    #[pyfunction]
-    fn cli_main(py: Python<'_>, arguments: Vec<String>) -> i32 {
-        py.detach(|| ledgerstone_cli::main(&arguments))
-    }
 }

@@ -55,18 +55,22 @@ impl Ledger {
         };
         let mut replay = Replay::new(self, &view, options.against, &mut findings)?;
         let mut next = 0;
-        while next < view.size {
-            let wave = read_wave(&view, next)?;
+        let end = first_gap(&view, &mut findings)?;
+        while next < end {
+            let wave = read_wave(&view, next, end)?;
             next += wave.len() as u64;
             let examined = self.examine_wave(&view, wave)?;
             for transaction in examined {
                 replay.transaction(transaction, &mut findings)?;
             }
-            (options.progress)(next, view.size)?;
+            (options.progress)(next, end)?;
+        }
+        if end < view.size {
+            replay.cut(end, &mut findings);
         }
         let finished = replay.finish(&mut findings)?;
         let has_anchor = finished.has_anchor;
-        let counts = compare::state_tables(&view, finished, &mut findings)?;
+        let counts = compare::state_tables(&view, &self.origin, finished, &mut findings)?;
         Ok(AuditReport::new(&self.origin, view.size, counts, has_anchor, findings))
     }
 
@@ -84,12 +88,31 @@ impl Ledger {
     }
 }
 
-/// Reads the stored rows of the transactions from `first` on.
-fn read_wave(view: &View, first: u64) -> Result<Vec<RawTransaction>> {
+/// The first index without an envelope: the size, unless one is missing below it.
+fn first_gap(view: &View, findings: &mut Findings) -> Result<u64> {
+    let mut expected = 0;
+    let mut found = None;
+    view.snapshot.scan(Table::Envelopes, &number_key(0), None, &mut |key, _| {
+        if key == number_key(expected) {
+            expected += 1;
+        } else {
+            found = key.try_into().ok().map(u64::from_be_bytes);
+        }
+        found.is_none()
+    })?;
+    if let Some(found) = found {
+        let message = format!("the envelope is not there; the next one stored has index {found}");
+        findings.add(Finding::at(Verdict::ContentChanged, Table::Envelopes.name(), expected, message));
+    }
+    Ok(expected)
+}
+
+/// Reads the stored rows of the transactions from `first` on, before `end`.
+fn read_wave(view: &View, first: u64, end: u64) -> Result<Vec<RawTransaction>> {
     let mut wave = Vec::new();
     let mut bytes = 0;
     let mut index = first;
-    while index < view.size && bytes < WAVE_BYTES && wave.len() < WAVE_TRANSACTIONS {
+    while index < end && bytes < WAVE_BYTES && wave.len() < WAVE_TRANSACTIONS {
         let raw = RawTransaction::read(view, index)?;
         bytes += raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
         wave.push(raw);

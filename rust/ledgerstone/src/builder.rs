@@ -336,7 +336,7 @@ pub(crate) fn file_secret(snapshot: &dyn Snapshot) -> Result<FileSecret> {
 
 /// The log's verifier keys, as the genesis names them.
 pub(crate) fn log_keys(genesis: &Json) -> Result<[VerifierKey; 2]> {
-    let damaged = || Error::Verification("the first record names no log keys".to_owned());
+    let damaged = || Error::Verification("table chunks, transaction 0: the first record names no log keys".to_owned());
     let listed = genesis.get("log_keys").and_then(Json::as_list).ok_or_else(damaged)?;
     let keys: Vec<VerifierKey> = listed
         .iter()
@@ -347,7 +347,8 @@ pub(crate) fn log_keys(genesis: &Json) -> Result<[VerifierKey; 2]> {
 
 fn text_of(data: &Json, name: &str) -> Result<String> {
     let text = data.get(name).and_then(Json::as_text);
-    text.map(str::to_owned).ok_or_else(|| Error::Verification(format!("the first record has no {name}")))
+    text.map(str::to_owned)
+        .ok_or_else(|| Error::Verification(format!("table chunks, transaction 0: the first record has no {name}")))
 }
 
 fn log_key_path(path: &Path) -> PathBuf {

@@ -7,17 +7,21 @@ use super::report::{Counts, Finding, Findings, Verdict};
 use crate::error::Result;
 use crate::ledger::View;
 use crate::model::RowId;
-use crate::store::Table;
+use crate::store::{StoreError, Table};
 
-/// Rows of `meta`: checkpoint, file secret, origin.
-const META_ROWS: u64 = 3;
+/// Rows of `meta`. The checkpoint is verified by the replay, the secret by the hashes made with it.
+const META_ROWS: [&str; 3] = ["checkpoint", "file_secret", "origin"];
 
 /// Compares `cells` and `unique_keys` row by row, and the number of rows of every other table.
-pub(super) fn state_tables(view: &View, finished: Finished<'_>, findings: &mut Findings) -> Result<Counts> {
+pub(super) fn state_tables(
+    view: &View,
+    origin: &str,
+    finished: Finished<'_>,
+    findings: &mut Findings,
+) -> Result<Counts> {
     let mut counts = finished.counts;
     let rows = finished.rows;
     for (table, expected) in [
-        (Table::Meta, META_ROWS),
         (Table::Envelopes, view.size),
         (Table::Chunks, rows.chunks),
         (Table::Segments, rows.segments),
@@ -30,11 +34,34 @@ pub(super) fn state_tables(view: &View, finished: Finished<'_>, findings: &mut F
     ] {
         row_count(view, table, expected, findings)?;
     }
+    meta(view, origin, findings)?;
     if finished.is_whole {
         counts.cells = cells(view, &finished.state.cells, findings)?;
         counts.unique_keys = unique_keys(view, finished.state.keys.into_sorted(), findings)?;
     }
     Ok(counts)
+}
+
+/// Compares the table `meta` with the genesis.
+fn meta(view: &View, origin: &str, findings: &mut Findings) -> Result<()> {
+    let mut names = Vec::new();
+    let mut stored_origin = Vec::new();
+    view.snapshot.scan(Table::Meta, &[], None, &mut |name, value| {
+        names.push(readable(name));
+        if name == b"origin" {
+            stored_origin = value.to_vec();
+        }
+        true
+    })?;
+    if names != META_ROWS {
+        let message = format!("it has the rows {}, not {}", names.join(", "), META_ROWS.join(", "));
+        findings.add(Finding::of(Verdict::StateDiffers, Table::Meta.name(), message));
+    }
+    if stored_origin != origin.as_bytes() {
+        let message = format!("its origin is {}, the genesis says {origin}", readable(&stored_origin));
+        findings.add(Finding::of(Verdict::StateDiffers, Table::Meta.name(), message));
+    }
+    Ok(())
 }
 
 /// Compares the table `cells`.
@@ -76,10 +103,10 @@ fn unique_keys(view: &View, expected: Vec<(u64, u64)>, findings: &mut Findings) 
         Finding::at(Verdict::StateDiffers, Table::UniqueKeys.name(), row.index, message)
             .among(row.position, row.position)
     };
-    view.snapshot.scan(Table::UniqueKeys, &[], None, &mut |key, _| {
+    view.snapshot.scan(Table::UniqueKeys, &[], None, &mut |key, value| {
         read += 1;
-        let Some(found) = split(key) else {
-            let message = format!("{} is no key and row", readable(key));
+        let Some(found) = split(key).filter(|_| value.is_empty()) else {
+            let message = format!("{} is no key and row without a value", readable(key));
             findings.add(Finding::of(Verdict::StateDiffers, Table::UniqueKeys.name(), message));
             return true;
         };
@@ -105,10 +132,18 @@ fn split(key: &[u8]) -> Option<(u64, u64)> {
 /// A table holds no row that no transaction accounts for.
 fn row_count(view: &View, table: Table, expected: u64, findings: &mut Findings) -> Result<()> {
     let mut found = 0;
-    view.snapshot.scan(table, &[], None, &mut |_, _| {
+    let scanned = view.snapshot.scan(table, &[], None, &mut |_, _| {
         found += 1;
         true
-    })?;
+    });
+    match scanned {
+        Ok(()) => {}
+        Err(StoreError::Engine(why)) => {
+            findings.add(Finding::of(Verdict::StorageCorrupt, table.name(), why));
+            return Ok(());
+        }
+        Err(other) => return Err(other.into()),
+    }
     if found != expected {
         let message = format!("it has {found} rows, the transactions account for {expected}");
         findings.add(Finding::of(Verdict::StateDiffers, table.name(), message));

@@ -1,5 +1,6 @@
 //! The chain and the replay: what has to follow from the transactions before.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledgerstone_verify::checkpoint::verify_checkpoint;
@@ -39,7 +40,8 @@ pub(super) struct Replay<'a> {
     is_broken: bool,
     derived_rows: DerivedRows,
     counts: Counts,
-    with_id: u64,
+    /// Keys of the table `idempotency`, by the index they name.
+    ids: BTreeMap<u64, Vec<u8>>,
 }
 
 /// How many rows each table must have.
@@ -86,7 +88,7 @@ impl<'a> Replay<'a> {
             is_broken: false,
             derived_rows: DerivedRows::default(),
             counts: Counts::default(),
-            with_id: 0,
+            ids: stored_ids(view)?,
         })
     }
 
@@ -169,30 +171,23 @@ impl<'a> Replay<'a> {
             }
         }
         if let Some(digest) = &content.envelope.intent.idempotency {
-            self.with_id += 1;
-            self.id_row(index, content, digest, findings)?;
+            self.derived_rows.idempotency += 1;
+            self.id_row(index, content, digest, findings);
         }
         Ok(())
     }
 
     /// The row of `idempotency` that names this transaction says an id whose digest its author signed.
-    fn id_row(&mut self, index: u64, content: &Content, digest: &Hash, findings: &mut Findings) -> Result<()> {
-        let author = &content.envelope.intent.author;
-        let member = hex::decode(author).unwrap_or_default();
-        let mut end = member.clone();
-        end.extend_from_slice(&[0xff; 128]);
-        let mut found = false;
-        self.view.snapshot.scan(Table::Idempotency, &member, Some(&end), &mut |key, value| {
-            let id = key.get(member.len()..).and_then(|id| str::from_utf8(id).ok());
-            found =
-                value == number_key(index) && id.is_some_and(|id| idempotency_digest(&content.secret, id) == *digest);
-            !found
-        })?;
-        if !found {
+    fn id_row(&self, index: u64, content: &Content, digest: &Hash, findings: &mut Findings) {
+        let author = hex::decode(&content.envelope.intent.author).unwrap_or_default();
+        let is_signed = self.ids.get(&index).is_some_and(|key| {
+            let id = key.strip_prefix(author.as_slice()).and_then(|id| str::from_utf8(id).ok());
+            id.is_some_and(|id| idempotency_digest(&content.secret, id) == *digest)
+        });
+        if !is_signed {
             let message = "no row holds the id that its author signed";
             findings.add(Finding::at(Verdict::StateDiffers, Table::Idempotency.name(), index, message));
         }
-        Ok(())
     }
 
     /// Decides the transaction again: every accepted record must be accepted, and the cells must be those of the envelope.
@@ -276,6 +271,12 @@ impl<'a> Replay<'a> {
         Ok(())
     }
 
+    /// The log cannot be read from here on.
+    pub(super) fn cut(&mut self, index: u64, findings: &mut Findings) {
+        self.stop(index, findings);
+        self.is_broken = true;
+    }
+
     fn stop(&mut self, index: u64, findings: &mut Findings) {
         if self.stopped_at.is_none() {
             self.stopped_at = Some(index);
@@ -306,7 +307,6 @@ impl<'a> Replay<'a> {
                 }
             }
         }
-        self.derived_rows.idempotency = self.with_id;
         Ok(Finished {
             state: self.state,
             counts: self.counts,
@@ -315,6 +315,18 @@ impl<'a> Replay<'a> {
             rows: self.derived_rows,
         })
     }
+}
+
+/// The keys of the table `idempotency`, by the index they name.
+fn stored_ids(view: &View) -> Result<BTreeMap<u64, Vec<u8>>> {
+    let mut ids = BTreeMap::new();
+    view.snapshot.scan(Table::Idempotency, &[], None, &mut |key, value| {
+        if let Ok(index) = value.try_into().map(u64::from_be_bytes) {
+            ids.insert(index, key.to_vec());
+        }
+        true
+    })?;
+    Ok(ids)
 }
 
 /// Reads a checkpoint that left the file. One that is not this log's is an error of the caller; one beyond the file is a finding.

@@ -147,7 +147,8 @@ impl Authority {
             let found = format!("the file declares {} version {}", module.name, module.version);
             return Err(refusal("ledger.module_mismatch", found));
         }
-        if self.modules.contains_key(name) {
+        // The same version again is the business of the rules: the key of the record is taken.
+        if self.modules.get(name).is_some_and(|in_force| in_force.version != module.version) {
             let message = format!("a version of {name} is in force, and this build loads no second one");
             return Err(refusal("ledger.module_upgrade", message));
         }
@@ -209,17 +210,6 @@ impl AuthorityGate {
         AuthorityGate { authority, author: author.to_owned(), is_genesis, answered: None }
     }
 
-    fn may_append(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection> {
-        if let Some((first, answer)) = &self.answered
-            && Some(first) == chunk.positions.first()
-        {
-            return answer.clone();
-        }
-        let answer = self.ask(&chunk.record_type);
-        self.answered = chunk.positions.first().map(|first| (*first, answer.clone()));
-        answer
-    }
-
     fn ask(&self, record_type: &RecordType) -> Result<(), Rejection> {
         if (record_type.name == GENESIS) != self.is_genesis {
             let message = "ledger.genesis is the first record of a ledger, and its only one".to_owned();
@@ -240,8 +230,18 @@ impl AuthorityGate {
 }
 
 impl Gate for AuthorityGate {
-    fn admit(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection> {
-        self.may_append(chunk)?;
+    fn authorise(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection> {
+        if let Some((first, answer)) = &self.answered
+            && Some(first) == chunk.positions.first()
+        {
+            return answer.clone();
+        }
+        let answer = self.ask(&chunk.record_type);
+        self.answered = chunk.positions.first().map(|first| (*first, answer.clone()));
+        answer
+    }
+
+    fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection> {
         if !is_builtin(&chunk.record_type) {
             return Ok(());
         }

@@ -42,8 +42,11 @@ pub(crate) struct Refused {
 
 /// Asked before the operations of a record run: may its author append it, and what only the engine can check.
 pub(crate) trait Gate {
-    /// `Err` refuses the record.
-    fn admit(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;
+    /// Whether the author may append records of the chunk's type now.
+    fn authorise(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection>;
+
+    /// What only the engine can check of a record.
+    fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;
 
     /// The record's operations passed too.
     fn accepted(&mut self, chunk: &PreparedChunk, row: usize);

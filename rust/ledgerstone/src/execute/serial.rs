@@ -30,47 +30,95 @@ impl Decide for InOrder {
         gate: &mut dyn Gate,
         record: &dyn Fn(RowId) -> Result<Vec<u8>, E>,
     ) -> Result<Vec<Refused>, E> {
-        let mut refused = Vec::new();
-        let mut at_end = Vec::new();
-        for (number, chunk) in chunks.iter().enumerate() {
-            for row in 0..chunk.len() {
-                touch_ahead(working, number, chunk, row + AHEAD);
-                let mut unit = Unit { chunks, working, record, at_end: &mut at_end };
-                let mut outcome = gate.admit(chunk, row).err();
-                if outcome.is_none() {
-                    outcome = unit.record(number, row)?;
-                }
-                if outcome.is_none() && mode == Mode::Each {
-                    outcome = unit.end();
-                }
-                match (outcome, mode) {
-                    (None, Mode::Each) => {
-                        working.keep();
-                        gate.accepted(chunk, row);
-                    }
-                    (None, Mode::Atomic) => gate.accepted(chunk, row),
-                    (Some(rejection), Mode::Each) => {
-                        working.roll_back(chunks);
-                        refused.push(Refused { chunk: number, row, rejection });
-                    }
-                    (Some(rejection), Mode::Atomic) => {
-                        working.roll_back(chunks);
-                        return Ok(vec![Refused { chunk: number, row, rejection }]);
-                    }
-                }
-                at_end.truncate(if mode == Mode::Each { 0 } else { at_end.len() });
-            }
+        match mode {
+            Mode::Each => each(chunks, working, gate, record),
+            Mode::Atomic => Ok(atomic(chunks, working, gate, record)?.into_iter().collect()),
         }
-        if mode == Mode::Atomic {
-            let deferred = std::mem::take(&mut at_end);
-            if let Some(last) = first_unbounded(chunks, working, &deferred) {
-                working.roll_back(chunks);
-                return Ok(vec![last]);
-            }
-            working.keep();
-        }
-        Ok(refused)
     }
+}
+
+/// Every record is a unit.
+fn each<E>(
+    chunks: &[PreparedChunk],
+    working: &mut Working,
+    gate: &mut dyn Gate,
+    record: &dyn Fn(RowId) -> Result<Vec<u8>, E>,
+) -> Result<Vec<Refused>, E> {
+    let mut refused = Vec::new();
+    let mut at_end = Vec::new();
+    for (number, chunk) in chunks.iter().enumerate() {
+        for row in 0..chunk.len() {
+            touch_ahead(working, number, chunk, row + AHEAD);
+            at_end.clear();
+            let mut unit = Unit { chunks, working, record, at_end: &mut at_end };
+            let outcome = match gate.authorise(chunk).and_then(|()| gate.check(chunk, row)) {
+                Err(rejection) => Some(rejection),
+                Ok(()) => unit.record(number, row)?.or_else(|| unit.end()),
+            };
+            match outcome {
+                None => {
+                    working.keep();
+                    gate.accepted(chunk, row);
+                }
+                Some(rejection) => {
+                    working.roll_back(chunks);
+                    refused.push(Refused { chunk: number, row, rejection });
+                }
+            }
+        }
+    }
+    Ok(refused)
+}
+
+/// The whole transaction is one unit; the record that fells it, if one does.
+fn atomic<E>(
+    chunks: &[PreparedChunk],
+    working: &mut Working,
+    gate: &mut dyn Gate,
+    record: &dyn Fn(RowId) -> Result<Vec<u8>, E>,
+) -> Result<Option<Refused>, E> {
+    let mut at_end = Vec::new();
+    for (number, chunk) in chunks.iter().enumerate() {
+        for row in 0..chunk.len() {
+            touch_ahead(working, number, chunk, row + AHEAD);
+            let refused = |rejection| Refused { chunk: number, row, rejection };
+            if let Err(rejection) = gate.authorise(chunk) {
+                working.roll_back(chunks);
+                return Ok(Some(refused(rejection)));
+            }
+            let mut unit = Unit { chunks, working, record, at_end: &mut at_end };
+            let outcome = match gate.check(chunk, row) {
+                Err(rejection) => Some(rejection),
+                Ok(()) => unit.record(number, row)?,
+            };
+            if let Some(rejection) = outcome {
+                working.roll_back(chunks);
+                return Ok(Some(first_forbidden(chunks, gate, number, row + 1).unwrap_or_else(|| refused(rejection))));
+            }
+            gate.accepted(chunk, row);
+        }
+    }
+    let unbounded = first_unbounded(chunks, working, &at_end);
+    match &unbounded {
+        None => working.keep(),
+        Some(_) => working.roll_back(chunks),
+    }
+    Ok(unbounded)
+}
+
+/// A lack of permission comes before any reason of state, at whatever record: the first from this place on. The records between count
+/// as accepted, because they may grant what later ones need.
+fn first_forbidden(chunks: &[PreparedChunk], gate: &mut dyn Gate, from: usize, row: usize) -> Option<Refused> {
+    for (number, chunk) in chunks.iter().enumerate().skip(from) {
+        let first = if number == from { row } else { 0 };
+        for row in first..chunk.len() {
+            if let Err(rejection) = gate.authorise(chunk) {
+                return Some(Refused { chunk: number, row, rejection });
+            }
+            gate.accepted(chunk, row);
+        }
+    }
+    None
 }
 
 /// A bound that is looked at when its unit ends.

@@ -230,12 +230,10 @@ pub(crate) fn genesis_data(view: &View) -> Result<Json> {
     let record = view.record_bytes(RowId::new(0, 0))?;
     let record = parse_canonical(&record).map_err(|error| Error::Verification(error.to_string()))?;
     match record {
-        Json::Object(members) => members
-            .into_iter()
-            .collect::<BTreeMap<_, _>>()
-            .remove("data")
-            .ok_or_else(|| Error::Verification("the first record holds no data".to_owned())),
-        _ => Err(Error::Verification("the first record is no object".to_owned())),
+        Json::Object(members) => members.into_iter().collect::<BTreeMap<_, _>>().remove("data").ok_or_else(|| {
+            Error::Verification("table chunks, transaction 0: the first record holds no data".to_owned())
+        }),
+        _ => Err(Error::Verification("table chunks, transaction 0: the first record is no object".to_owned())),
     }
 }
 

@@ -139,93 +139,93 @@ fn faults_of_fields() {
     }
 }
 
+/// Rules that are wrong, and the one fault that is told.
+const RULE_FAULTS: &[(&str, &str)] = &[
+    (
+        "requir = \"n > 0\"",
+        "f:20:1: unknown key \"requir\" in a rule, did you mean \"require\"? (found \"requir\", expected one of require, unique, ref, match, window, conserve, open, balance, close, lifecycle)",
+    ),
+    (
+        "code = \"x\"",
+        "f:19:1: a rule needs a primitive (expected one of require, unique, ref, match, window, conserve, open, balance, close, lifecycle)",
+    ),
+    ("require = \"n > 0\"\nunique = [\"id\"]", "f:21:10: a rule has one primitive; this one has require and unique"),
+    ("require = \"n\"", "f:20:12: a bool is needed here (found int, expected bool)"),
+    ("require = \"nn > 0\"", "f:20:12: unknown field `nn`, did you mean \"n\"? (found `nn`)"),
+    ("require = \"n > 'x'\"", "f:20:16: an int is never compared with a text (found text, expected int)"),
+    ("require = 'n > 0 &&'", "f:20:20: the expression ends too early (found the end, expected a value)"),
+    ("require = \"n = 0\"", "f:20:14: equality is written `==` (found `=`, expected `==`)"),
+    (
+        "require = \"n > 0.5\"",
+        "f:20:16: expressions have whole numbers only, in decimal digits (found 0.5, expected an integer)",
+    ),
+    (
+        "require = \"item > 0\"",
+        "f:20:12: `item` is known only in a rule with `each` (found `item`, expected a field of the record)",
+    ),
+    ("require = \"l > 0\"", "f:20:12: `l` is a list, not one value (found list, expected a scalar field)"),
+    (
+        "require = \"n > 0\"\neach = \"n\"",
+        "f:21:8: `each` names a list field of the record, did you mean \"l\"? (found \"n\", expected one of l)",
+    ),
+    (
+        "require = \"n > 0\"\nseverity = \"hold\"",
+        "f:21:12: this severity is not in this version (found \"hold\", expected \"reject\")",
+    ),
+    (
+        "require = \"n > 0\"\nat = [\"id\"]",
+        "f:21:1: unknown key \"at\" in a `require` rule (found \"at\", expected one of require, each, when, code, message, severity)",
+    ),
+    (
+        "require = \"n > 0\"\ncode = \"Bad\"",
+        "f:21:8: not a name for a code (found \"Bad\", expected [a-z][a-z0-9_]*, at most 64 bytes)",
+    ),
+    (
+        "unique = [\"id\"]\neach = \"l\"",
+        "f:21:8: the first `unique` is the key of the record: it does not run over a list",
+    ),
+    ("ref = \"t\"\nat = [\"id\"]", "f:21:6: m.t has no key: no rule with `unique`"),
+    (
+        "ref = \"other.x\"\nat = [\"id\"]",
+        "f:20:7: unknown record type \"other.x\" (found \"other.x\", expected a type of this module, or <module>.<type> of a loaded one)",
+    ),
+    ("window = \"d\"", "f:20:10: a window needs \"within\", \"not_before\" or \"not_after\""),
+    ("window = \"d\"\nwithin = \"id\"", "f:21:10: a window is within a field of format period (found \"id\")"),
+    ("conserve = \"n\"", "f:20:12: `conserve` sums over a list: it needs \"each\""),
+    (
+        "balance = \"t.s\"\nat = [\"id\"]\nadd = { p = \"n\" }",
+        "f:20:11: \"t.s\" is no balance cell (found lifecycle, expected balance)",
+    ),
+    (
+        "balance = \"t.d\"\nat = [\"id\"]\nadd = { p = \"n\" }",
+        "f:20:11: unknown cell \"t.d\", did you mean \"t.c\"? (found \"t.d\", expected <type>.<cell> of this module)",
+    ),
+    (
+        "balance = \"t.c\"\nat = [\"id\"]\nadd = { q = \"n\" }",
+        "f:22:9: unknown part \"q\", did you mean \"p\"? (found \"q\", expected one of p)",
+    ),
+    (
+        "balance = \"t.c\"\nat = [\"id\"]\nadd = { p = \"id\" }",
+        "f:22:14: an int or decimal is needed here (found text, expected int or decimal)",
+    ),
+    ("balance = \"t.c\"\nat = [\"id\"]", "f:19:1: `balance` needs \"add\" or \"subtract\""),
+    (
+        "lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = [\"z\"]",
+        "f:22:9: unknown state \"z\", did you mean \"x\"? (found \"z\", expected one of x, y)",
+    ),
+    ("lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = []", "f:22:8: a cell that must not exist is made by \"to\""),
+    (
+        "lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = [\"x\"]\n[[types.t.rules]]\nlifecycle = \"t.s\"\nat = [\"n\"]\nfrom = [\"x\"]",
+        "f:25:6: m.t.s is named by other values in an earlier rule (found int, expected text)",
+    ),
+];
+
 #[test]
 fn faults_of_rules() {
     let fields = "id = { type = \"text\", required = true }\nn = { type = \"int\" }\nd = { type = \"date\" }\nl = { type = \"list\", item = { type = \"int\", required = true } }";
     let cells = "[types.t.cells.c]\nkind = \"balance\"\nparts = [\"p\"]\nscale = 2\n[types.t.cells.s]\nkind = \"lifecycle\"\nstates = [\"x\", \"y\"]\n[[types.t.rules]]\n";
-    for (rule, expected) in [
-        (
-            "requir = \"n > 0\"",
-            "f:20:1: unknown key \"requir\" in a rule, did you mean \"require\"? (found \"requir\", expected one of require, unique, ref, match, window, conserve, open, balance, close, lifecycle)",
-        ),
-        (
-            "code = \"x\"",
-            "f:19:1: a rule needs a primitive (expected one of require, unique, ref, match, window, conserve, open, balance, close, lifecycle)",
-        ),
-        (
-            "require = \"n > 0\"\nunique = [\"id\"]",
-            "f:21:10: a rule has one primitive; this one has require and unique",
-        ),
-        ("require = \"n\"", "f:20:12: a bool is needed here (found int, expected bool)"),
-        ("require = \"nn > 0\"", "f:20:12: unknown field `nn`, did you mean \"n\"? (found `nn`)"),
-        ("require = \"n > 'x'\"", "f:20:16: an int is never compared with a text (found text, expected int)"),
-        ("require = 'n > 0 &&'", "f:20:20: the expression ends too early (found the end, expected a value)"),
-        ("require = \"n = 0\"", "f:20:14: equality is written `==` (found `=`, expected `==`)"),
-        (
-            "require = \"n > 0.5\"",
-            "f:20:16: expressions have whole numbers only, in decimal digits (found 0.5, expected an integer)",
-        ),
-        (
-            "require = \"item > 0\"",
-            "f:20:12: `item` is known only in a rule with `each` (found `item`, expected a field of the record)",
-        ),
-        ("require = \"l > 0\"", "f:20:12: `l` is a list, not one value (found list, expected a scalar field)"),
-        (
-            "require = \"n > 0\"\neach = \"n\"",
-            "f:21:8: `each` names a list field of the record, did you mean \"l\"? (found \"n\", expected one of l)",
-        ),
-        (
-            "require = \"n > 0\"\nseverity = \"hold\"",
-            "f:21:12: this severity is not in this version (found \"hold\", expected \"reject\")",
-        ),
-        (
-            "require = \"n > 0\"\nat = [\"id\"]",
-            "f:21:1: unknown key \"at\" in a `require` rule (found \"at\", expected one of require, each, when, code, message, severity)",
-        ),
-        (
-            "require = \"n > 0\"\ncode = \"Bad\"",
-            "f:21:8: not a name for a code (found \"Bad\", expected [a-z][a-z0-9_]*, at most 64 bytes)",
-        ),
-        (
-            "unique = [\"id\"]\neach = \"l\"",
-            "f:21:8: the first `unique` is the key of the record: it does not run over a list",
-        ),
-        ("ref = \"t\"\nat = [\"id\"]", "f:21:6: m.t has no key: no rule with `unique`"),
-        (
-            "ref = \"other.x\"\nat = [\"id\"]",
-            "f:20:7: unknown record type \"other.x\" (found \"other.x\", expected a type of this module, or <module>.<type> of a loaded one)",
-        ),
-        ("window = \"d\"", "f:20:10: a window needs \"within\", \"not_before\" or \"not_after\""),
-        ("window = \"d\"\nwithin = \"id\"", "f:21:10: a window is within a field of format period (found \"id\")"),
-        ("conserve = \"n\"", "f:20:12: `conserve` sums over a list: it needs \"each\""),
-        (
-            "balance = \"t.s\"\nat = [\"id\"]\nadd = { p = \"n\" }",
-            "f:20:11: \"t.s\" is no balance cell (found lifecycle, expected balance)",
-        ),
-        (
-            "balance = \"t.d\"\nat = [\"id\"]\nadd = { p = \"n\" }",
-            "f:20:11: unknown cell \"t.d\", did you mean \"t.c\"? (found \"t.d\", expected <type>.<cell> of this module)",
-        ),
-        (
-            "balance = \"t.c\"\nat = [\"id\"]\nadd = { q = \"n\" }",
-            "f:22:9: unknown part \"q\", did you mean \"p\"? (found \"q\", expected one of p)",
-        ),
-        (
-            "balance = \"t.c\"\nat = [\"id\"]\nadd = { p = \"id\" }",
-            "f:22:14: an int or decimal is needed here (found text, expected int or decimal)",
-        ),
-        ("balance = \"t.c\"\nat = [\"id\"]", "f:19:1: `balance` needs \"add\" or \"subtract\""),
-        (
-            "lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = [\"z\"]",
-            "f:22:9: unknown state \"z\", did you mean \"x\"? (found \"z\", expected one of x, y)",
-        ),
-        ("lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = []", "f:22:8: a cell that must not exist is made by \"to\""),
-        (
-            "lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = [\"x\"]\n[[types.t.rules]]\nlifecycle = \"t.s\"\nat = [\"n\"]\nfrom = [\"x\"]",
-            "f:25:6: m.t.s is named by other values in an earlier rule (found int, expected text)",
-        ),
-    ] {
-        assert_eq!(faults(&file(fields, &format!("{cells}{rule}"))), [expected], "{rule}");
+    for (rule, expected) in RULE_FAULTS {
+        assert_eq!(faults(&file(fields, &format!("{cells}{rule}"))), [*expected], "{rule}");
     }
 }
 

@@ -352,6 +352,10 @@ fn at_least(table: Table, bytes: &[u8]) -> Option<Key<'_>> {
     if table.key_kind() == KeyKind::Named {
         return Some(Key::Bytes(bytes));
     }
+    if bytes.is_empty() {
+        // From the very first row, also one whose key no commit would have written.
+        return Some(Key::Number(i64::MIN));
+    }
     let number = leading_number(bytes).checked_add(u64::from(bytes.len() > 8))?;
     i64::try_from(number).ok().map(Key::Number)
 }
