@@ -43,7 +43,8 @@ fn killed_process() {
             let one = vec![transfer(&name(0), "cash", "sales", "0.5"), transfer(&name(1), "cash", "sales", "0.25")];
             (ledger.append_all(one, Some(&format!("one-{size}"))).unwrap().index, 2)
         };
-        writeln!(acknowledged, "{index} {rows}").unwrap();
+        // In one write, so that a kill leaves whole lines.
+        acknowledged.write_all(format!("{index} {rows}\n").as_bytes()).unwrap();
         acknowledged.sync_data().unwrap();
     }
 }

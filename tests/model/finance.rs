@@ -38,15 +38,9 @@ fn items<'a>(data: &'a Json, name: &str) -> &'a [Json] {
     data[name].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// Whether a date (`2026-03-15`) lies in a calendar period (`2026`, `2026-03`, `2026-Q1`).
+/// Whether a date (`2026-03-15`) lies in a calendar month (`2026-03`).
 fn is_within(date: &str, period: &str) -> bool {
-    match period.split_once("-Q") {
-        None => date.starts_with(period),
-        Some((year, quarter)) => {
-            let month: usize = date[5..7].parse().unwrap();
-            date.starts_with(year) && quarter == ((month - 1) / 3 + 1).to_string()
-        }
-    }
+    date.starts_with(period)
 }
 
 /// Decimals in canonical form, absent members left out.
@@ -294,7 +288,8 @@ impl Finance {
         let (kind, of) = ("finance.transfer_reversal", "finance.transfer");
         let theirs = Self::reversed(unit, data, kind, of, "unknown_transfer")?;
         let swapped = theirs["debit"] == data["credit"] && theirs["credit"] == data["debit"];
-        if !swapped || theirs["currency"] != data["currency"] || theirs["amount"] != data["amount"] {
+        let same = |name: &str| theirs[name] == data[name];
+        if !(swapped && same("currency") && same("amount") && same("book")) {
             return refuse("reversal_mismatch");
         }
         if has(data, "period") && !is_open(unit, data) {

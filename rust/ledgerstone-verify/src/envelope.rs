@@ -21,6 +21,9 @@ pub const KNOWN_SEMANTICS: &[u64] = &[0];
 /// The leaf data of an envelope, its tag included, is at most this long.
 pub const MAX_ENVELOPE_BYTES: usize = 65_535;
 
+/// A transaction has at most this many records.
+pub const MAX_RECORDS: u64 = 1 << 20;
+
 /// An envelope has at most this many endorsements.
 pub const MAX_ENDORSEMENTS: usize = 16;
 
@@ -253,6 +256,7 @@ impl Envelope {
         require(!first || self.prev == empty_root::<Sha3_256>(), "prev at index 0 is not SHA3-256(\"\")")?;
         // Timestamps have a fixed width, so their order is that of their text.
         require(self.time < intent.expires, "the ledger time is not before `expires`")?;
+        require(intent.count <= MAX_RECORDS, "there are more than 2^20 records")?;
         require(self.exceptions.count <= intent.count, "there are more exceptions than records")?;
         let (author, endorsers) = match self.signatures.split_first() {
             Some(split) => split,

@@ -17,9 +17,6 @@ pub const MAX_RECEIPT_BYTES: usize = 4 << 20;
 /// A path has at most this many hashes.
 pub const MAX_PATH: usize = 63;
 
-/// A record's transaction holds at most this many records.
-pub const MAX_RECORDS: u64 = 1 << 20;
-
 /// What the name of a log's SHA3-256 tree ends in.
 pub const SHA3_256_SUFFIX: &str = "/sha3-256";
 
@@ -168,9 +165,6 @@ impl Receipt {
         envelope.verify_signatures()?;
         // 4. The record is in the tree of the intent.
         let intent = &envelope.intent;
-        if intent.count > MAX_RECORDS {
-            return Err(VerifyError::malformed("the transaction has more than 2^20 records"));
-        }
         let records = ListRoot { count: intent.count, root: Some(intent.root) };
         let leaf = self.record.check_in_list(EntryList::Records, &records)?;
         check_record(self.record.bytes.as_bytes())?;

@@ -17,7 +17,7 @@ pub use report::{AuditReport, Counts, Finding, Verdict};
 
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, View};
-use crate::store::{Table, number_key};
+use crate::store::{StoreError, Table, number_key};
 use examine::{Examined, RawTransaction, examine};
 use replay::Replay;
 use report::Findings;
@@ -39,39 +39,44 @@ impl Ledger {
     /// Audits the ledger as it is now. What is wrong with it is in the report; an error means that the audit itself could not go on.
     pub fn audit(&self, options: AuditOptions<'_>) -> Result<AuditReport> {
         let mut findings = Findings::default();
-        let snapshot = self.store.snapshot()?;
-        for problem in snapshot.integrity_check()? {
+        match self.audited(options, &mut findings) {
+            Ok((size, counts, has_anchor)) => Ok(AuditReport::new(&self.origin, size, counts, has_anchor, findings)),
+            Err(Error::Verification(why)) => Ok(self.unread(Verdict::ContentChanged, why, findings)),
+            Err(Error::Store(StoreError::Engine(why))) => Ok(self.unread(Verdict::StorageCorrupt, why, findings)),
+            Err(other) => Err(other),
+        }
+    }
+
+    fn audited(&self, options: AuditOptions<'_>, findings: &mut Findings) -> Result<(u64, Counts, bool)> {
+        for problem in self.store.snapshot()?.integrity_check()? {
             findings.add(Finding::of(Verdict::StorageCorrupt, "", problem));
         }
-        let size = snapshot.size()?;
-        drop(snapshot);
-        let view = match self.view() {
-            Ok(view) => view,
-            Err(Error::Verification(why)) => {
-                findings.add(Finding::of(Verdict::ContentChanged, "", why));
-                return Ok(AuditReport::unread(&self.origin, size, findings));
-            }
-            Err(other) => return Err(other),
-        };
-        let mut replay = Replay::new(self, &view, options.against, &mut findings)?;
+        let view = self.view()?;
+        let mut replay = Replay::new(self, &view, options.against, findings)?;
+        let end = first_gap(&view, findings)?;
         let mut next = 0;
-        let end = first_gap(&view, &mut findings)?;
         while next < end {
             let wave = read_wave(&view, next, end)?;
             next += wave.len() as u64;
-            let examined = self.examine_wave(&view, wave)?;
-            for transaction in examined {
-                replay.transaction(transaction, &mut findings)?;
+            for transaction in self.examine_wave(&view, wave)? {
+                replay.transaction(transaction, findings)?;
             }
             (options.progress)(next, end)?;
         }
         if end < view.size {
-            replay.cut(end, &mut findings);
+            replay.cut(end, findings);
         }
-        let finished = replay.finish(&mut findings)?;
+        let finished = replay.finish(findings)?;
         let has_anchor = finished.has_anchor;
-        let counts = compare::state_tables(&view, &self.origin, finished, &mut findings)?;
-        Ok(AuditReport::new(&self.origin, view.size, counts, has_anchor, findings))
+        let counts = compare::state_tables(&view, &self.origin, finished, findings)?;
+        Ok((view.size, counts, has_anchor))
+    }
+
+    /// The report where reading itself failed.
+    fn unread(&self, verdict: Verdict, why: String, mut findings: Findings) -> AuditReport {
+        findings.add(Finding::of(verdict, "", why));
+        findings.add(Finding::of(Verdict::Incomplete, "", "what came after was not read"));
+        AuditReport::new(&self.origin, self.size().unwrap_or(0), Counts::default(), false, findings)
     }
 
     fn examine_wave(&self, view: &View, wave: Vec<RawTransaction>) -> Result<Vec<Examined>> {

@@ -220,6 +220,10 @@ impl Open {
         log_key: std::result::Result<LogKey, &'static str>,
     ) -> Result<Ledger> {
         let snapshot = store.snapshot()?;
+        if snapshot.size()? == 0 {
+            let why = "its creation was interrupted before the first record; remove it and create it again".to_owned();
+            return Err(StoreError::NotALedger { path: path.to_owned(), why }.into());
+        }
         let secret = file_secret(&*snapshot)?;
         let view = View::new(snapshot, secret, (0, Arc::new(Authority::new())))?;
         let genesis = genesis_data(&view)?;

@@ -16,7 +16,7 @@ mod view;
 mod writer;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ledgerstone_verify::note::VerifierKey;
 
@@ -49,7 +49,7 @@ pub struct Ledger {
     pub(crate) secret: FileSecret,
     pub(crate) pool: Pool,
     pub(crate) sources: Sources,
-    /// The writer's state; `None` where the ledger is open for reading only, with the reason.
+    /// The writer's state; where the ledger is open for reading only, the reason.
     pub(crate) writer: std::result::Result<Mutex<Writer>, &'static str>,
     /// Newest authority known, and the size at which it held.
     pub(crate) known: RwLock<(u64, Arc<Authority>)>,
@@ -89,10 +89,10 @@ impl Ledger {
     /// A consistent view of now.
     pub(crate) fn view(&self) -> Result<View> {
         let snapshot = self.store.snapshot()?;
-        let known = self.known.read().map_err(|_| poisoned())?.clone();
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         let known = if known.0 <= snapshot.size()? { known } else { (0, Arc::new(Authority::new())) };
         let view = View::new(snapshot, self.secret, known)?;
-        let mut newest = self.known.write().map_err(|_| poisoned())?;
+        let mut newest = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if view.size > newest.0 {
             *newest = (view.size, Arc::clone(&view.authority));
         }
@@ -117,10 +117,11 @@ impl Ledger {
         }
     }
 
-    /// The writer's state, for as long as one append takes.
+    /// The writer's state, for as long as one transaction takes.
     pub(crate) fn lock_writer(&self) -> Result<MutexGuard<'_, Writer>> {
         match &self.writer {
-            Ok(writer) => writer.lock().map_err(|_| poisoned()),
+            // A panic cannot have left it half changed: it changes in one step, after the commit.
+            Ok(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
             Err(why) => Err(Error::Forbidden(Box::new(crate::error::Rejected {
                 code: "ledger.read_only".to_owned(),
                 message: format!("{} is open for reading only: {why}", self.origin),
@@ -147,8 +148,4 @@ pub(crate) fn stored_checkpoint(snapshot: &dyn Snapshot) -> Result<Checkpoints> 
         .as_deref()
         .and_then(Checkpoints::from_bytes)
         .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))
-}
-
-fn poisoned() -> Error {
-    Error::Fault("an earlier call on this ledger panicked; open it again".to_owned())
 }

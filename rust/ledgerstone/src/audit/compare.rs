@@ -32,7 +32,10 @@ pub(super) fn state_tables(
         (Table::Postings, rows.postings),
         (Table::Idempotency, rows.idempotency),
     ] {
-        row_count(view, table, expected, findings)?;
+        // What a transaction that was not read accounts for is not known.
+        if finished.is_whole || table == Table::Envelopes {
+            row_count(view, table, expected, findings)?;
+        }
     }
     meta(view, origin, findings)?;
     if finished.is_whole {
@@ -46,15 +49,22 @@ pub(super) fn state_tables(
 fn meta(view: &View, origin: &str, findings: &mut Findings) -> Result<()> {
     let mut names = Vec::new();
     let mut stored_origin = Vec::new();
+    let mut stored_secret = Vec::new();
     view.snapshot.scan(Table::Meta, &[], None, &mut |name, value| {
         names.push(readable(name));
-        if name == b"origin" {
-            stored_origin = value.to_vec();
+        match name {
+            b"origin" => stored_origin = value.to_vec(),
+            b"file_secret" => stored_secret = value.to_vec(),
+            _ => {}
         }
         true
     })?;
     if names != META_ROWS {
         let message = format!("it has the rows {}, not {}", names.join(", "), META_ROWS.join(", "));
+        findings.add(Finding::of(Verdict::StateDiffers, Table::Meta.name(), message));
+    }
+    if stored_secret != view.secret.0 {
+        let message = "its file secret is not the one that keys and postings are hashed with";
         findings.add(Finding::of(Verdict::StateDiffers, Table::Meta.name(), message));
     }
     if stored_origin != origin.as_bytes() {

@@ -7,16 +7,16 @@ use rayon::prelude::*;
 use super::numbered;
 use super::report::{Finding, Verdict};
 use crate::error::Result;
-use crate::execute::{PreparedChunk, RecordBytes};
+use crate::execute::{PreparedChunk, RecordBytes, stateless_refusals};
 use crate::ledger::{FileSecret, View, chunk_puts};
 use crate::limits::NODE_LEVEL;
 use crate::log::RecordTree;
 use crate::model::RowId;
-use crate::query::{Types, chunk_key, decode};
-use crate::schema::Rows;
+use crate::query::{ChunkRows, Types, chunk_key, decode};
 use crate::schema::codec::decode_list;
+use crate::schema::{Rows, from_arrow};
 use crate::store::{Put, Table, number_key};
-use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
+use ledgerstone_verify::entry::{EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
 use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
 use ledgerstone_verify::error::VerifyErrorKind;
 use ledgerstone_verify::hash::{Hash, Sha3_256, Sha256, leaf_hash};
@@ -35,6 +35,8 @@ pub(super) struct RawTransaction {
 /// A transaction, examined.
 pub(super) struct Examined {
     pub(super) index: u64,
+    /// Leaves of the envelope's text in the SHA-256 and the SHA3-256 tree; `None` where there is none.
+    pub(super) leaves: Option<(Hash, Hash)>,
     /// `None` where the envelope cannot be read.
     pub(super) content: Option<Content>,
     pub(super) findings: Vec<Finding>,
@@ -45,8 +47,6 @@ pub(super) struct Examined {
 pub(super) struct Content {
     pub(super) envelope: Envelope,
     pub(super) secret: [u8; 32],
-    pub(super) leaf: Hash,
-    pub(super) leaf_sha3: Hash,
     /// The accepted records, ready to be replayed; `None` where they cannot be.
     pub(super) chunks: Option<Vec<PreparedChunk>>,
     pub(super) exceptions: Vec<Exception>,
@@ -80,13 +80,22 @@ impl RawTransaction {
     }
 }
 
+impl RawTransaction {
+    fn text(&self) -> Option<&[u8]> {
+        self.envelope.as_deref()?.get(32..)
+    }
+}
+
 /// Examines one transaction.
 pub(super) fn examine(raw: RawTransaction, types: Types<'_>, file_secret: FileSecret) -> Examined {
     let bytes =
         raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() + raw.envelope.as_ref().map_or(0, Vec::len);
     let mut examination = Examination { index: raw.index, findings: Vec::new() };
     let content = examination.content(&raw, types, file_secret);
-    Examined { index: raw.index, content, findings: examination.findings, bytes: bytes as u64 }
+    let leaves = raw
+        .text()
+        .map(|text| (leaf_hash::<Sha256>(&[ENVELOPE_TAG, text]), leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, text])));
+    Examined { index: raw.index, leaves, content, findings: examination.findings, bytes: bytes as u64 }
 }
 
 struct Examination {
@@ -121,17 +130,7 @@ impl Examination {
             }
             derived = self.compare_chunks(raw, derived);
         }
-        Some(Content {
-            leaf: leaf_hash::<Sha256>(&[ENVELOPE_TAG, text]),
-            leaf_sha3: leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, text]),
-            envelope,
-            secret: *secret,
-            chunks,
-            exceptions,
-            cells,
-            derived,
-            node_count,
-        })
+        Some(Content { envelope, secret: *secret, chunks, exceptions, cells, derived, node_count })
     }
 
     fn envelope(&mut self, text: &[u8]) -> Option<Envelope> {
@@ -148,6 +147,9 @@ impl Examination {
         };
         if envelope.index != self.index {
             self.find(Verdict::ContentChanged, Table::Envelopes, format!("it says index {}", envelope.index));
+        }
+        if envelope.emitted.count > 0 {
+            self.find(Verdict::ContentChanged, Table::Envelopes, "it holds emitted records, which semantics 0 has not");
         }
         if let Err(error) = envelope.verify_signatures() {
             self.find(Verdict::LinkBroken, Table::Envelopes, error.to_string());
@@ -192,6 +194,12 @@ impl Examination {
                 Ok(exception) => exceptions.push(exception),
                 Err(error) => self.find(Verdict::ContentChanged, Table::Exceptions, error.to_string()),
             }
+        }
+        if exceptions.iter().any(|exception| exception.outcome != ExceptionOutcome::Rejected) {
+            self.find(Verdict::LinkBroken, Table::Exceptions, "semantics 0 has no other exception than a rejection");
+        }
+        if !exceptions.is_empty() && exceptions.len() as u64 == envelope.intent.count {
+            self.find(Verdict::LinkBroken, Table::Exceptions, "a transaction of which no record stands is not logged");
         }
         if !exceptions.is_sorted_by(|a, b| a.position < b.position) {
             self.find(Verdict::LinkBroken, Table::Exceptions, "the list is not sorted by position");
@@ -316,8 +324,25 @@ fn prepare(
     let key_hash = |key: &[u8]| file_secret.hash(key);
     let view = Rows::new(&chunk.record_type, &chunk.batch).map_err(|error| error.to_string())?;
     let written = RecordBytes::write(&view);
+    refuse_stateless(&chunk, &view, &written)?;
     let positions = chunk.rows.iter().map(|row| row.position).collect();
     let (record_type, batch) = (Arc::clone(&chunk.record_type), chunk.batch.clone());
     PreparedChunk::new(record_type, positions, batch, Arc::new(written), secret, &key_hash)
         .map_err(|error| error.to_string())
+}
+
+/// What was refused before signing cannot stand in the log: fields out of bounds, and rules that need nothing but the record.
+fn refuse_stateless(chunk: &ChunkRows, view: &Rows<'_>, bytes: &RecordBytes) -> std::result::Result<(), String> {
+    let at = |row: usize| chunk.rows[row].position;
+    let checked = from_arrow(&chunk.record_type, &chunk.batch).map_err(|error| error.to_string())?;
+    if let Some(failure) = checked.failures.first() {
+        let position = at(failure.row);
+        return Err(format!("record {position}, field {}: {}: {}", failure.field, failure.code, failure.message));
+    }
+    match stateless_refusals(&chunk.record_type, view, bytes).first() {
+        Some(refusal) => {
+            Err(format!("record {}: {}: {}", at(refusal.row), refusal.reason.code, refusal.reason.message))
+        }
+        None => Ok(()),
+    }
 }

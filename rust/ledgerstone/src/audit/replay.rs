@@ -3,21 +3,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use ledgerstone_verify::canon::{Json, b64};
 use ledgerstone_verify::checkpoint::verify_checkpoint;
 use ledgerstone_verify::entry::EntryList;
 use ledgerstone_verify::envelope::{Envelope, ListRoot, Mode, idempotency_digest};
 use ledgerstone_verify::hash::{Hash, Sha256};
+use ledgerstone_verify::key::PublicKey;
 use ledgerstone_verify::merkle::Frontier;
 
 use super::examine::{Content, Examined};
 use super::report::{Counts, Finding, Findings, Verdict};
 use super::state::ReplayedState;
+use crate::builder::log_keys;
 use crate::error::{Error, Result};
 use crate::execute::authority::{Authority, AuthorityGate};
 use crate::execute::{Decide, InOrder, LoadError, Working};
 use crate::ledger::{EntriesList, Ledger, View, cell_entry, stored_checkpoint};
 use crate::limits::NODE_LEVEL;
-use crate::log::{LogTrees, node_key};
+use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
 use crate::model::RowId;
 use crate::store::{Table, number_key};
 
@@ -94,16 +97,17 @@ impl<'a> Replay<'a> {
 
     /// Takes the next transaction.
     pub(super) fn transaction(&mut self, examined: Examined, findings: &mut Findings) -> Result<()> {
-        let Examined { index, content, findings: found, bytes } = examined;
-        let is_sound = found.is_empty();
+        let Examined { index, leaves, content, findings: found, bytes } = examined;
+        // Derived rows that differ say nothing against the records.
+        let is_sound = found.iter().all(|finding| finding.verdict == Verdict::StateDiffers);
         found.into_iter().for_each(|finding| findings.add(finding));
         self.counts.bytes += bytes;
+        let (leaf, leaf_sha3) = leaves.unwrap_or_default();
         let Some(content) = content else {
-            // Without this leaf no later root can be rebuilt.
             self.stop(index, findings);
-            self.is_broken = true;
-            self.push_leaf(index, [0; 32], [0; 32], findings)?;
-            return Ok(());
+            // Text that this build cannot read has its leaf all the same; without text no later root can be rebuilt.
+            self.is_broken |= leaves.is_none();
+            return self.push_leaf(index, leaf, leaf_sha3, findings);
         };
         self.counts.transactions += 1;
         self.counts.signatures += content.envelope.signatures.len() as u64;
@@ -114,10 +118,35 @@ impl<'a> Replay<'a> {
             _ => self.stop(index, findings),
         }
         if index == 0 {
-            self.genesis = Some(content.leaf_sha3);
+            self.genesis = Some(leaf_sha3);
+            self.check_genesis(&content, findings);
         }
         self.time.clone_from(&content.envelope.time);
-        self.push_leaf(index, content.leaf, content.leaf_sha3, findings)
+        self.push_leaf(index, leaf, leaf_sha3, findings)
+    }
+
+    /// The first record names its author as the first member, and the keys of the log.
+    fn check_genesis(&self, content: &Content, findings: &mut Findings) {
+        let intent = &content.envelope.intent;
+        let record = content.chunks.as_deref().and_then(|chunks| match chunks {
+            [only] if only.len() == 1 => Json::parse(only.bytes.row(0)).ok(),
+            _ => None,
+        });
+        let data = record.as_ref().and_then(|record| record.get("data"));
+        let text = |name: &str| data.and_then(|data| data.get(name)).and_then(Json::as_text);
+        let keys = data.and_then(|data| log_keys(data).ok());
+        let names = [self.ledger.origin.clone(), format!("{}{ORIGIN_SUFFIX_SHA3}", self.ledger.origin)];
+        let is_sound = text("member") == Some(&intent.author)
+            && text("key") == Some(&b64(&intent.key))
+            && text("origin") == Some(&self.ledger.origin)
+            && PublicKey::admit(&intent.key).is_ok()
+            && keys.is_some_and(|keys| {
+                keys[0].name() == names[0] && keys[1].name() == names[1] && keys[0].key() == keys[1].key()
+            });
+        if !is_sound {
+            let message = "the first record does not name its author, its origin and the keys of the log";
+            findings.add(Finding::at(Verdict::LinkBroken, Table::Chunks.name(), 0, message));
+        }
     }
 
     /// What the envelope says of the log before it.
@@ -197,8 +226,10 @@ impl<'a> Replay<'a> {
         let mut differs = |message: String| {
             findings.add(Finding::at(Verdict::StateDiffers, "", index, message));
         };
-        if index > 0 && self.authority.member_of(&intent.key) != Some(&intent.author) {
-            differs("the key was not an active key of its author".to_owned());
+        for signature in content.envelope.signatures.iter().filter(|_| index > 0) {
+            if self.authority.member_of(&signature.key) != Some(&signature.member) {
+                differs(format!("the key that signed for {} was not an active key of this member", signature.member));
+            }
         }
         if intent.mode == Mode::Atomic && !content.exceptions.is_empty() {
             differs("an atomic transaction has exceptions".to_owned());

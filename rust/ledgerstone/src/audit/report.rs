@@ -89,7 +89,9 @@ pub struct AuditReport {
 pub(super) struct Findings {
     kept: Vec<Finding>,
     total: u64,
-    worst: Option<Verdict>,
+    /// The worst of what is wrong with what was read.
+    broken: Option<Verdict>,
+    is_incomplete: bool,
 }
 
 /// Findings that a report holds: enough to act on, few enough to read.
@@ -136,7 +138,11 @@ impl Finding {
 
 impl Findings {
     pub(super) fn add(&mut self, finding: Finding) {
-        self.worst = Some(self.worst.map_or(finding.verdict, |worst| worst.min(finding.verdict)));
+        if finding.verdict == Verdict::Incomplete {
+            self.is_incomplete = true;
+        } else {
+            self.broken = Some(self.broken.map_or(finding.verdict, |worst| worst.min(finding.verdict)));
+        }
         self.total += 1;
         if self.kept.len() < KEPT {
             self.kept.push(finding);
@@ -147,26 +153,17 @@ impl Findings {
 impl AuditReport {
     pub(super) fn new(origin: &str, size: u64, counts: Counts, has_anchor: bool, findings: Findings) -> Self {
         let best = if has_anchor { Verdict::Ok } else { Verdict::OkUpToSize };
-        let verdict = findings.worst.unwrap_or(best);
-        let is_incomplete = findings.kept.iter().any(|finding| finding.verdict == Verdict::Incomplete);
-        let broken =
-            findings.kept.iter().map(|finding| finding.verdict).filter(|worst| *worst < Verdict::Incomplete).min();
+        let completeness = if findings.is_incomplete { Verdict::Incomplete } else { best };
         AuditReport {
             origin: origin.to_owned(),
             size,
-            verdict,
-            integrity: broken.unwrap_or(Verdict::Ok),
-            completeness: if is_incomplete { Verdict::Incomplete } else { best },
+            verdict: findings.broken.unwrap_or(completeness),
+            integrity: findings.broken.unwrap_or(Verdict::Ok),
+            completeness,
             counts,
             findings: findings.kept,
             findings_total: findings.total,
         }
-    }
-
-    /// The report of a ledger of which nothing could be read.
-    pub(super) fn unread(origin: &str, size: u64, mut findings: Findings) -> Self {
-        findings.add(Finding::of(Verdict::Incomplete, "", "the transactions were not read"));
-        AuditReport::new(origin, size, Counts::default(), false, findings)
     }
 }
 

@@ -246,6 +246,10 @@ impl Gate for AuthorityGate {
             return Ok(());
         }
         let data = super::matching::data_of(chunk.bytes.row(row)).unwrap_or(Json::Null);
+        if self.is_genesis && (text(&data, "member") != self.author || !self.authority.members.is_empty()) {
+            let message = "the first record is the only one, and names its author as the first member".to_owned();
+            return Err(refusal("ledger.forbidden", message));
+        }
         self.authority.check(&chunk.record_type.name, &data)
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::limits::DECIMAL_DIGITS;
 use crate::model::Parts;
 use crate::schema::{CellType, LifecycleType, Reason, RecordType};
 
@@ -36,6 +37,8 @@ pub(crate) enum Action {
     Step { cell: u32, from: u64, to: Option<u8> },
     /// The operand cannot be held at the scale of the cell.
     TooPrecise { cell: u32 },
+    /// An expression of the rule overflows.
+    Overflow,
 }
 
 /// Why an operation failed.
@@ -49,7 +52,7 @@ pub(crate) enum Failure {
     TooPrecise,
     /// That bound of the balance.
     Bound(u8),
-    /// A sum left the range of 128 bits.
+    /// A number has more digits than a decimal may have.
     Overflow,
 }
 
@@ -119,9 +122,10 @@ impl Rejection {
         let kind = cell.map(|cell| &*chunk.cells[cell as usize].kind);
         let rule = &record_type.rules[usize::from(op.rule)];
         let reason = match (failure, kind) {
-            (Failure::Overflow, _) => {
-                Reason { code: "ledger.overflow".to_owned(), message: "the sum does not fit 128 bits".to_owned() }
-            }
+            (Failure::Overflow, _) => Reason {
+                code: "ledger.overflow".to_owned(),
+                message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),
+            },
             (Failure::Missing, Some(kind)) => kind.missing_reason().clone(),
             (Failure::Missing, None) => rule.missing_reason().clone(),
             (Failure::TooPrecise, Some(kind)) => kind.too_precise_reason(&rule.reason).clone(),
@@ -137,7 +141,7 @@ impl Action {
     /// The cell it touches.
     pub(crate) fn cell(&self) -> Option<u32> {
         match *self {
-            Action::Take { .. } | Action::Exists { .. } | Action::Match { .. } => None,
+            Action::Take { .. } | Action::Exists { .. } | Action::Match { .. } | Action::Overflow => None,
             Action::Open { cell, .. }
             | Action::Add { cell, .. }
             | Action::Check { cell }

@@ -10,7 +10,11 @@ use crate::model::{Decimal, Parts};
 use crate::schema::{CellKind, CellType, Expr, Primitive, RecordType, Rows, Rule, Scalar};
 
 /// Makes the operations of every row. `key_hash` hashes the bytes of a unique key.
-pub(crate) fn lower(rows: &Rows<'_>, record_type: &RecordType, key_hash: &dyn Fn(&[u8]) -> u64) -> OpChunk {
+pub(crate) fn lower<'a>(
+    rows: &'a Rows<'a>,
+    record_type: &'a RecordType,
+    key_hash: &'a dyn Fn(&[u8]) -> u64,
+) -> OpChunk {
     let stateful: Vec<(u16, &Rule)> = record_type
         .rules
         .iter()
@@ -18,7 +22,13 @@ pub(crate) fn lower(rows: &Rows<'_>, record_type: &RecordType, key_hash: &dyn Fn
         .filter(|(_, rule)| !rule.primitive.is_stateless())
         .map(|(place, rule)| (place as u16, rule))
         .collect();
+    let computed = record_type
+        .rules
+        .iter()
+        .map(|rule| rule.expressions().filter(|expression| expression.as_field().is_none()).collect())
+        .collect();
     let mut lowering = Lowering {
+        computed,
         rows,
         record_type,
         key_hash,
@@ -70,6 +80,8 @@ pub(crate) fn write_key(
 }
 
 struct Lowering<'a> {
+    /// For each rule, its expressions that compute something.
+    computed: Vec<Vec<&'a Expr>>,
     rows: &'a Rows<'a>,
     record_type: &'a RecordType,
     key_hash: &'a dyn Fn(&[u8]) -> u64,
@@ -94,6 +106,9 @@ impl Lowering<'_> {
     }
 
     fn application(&mut self, place: u16, rule: &Rule, row: usize, item: Option<usize>) {
+        if self.computed[usize::from(place)].iter().any(|expression| expression.overflows(self.rows, row, item)) {
+            return self.push(place, Action::Overflow);
+        }
         if rule.when.as_ref().is_some_and(|when| !when.is_true(self.rows, row, item)) {
             return;
         }

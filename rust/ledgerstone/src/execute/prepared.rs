@@ -29,7 +29,7 @@ pub(crate) struct PreparedChunk {
 #[derive(Debug, Default)]
 pub(crate) struct RecordBytes {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) ends: Vec<u32>,
+    pub(crate) ends: Vec<usize>,
 }
 
 /// A row that a stateless rule refuses.
@@ -46,15 +46,15 @@ impl RecordBytes {
         let mut written = RecordBytes::default();
         for row in 0..rows.len() {
             rows.write_record(row, &mut written.bytes);
-            written.ends.push(written.bytes.len() as u32);
+            written.ends.push(written.bytes.len());
         }
         written
     }
 
     /// The bytes of a row.
     pub(crate) fn row(&self, row: usize) -> &[u8] {
-        let start = if row == 0 { 0 } else { self.ends[row - 1] as usize };
-        &self.bytes[start..self.ends[row] as usize]
+        let start = if row == 0 { 0 } else { self.ends[row - 1] };
+        &self.bytes[start..self.ends[row]]
     }
 
     /// Only the rows of which `keep` says so.
@@ -62,7 +62,7 @@ impl RecordBytes {
         let mut kept = RecordBytes::default();
         for (row, _) in keep.iter().enumerate().filter(|(_, keep)| **keep) {
             kept.bytes.extend_from_slice(self.row(row));
-            kept.ends.push(kept.bytes.len() as u32);
+            kept.ends.push(kept.bytes.len());
         }
         kept
     }

@@ -2,7 +2,7 @@
 //!
 //! A unit is what stands or falls alone: the whole transaction in mode `atomic`, one record in mode `each`. A unit that falls leaves
 //! no trace. Its reason is the first operation that fails, and operations follow the order of records and rules, so it is the
-//! least (record, rule). Any other strategy must give the same verdicts and the same working state.
+//! least (record, rule); bounds that are looked at when the unit ends come after all of these, in the same order. Any other strategy must give the same verdicts and the same working state.
 
 use ledgerstone_verify::envelope::Mode;
 
@@ -200,6 +200,7 @@ impl<E> Unit<'_, E> {
             (Action::Close { zero, .. }, Some(slot)) => close(self.working, slot, zero),
             (Action::Step { from, to, .. }, Some(slot)) => step(self.working, slot, from, to),
             (Action::TooPrecise { .. }, _) => Err(Failure::TooPrecise),
+            (Action::Overflow, _) => Err(Failure::Overflow),
             (_, None) => Err(Failure::Missing),
         })
     }
@@ -257,6 +258,9 @@ fn balance_type(kind: &CellType) -> Result<&BalanceType, Failure> {
 fn open(working: &mut Working, slot: u32, parts: crate::model::Parts) -> Result<(), Failure> {
     if working.value(slot).is_some() {
         return Err(Failure::Rule);
+    }
+    if !parts.is_within_digits() {
+        return Err(Failure::Overflow);
     }
     working.set(slot, Some(CellValue::Parts(parts)));
     check_bounds(working, slot)

@@ -159,12 +159,13 @@ impl Ledger {
                 cell: None,
             })));
         }
+        let input_of = draft.inputs();
         let refused = stored_exceptions(view, index)?
             .into_iter()
             .map(|exception| {
                 let (position, code) = (exception.position as u32, exception.code);
                 let message = "refused when the transaction was first appended".to_owned();
-                let (row, record_type) = draft.input(position);
+                let (row, record_type) = input_of(position);
                 (position, Rejected { code, message, record_type, row, field: None, cell: None })
             })
             .collect();
@@ -256,18 +257,22 @@ impl Ledger {
 }
 
 impl Draft<'_> {
-    /// The row handed over, and the type, of the record at a position.
-    fn input(&self, position: u32) -> (u64, String) {
-        let mut first = 0;
-        for screened in &self.records {
-            let end = first + screened.inputs.len() as u32;
-            if position < end {
-                let row = screened.inputs[(position - first) as usize];
-                return (u64::from(row), screened.record_type.name.clone());
-            }
-            first = end;
+    /// Finds the row handed over, and the type, of the record at a position.
+    fn inputs(&self) -> impl Fn(u32) -> (u64, String) {
+        let ends: Vec<u32> = self
+            .records
+            .iter()
+            .scan(0, |end, screened| {
+                *end += screened.inputs.len() as u32;
+                Some(*end)
+            })
+            .collect();
+        move |position| {
+            let part = ends.partition_point(|end| *end <= position);
+            let first = if part == 0 { 0 } else { ends[part - 1] };
+            let screened = &self.records[part];
+            (u64::from(screened.inputs[(position - first) as usize]), screened.record_type.name.clone())
         }
-        (u64::from(position), String::new())
     }
 
     fn type_name(&self) -> &str {
@@ -303,11 +308,12 @@ fn rejection(rejected: Rejected) -> Error {
 
 /// The refusals of DECIDE in the words of the caller: position, and row handed over.
 fn describe(prepared: &Prepared, refused: &[Refused], draft: &Draft<'_>) -> Vec<(u32, Rejected)> {
+    let input_of = draft.inputs();
     refused
         .iter()
         .map(|refused| {
             let position = prepared.chunks[refused.chunk].positions[refused.row];
-            let (row, record_type) = draft.input(position);
+            let (row, record_type) = input_of(position);
             let rejection = &refused.rejection;
             let rejected = Rejected {
                 code: rejection.reason.code.clone(),

@@ -97,7 +97,9 @@ pub(crate) fn record_puts(
 ) -> Result<Vec<Put>> {
     let numbered: Vec<(usize, &PreparedChunk)> = chunks.iter().enumerate().collect();
     let puts = pool.each(&numbered, |(number, chunk)| {
-        let of_chunk = refused.iter().filter(|refused| refused.chunk == *number);
+        // In the order of the batch.
+        let first = refused.partition_point(|refused| refused.chunk < *number);
+        let of_chunk = refused[first..].iter().take_while(|refused| refused.chunk == *number);
         let rows: Vec<usize> = of_chunk.map(|refused| refused.row).collect();
         chunk_puts(index, chunk, &rows, secret)
     })?;

@@ -57,23 +57,37 @@ impl Ledger {
             Some(record_type) => trail_schema(arrow_schema(record_type).fields()),
             None => trail_schema(&[Arc::new(Field::new("data", DataType::Utf8, true))]),
         };
-        let partial = partial_path(path);
-        let file = std::fs::File::create(&partial).map_err(|source| io(&partial, source))?;
-        let sink = Sink::create(file, format, &schema).map_err(|error| written(&partial, &error))?;
-        let known = BTreeMap::new();
-        let mut export = Export { ledger: self, view, schema, sink, known, rows: 0, progress: options.progress };
-        let done = match &record_type {
-            Some(record_type) => export.records_of(record_type),
-            None => export.all_records(),
-        };
-        let rows = export.rows;
-        let done = done.and_then(|()| export.sink.finish().map_err(|error| written(&partial, &error)));
-        if let Err(error) = done {
-            let _ = std::fs::remove_file(&partial);
-            return Err(error);
+        if self.path.as_deref().is_some_and(|own| std::path::absolute(own).ok() == std::path::absolute(path).ok()) {
+            return Err(Error::Schema(format!("{} is the ledger itself", path.display())));
         }
+        let partial = partial_path(path);
+        let written = self.write_trail(&partial, format, view, record_type, schema, options.progress);
+        if written.is_err() {
+            let _ = std::fs::remove_file(&partial);
+        }
+        let rows = written?;
         std::fs::rename(&partial, path).map_err(|source| io(path, source))?;
         Ok(rows)
+    }
+
+    fn write_trail(
+        &self,
+        partial: &Path,
+        format: ExportFormat,
+        view: View,
+        record_type: Option<Arc<RecordType>>,
+        schema: SchemaRef,
+        progress: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<u64> {
+        let file = std::fs::File::create(partial).map_err(|source| io(partial, source))?;
+        let sink = Sink::create(file, format, &schema).map_err(|error| written(partial, &error))?;
+        let mut export = Export { ledger: self, view, schema, sink, known: BTreeMap::new(), rows: 0, progress };
+        match &record_type {
+            Some(record_type) => export.records_of(record_type)?,
+            None => export.all_records()?,
+        }
+        export.sink.finish().map_err(|error| written(partial, &error))?;
+        Ok(export.rows)
     }
 }
 

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow_select::concat::concat_batches;
 use ledgerstone_verify::envelope::Mode;
 
+use super::Ledger;
 use super::append::{Draft, Outcome};
 use super::records::{author_of, check_id};
 use super::screen::{Input, Screened, screen};
-use super::{Ledger, Writer};
 use crate::error::{Error, Rejected, Result};
-use crate::keys::Key;
 use crate::limits::{ATOMIC_RECORDS, CUT_ROWS};
 use crate::model::{RowId, Value};
 use crate::schema::RecordType;
@@ -91,13 +91,11 @@ struct Cut {
     rows: usize,
 }
 
-/// One load under way.
+/// One load under way. The writer is locked for each transaction, not for the whole load: the caller's iterator and progress callback
+/// run without it, and other threads append in between.
 struct Load<'a, 'o> {
     ledger: &'a Ledger,
-    writer: &'a mut Writer,
     record_type: Arc<RecordType>,
-    key: Arc<Key>,
-    author: String,
     options: LoadOptions<'o>,
     report: LoadReport,
 }
@@ -130,12 +128,8 @@ impl Ledger {
         options: LoadOptions<'_>,
     ) -> Result<LoadReport> {
         check_id(options.id)?;
-        let mut writer = self.lock_writer()?;
-        let key = self.author_key(&writer)?;
-        let author = author_of(&writer, &key);
-        let record_type = writer.record_type(type_name)?;
-        let report = LoadReport::default();
-        let mut load = Load { ledger: self, writer: &mut writer, record_type, key, author, options, report };
+        let record_type = self.lock_writer()?.record_type(type_name)?;
+        let mut load = Load { ledger: self, record_type, options, report: LoadReport::default() };
         match load.run(inputs) {
             Ok(()) => Ok(load.report),
             Err(error) if load.report.parts.is_empty() => Err(error),
@@ -185,9 +179,7 @@ impl Load<'_, '_> {
         let signed = rows - unsigned.len() as u64;
         let number = first / CUT_ROWS as u64;
         let id = self.options.id.map(|id| format!("{id}/{number}"));
-        let draft = Draft { mode: self.options.mode, records, id, key: &self.key, author: self.author.clone() };
-        let outcome =
-            if signed == 0 { Outcome::Empty(Vec::new()) } else { self.ledger.transact(self.writer, &draft)? };
+        let outcome = if signed == 0 { Outcome::Empty(Vec::new()) } else { self.append(records, id)? };
         let refused = match outcome {
             Outcome::Committed(committed) => {
                 self.report.parts.push(Part { index: committed.index, first, rows, unsigned });
@@ -210,11 +202,23 @@ impl Load<'_, '_> {
         })
     }
 
+    fn append(&self, records: Vec<Screened>, id: Option<String>) -> Result<Outcome> {
+        let mut writer = self.ledger.lock_writer()?;
+        if !Arc::ptr_eq(&writer.record_type(&self.record_type.name)?, &self.record_type) {
+            let name = &self.record_type.name;
+            return Err(Error::Schema(format!("another version of {name} was loaded meanwhile: repeat the call")));
+        }
+        let key = self.ledger.author_key(&writer)?;
+        let author = author_of(&writer, &key);
+        let draft = Draft { mode: self.options.mode, records, id, key: &key, author };
+        self.ledger.transact(&mut writer, &draft)
+    }
+
     fn screen(&self, cut: Cut) -> Result<Vec<Screened>> {
         let mut start = 0;
         let mut records = Vec::new();
-        for input in &cut.inputs {
-            let mut parts = screen(&self.ledger.pool, &self.record_type, input)?;
+        for input in joined(cut.inputs)? {
+            let mut parts = screen(&self.ledger.pool, &self.record_type, &input)?;
             for part in &mut parts {
                 part.shift(start);
             }
@@ -223,4 +227,27 @@ impl Load<'_, '_> {
         }
         Ok(records)
     }
+}
+
+/// The records of a cut as one table or one list: how the caller cut its batches is of no consequence.
+fn joined(mut inputs: Vec<Input>) -> Result<Vec<Input>> {
+    if inputs.len() < 2 {
+        return Ok(inputs);
+    }
+    let mut tables = Vec::new();
+    let mut values = Vec::new();
+    for input in inputs.drain(..) {
+        match input {
+            Input::Table(table) => tables.push(table),
+            Input::Values(more) => values.extend(more),
+        }
+    }
+    if let Some(first) = tables.first() {
+        let table = concat_batches(&first.schema(), &tables).map_err(|error| Error::Schema(error.to_string()))?;
+        inputs.push(Input::Table(table));
+    }
+    if !values.is_empty() {
+        inputs.push(Input::Values(values));
+    }
+    Ok(inputs)
 }

@@ -86,7 +86,7 @@ impl Ledger {
         })
     }
 
-    /// The newest record with this key (the values of the type's first `unique` rule).
+    /// The record with this key (the values of the type's first `unique` rule).
     pub fn get(&self, type_name: &str, key: &[Value]) -> Result<Option<StoredRecord>> {
         let view = self.view()?;
         let record_type = view.record_type(type_name)?;
@@ -98,6 +98,8 @@ impl Ledger {
     pub fn record(&self, row: RowId) -> Result<StoredRecord> {
         let view = self.view()?;
         view.check_index(row.index)?;
+        let found = view.read(|reader| reader.locate(row))?;
+        found.ok_or_else(|| Error::Schema(format!("there is no accepted record {row}")))?;
         stored_record(&view, row)
     }
 
@@ -243,7 +245,7 @@ fn may_hold(view: &View, record_type: &RecordType, field: &str, first: RowId, ha
 }
 
 fn is_key(record_type: &RecordType, field: &str) -> bool {
-    record_type.key().is_some_and(|key| matches!(key, [only] if only.source() == field))
+    record_type.key_is_total() && record_type.key().is_some_and(|key| matches!(key, [only] if only.source() == field))
 }
 
 fn projection(record_type: &RecordType, columns: Option<&[String]>) -> Result<(SchemaRef, Vec<Column>)> {

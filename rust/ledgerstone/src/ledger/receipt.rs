@@ -62,8 +62,8 @@ fn prove_record(view: &View, row: RowId, envelope: &StoredEnvelope, exceptions: 
 /// Bytes of rejected records are not kept, so they have no receipt.
 fn explain_rejected(row: RowId, exceptions: &[Exception], error: Error) -> Error {
     match exceptions.iter().find(|exception| exception.position == u64::from(row.position)) {
-        Some(exception) => Error::Verification(format!(
-            "record {row} was {} ({}): the ledger keeps its hash, not its bytes",
+        Some(exception) => Error::Schema(format!(
+            "record {row} was {} ({}): the ledger keeps its hash, not its bytes, so it has no receipt",
             exception.outcome.name(),
             exception.code
         )),

@@ -119,19 +119,25 @@ impl View {
     pub(crate) fn unique_keys(&self, row: RowId) -> Result<Vec<Vec<u8>>> {
         self.with_row(row, |chunk, place| {
             let view = chunk.view(row).map_err(damage)?;
-            let uniques = chunk.record_type.rules.iter().filter_map(|rule| match &rule.primitive {
-                Primitive::Unique(values) => Some(values),
-                _ => None,
-            });
-            let keys = uniques.enumerate().filter_map(|(number, values)| {
-                let mut bytes = Vec::new();
-                write_key(&chunk.record_type.name, number, values, &view, place, None, &mut bytes).then_some(bytes)
-            });
-            Ok(keys.collect())
+            let mut keys = Vec::new();
+            let mut number = 0;
+            for rule in &chunk.record_type.rules {
+                let Primitive::Unique(values) = &rule.primitive else { continue };
+                let items = rule.each.map_or(vec![None], |list| view.list_range(list, place).map(Some).collect());
+                for item in items {
+                    let applies = rule.when.as_ref().is_none_or(|when| when.is_true(&view, place, item));
+                    let mut bytes = Vec::new();
+                    if applies && write_key(&chunk.record_type.name, number, values, &view, place, item, &mut bytes) {
+                        keys.push(bytes);
+                    }
+                }
+                number += 1;
+            }
+            Ok(keys)
         })
     }
 
-    /// The index is one of this view's transactions.
+    /// Fails unless the index is one of this view's transactions.
     pub(crate) fn check_index(&self, index: u64) -> Result<()> {
         if index < self.size {
             return Ok(());

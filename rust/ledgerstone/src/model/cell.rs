@@ -1,6 +1,9 @@
 //! Values of cells, in memory; their bytes are FORMAT.md section 4.
 
-use crate::limits::PARTS;
+use crate::limits::{DECIMAL_DIGITS, PARTS};
+
+/// The first magnitude with too many digits, those behind the point counted.
+const DIGITS_END: u128 = 10u128.pow(DECIMAL_DIGITS as u32);
 
 /// The value of a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +36,18 @@ impl Parts {
         self.values[part] = value;
     }
 
-    /// Adds to a part; an absent one counts as zero. `None` on overflow, with nothing changed.
+    /// Adds to a part; an absent one counts as zero. `None` where the sum has more digits than a decimal may have, with nothing
+    /// changed.
     #[must_use]
     pub fn add(&mut self, part: usize, delta: i128) -> Option<()> {
-        let sum = self.values[part].checked_add(delta)?;
+        let sum = self.values[part].checked_add(delta).filter(|sum| sum.unsigned_abs() < DIGITS_END)?;
         self.set(part, sum);
         Some(())
+    }
+
+    /// Whether every part has as few digits as a decimal may have.
+    pub fn is_within_digits(&self) -> bool {
+        self.values.iter().all(|value| value.unsigned_abs() < DIGITS_END)
     }
 }
 

@@ -40,7 +40,7 @@ pub enum Format {
     Npi,
     /// US DEA registration number: two characters, six digits, check digit.
     Dea,
-    /// Calendar period: `2026`, `2026-Q1`, `2026-03`.
+    /// Calendar month, `2026-03`: one granularity, so that a closed period cannot be entered by another name.
     Period,
     /// Member id: 32 lower-case hexadecimal digits.
     Member,
@@ -112,7 +112,7 @@ impl Format {
             Format::Sscc => gs1_problem(text, &[18], "an SSCC is 18 digits"),
             Format::Npi => npi_problem(text),
             Format::Dea => dea_problem(text),
-            Format::Period => problem(period_bounds(text).is_none(), "a period is written 2026, 2026-Q1 or 2026-03"),
+            Format::Period => problem(period_bounds(text).is_none(), "a period is a calendar month, written 2026-03"),
             Format::Member => problem(!is_member(text), "a member id is 32 lower-case hexadecimal digits"),
             Format::Regex(regex) => problem(!regex.is_match(text), "does not match the pattern"),
         };
@@ -128,23 +128,11 @@ fn problem(wrong: bool, message: &'static str) -> Problem {
 
 const CHECK_DIGIT: &str = "the check digit is wrong";
 
-/// First and last day of a calendar period `2026`, `2026-Q1` or `2026-03`, as days since 1970-01-01.
+/// First and last day of a calendar month `2026-03`, as days since 1970-01-01.
 pub fn period_bounds(text: &str) -> Option<(i32, i32)> {
-    let bytes = text.as_bytes();
-    let year = digits(bytes.get(..4)?)? as i32;
-    let (first_month, last_month) = match (bytes.get(4), bytes.get(5..)) {
-        (None, _) => (1, 12),
-        (Some(b'-'), Some([b'Q', quarter @ b'1'..=b'4'])) => {
-            let first = u32::from(quarter - b'1') * 3 + 1;
-            (first, first + 2)
-        }
-        (Some(b'-'), Some(month)) if month.len() == 2 => {
-            let month = digits(month)?;
-            (month, month)
-        }
-        _ => return None,
-    };
-    Some((days_from_civil(year, first_month, 1)?, days_from_civil(year, last_month, month_days(year, last_month))?))
+    let (year, month) = text.split_once('-').filter(|(year, month)| year.len() == 4 && month.len() == 2)?;
+    let (year, month) = (digits(year.as_bytes())? as i32, digits(month.as_bytes())?);
+    Some((days_from_civil(year, month, 1)?, days_from_civil(year, month, month_days(year, month))?))
 }
 
 fn is_member(text: &str) -> bool {

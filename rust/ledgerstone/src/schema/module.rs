@@ -314,6 +314,23 @@ impl Primitive {
     }
 }
 
+impl Rule {
+    /// Every expression of a stateful rule, `when` first.
+    pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
+        let (keys, summands): (Vec<&[Expr]>, Vec<&Expr>) = match &self.primitive {
+            Primitive::Unique(at) | Primitive::Ref { at, .. } | Primitive::Match { at, .. } => (vec![at], Vec::new()),
+            Primitive::Lifecycle { at, .. } => (vec![at], Vec::new()),
+            Primitive::Close { at, by, .. } => (vec![at, by], Vec::new()),
+            Primitive::Open { at, by, set, .. } => (vec![at, by], set.iter().map(|(_, value)| value).collect()),
+            Primitive::Balance { at, by, add, .. } => {
+                (vec![at, by], add.iter().map(|(_, summand, _)| summand).collect())
+            }
+            Primitive::Require(_) | Primitive::Conserve { .. } | Primitive::Window { .. } => (Vec::new(), Vec::new()),
+        };
+        self.when.iter().chain(keys.into_iter().flatten()).chain(summands)
+    }
+}
+
 impl RecordType {
     /// The field of that name.
     pub fn field(&self, name: &str) -> Option<&Field> {
@@ -326,6 +343,12 @@ impl RecordType {
             Primitive::Unique(values) => Some(values.as_slice()),
             _ => None,
         })
+    }
+
+    /// Whether every record that has the values of the key has the key: its rule has no `when`.
+    pub fn key_is_total(&self) -> bool {
+        let first = self.rules.iter().find(|rule| matches!(rule.primitive, Primitive::Unique(_)));
+        first.is_some_and(|rule| rule.when.is_none())
     }
 
     /// Whether every rule is local.

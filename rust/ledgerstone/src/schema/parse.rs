@@ -212,9 +212,10 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Whether a text is `[a-z][a-z0-9_]*` of at most 64 bytes.
+/// Whether a text is `[a-z][a-z0-9_]*` of at most 63 bytes.
 fn is_name(name: &str) -> bool {
-    name.len() <= 64
+    // A code is two names and a point, at most 128 bytes (FORMAT.md section 5).
+    name.len() <= 63
         && name.bytes().next().is_some_and(|first| first.is_ascii_lowercase())
         && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_')
 }
@@ -222,7 +223,7 @@ fn is_name(name: &str) -> bool {
 /// Notes a name that is none.
 fn check_name(source: &Source<'_>, what: &str, name: &str, at: usize) {
     if !is_name(name) {
-        source.fault(at, format!("not a name for {what}"), format!("\"{name}\""), "[a-z][a-z0-9_]*, at most 64 bytes");
+        source.fault(at, format!("not a name for {what}"), format!("\"{name}\""), "[a-z][a-z0-9_]*, at most 63 bytes");
     }
 }
 

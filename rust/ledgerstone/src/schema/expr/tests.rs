@@ -63,7 +63,7 @@ fn record() -> Vec<(&'static str, Value)> {
         ("yes", Value::Bool(true)),
         ("d", text("2026-03-31")),
         ("e", text("2026-04-01")),
-        ("p", text("2026-Q1")),
+        ("p", text("2026-03")),
         ("raw", Value::Bytes(vec![1])),
         ("l", Value::List(vec![Value::Int(1), Value::Int(7)])),
         ("o", object(vec![("k", Value::Int(3)), ("m", Value::List(vec![text("q")]))])),

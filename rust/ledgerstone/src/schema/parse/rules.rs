@@ -53,8 +53,11 @@ impl<'t> Reader<'t> {
         for table in tables {
             if table.has("unique") && !keyed {
                 keyed = true;
-                if table.has("each") {
-                    table.fault_at("each", "the first `unique` is the key of the record: it does not run over a list");
+                for key in ["each", "when"].into_iter().filter(|key| table.has(key)) {
+                    table.fault_at(
+                        key,
+                        "the first `unique` is the key of the record: of the whole, and of every record",
+                    );
                 }
             }
             rules.extend(self.rule(table, shape, shapes, loaded));

@@ -96,7 +96,7 @@ fn faults_of_fields() {
         ("a = { required = true }", "f:8:1: a field needs \"type\""),
         (
             "A = { type = \"text\" }",
-            "f:8:1: not a name for a field (found \"A\", expected [a-z][a-z0-9_]*, at most 64 bytes)",
+            "f:8:1: not a name for a field (found \"A\", expected [a-z][a-z0-9_]*, at most 63 bytes)",
         ),
         ("item = { type = \"text\" }", "f:8:1: \"item\" is a word of the expression language (expected another name)"),
         ("a = \"text\"", "f:8:5: \"a\" takes a table (found string, expected a table)"),
@@ -178,7 +178,7 @@ const RULE_FAULTS: &[(&str, &str)] = &[
     ),
     (
         "require = \"n > 0\"\ncode = \"Bad\"",
-        "f:21:8: not a name for a code (found \"Bad\", expected [a-z][a-z0-9_]*, at most 64 bytes)",
+        "f:21:8: not a name for a code (found \"Bad\", expected [a-z][a-z0-9_]*, at most 63 bytes)",
     ),
     (
         "unique = [\"id\"]\neach = \"l\"",
