@@ -53,11 +53,8 @@ impl<'t> Reader<'t> {
         for table in tables {
             if table.has("unique") && !keyed {
                 keyed = true;
-                for key in ["each", "when"].into_iter().filter(|key| table.has(key)) {
-                    table.fault_at(
-                        key,
-                        "the first `unique` is the key of the record: of the whole, and of every record",
-                    );
+                if table.has("each") {
+                    table.fault_at("each", "the first `unique` is the key of the record: it does not run over a list");
                 }
             }
             rules.extend(self.rule(table, shape, shapes, loaded));
