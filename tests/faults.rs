@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use ledgerstone::model::Value;
-use ledgerstone::{AuditOptions, Create, Error, Key, Sources, Verdict};
+use ledgerstone::{AuditOptions, Create, Error, Key, LoadOptions, Sources, Verdict};
+use ledgerstone_verify::Mode;
 
 fn commodity(code: &str) -> Value {
     let members = [("code", Value::Text(code.to_owned())), ("exponent", Value::Int(0))];
@@ -35,6 +36,20 @@ fn a_panic_in_the_middle_of_an_append_logs_nothing() {
     assert!(appended.is_new);
     let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
     assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
+}
+
+#[test]
+fn a_load_whose_progress_appends_does_not_wait_for_itself() {
+    let ledger = Create::new("test.example/loads", Key::from_seed([1; 32], "me"))
+        .module(ledgerstone_schemas::FINANCE, "finance.toml")
+        .in_memory()
+        .unwrap();
+    let mut progress = |_| ledger.append("finance.commodity", commodity("WITHIN"), None).map(|_| ());
+    let options = LoadOptions { id: None, mode: Mode::Each, progress: &mut progress };
+    let mut pieces = ["A", "B", "C"].into_iter().map(|code| Ok(vec![commodity(code)]));
+    let report = ledger.append_values("finance.commodity", &mut pieces, options).unwrap();
+    assert_eq!((report.accepted, report.rows), (3, 3));
+    assert!(ledger.get("finance.commodity", &[Value::Text("WITHIN".to_owned())]).unwrap().is_some());
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod receipt;
 mod records;
 mod screen;
 mod sources;
+#[cfg(test)]
+mod tests;
 mod view;
 mod writer;
 

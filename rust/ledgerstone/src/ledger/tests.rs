@@ -1,0 +1,74 @@
+//! What a writer that skips the checks can log, and what the audit says of it.
+
+use std::sync::Arc;
+
+use ledgerstone_verify::envelope::Mode;
+
+use super::append::{Draft, Outcome};
+use super::records::{author_of, object};
+use super::screen::Screened;
+use crate::execute::RecordBytes;
+use crate::model::{Decimal, Value};
+use crate::schema::{Rows, from_values};
+use crate::{AuditOptions, AuditReport, Create, Key, Ledger, Verdict};
+
+fn books() -> Ledger {
+    let ledger = Create::new("test.example/books", Key::from_seed([3; 32], "me"))
+        .module(ledgerstone_schemas::FINANCE, "finance.toml")
+        .in_memory()
+        .unwrap();
+    for id in ["cash", "sales"] {
+        let account = object(vec![("id", text(id)), ("kind", text("asset")), ("currency", text("EUR"))]);
+        ledger.append("finance.account", account, None).unwrap();
+    }
+    ledger
+}
+
+fn text(text: &str) -> Value {
+    Value::Text(text.to_owned())
+}
+
+fn transfer(amount: i128, reference: &str) -> Value {
+    object(vec![
+        ("id", text("t1")),
+        ("debit", text("cash")),
+        ("credit", text("sales")),
+        ("currency", text("EUR")),
+        ("amount", Value::Decimal(Decimal::new(amount, 0))),
+        ("reference", text(reference)),
+    ])
+}
+
+/// Logs a record as a writer would that screens nothing.
+fn log_unscreened(ledger: &Ledger, record: Value) {
+    let mut writer = ledger.lock_writer().unwrap();
+    let record_type = writer.record_type("finance.transfer").unwrap();
+    let batch = from_values(&record_type, &[record]).rows;
+    let bytes = RecordBytes::write(&Rows::new(&record_type, &batch).unwrap());
+    let screened = Screened { record_type, batch, bytes: Arc::new(bytes), inputs: vec![0], refused: Vec::new() };
+    let key = ledger.author_key(&writer).unwrap();
+    let author = author_of(&writer, &key);
+    let draft = Draft { mode: Mode::Atomic, records: vec![screened], id: None, key: &key, author };
+    assert!(matches!(ledger.transact(&mut writer, &draft), Ok(Outcome::Committed(_))));
+}
+
+fn audit(ledger: &Ledger) -> AuditReport {
+    ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap()
+}
+
+#[test]
+fn a_logged_record_that_a_stateless_rule_refuses_is_found() {
+    let ledger = books();
+    log_unscreened(&ledger, transfer(-5, "x"));
+    let report = audit(&ledger);
+    assert_eq!(report.verdict, Verdict::ContentChanged, "{report}");
+    assert!(report.findings[0].message.contains("finance.amount_not_positive"), "{report}");
+}
+
+#[test]
+fn a_record_that_passes_every_check_is_no_finding() {
+    let ledger = books();
+    log_unscreened(&ledger, transfer(5, "x"));
+    let report = audit(&ledger);
+    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
+}
