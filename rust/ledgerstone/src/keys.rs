@@ -59,6 +59,8 @@ pub struct Key {
 /// The key of a ledger's log.
 pub struct LogKey {
     pair: Pair,
+    /// Admitted once: that takes as long as two signatures.
+    public: PublicKey,
 }
 
 struct Pair {
@@ -113,16 +115,21 @@ impl Key {
 impl LogKey {
     /// A new key.
     pub fn generate() -> Result<Self, KeyFileError> {
-        Ok(LogKey { pair: Pair::generate()? })
+        Ok(LogKey::of(Pair::generate()?))
     }
 
     pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
-        LogKey { pair: Pair::from_seed(seed) }
+        LogKey::of(Pair::from_seed(seed))
+    }
+
+    fn of(pair: Pair) -> Self {
+        let public = PublicKey::admit(&pair.public()).expect("a key made from a seed is of prime order");
+        LogKey { pair, public }
     }
 
     /// Reads a key file.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        Ok(LogKey { pair: Pair::load(path, LOG_KEY)?.0 })
+        Ok(LogKey::of(Pair::load(path, LOG_KEY)?.0))
     }
 
     /// Writes a new key file, mode 0600. `origin` is written beside the key for people.
@@ -132,7 +139,7 @@ impl LogKey {
 
     /// The public key, in the form the verifier takes it.
     pub fn public(&self) -> PublicKey {
-        PublicKey::admit(&self.pair.public()).expect("a key made from a seed is of prime order")
+        self.public
     }
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {

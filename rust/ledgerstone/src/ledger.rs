@@ -105,11 +105,12 @@ impl Ledger {
     /// The view that the next transaction is decided on.
     pub(crate) fn writer_view(&self, writer: &Writer) -> Result<View> {
         let snapshot = self.store.snapshot()?;
-        let (expected, found) = (writer.trees.size(), snapshot.size()?);
-        if expected != found {
-            return Err(StoreError::StaleHead { expected, found }.into());
+        let expected = writer.trees.size();
+        let view = View::new(snapshot, self.secret, (expected, Arc::clone(&writer.authority)))?;
+        if view.size != expected {
+            return Err(StoreError::StaleHead { expected, found: view.size }.into());
         }
-        View::new(snapshot, self.secret, (found, Arc::clone(&writer.authority)))
+        Ok(view)
     }
 
     /// Makes a commit's authority known to readers.

@@ -51,7 +51,9 @@ impl View {
         let size = snapshot.size()?;
         let (from, authority) = known;
         let mut view = View { snapshot, authority, size, secret, last: RefCell::new(None) };
-        view.catch_up(from)?;
+        if from < size {
+            view.catch_up(from)?;
+        }
         Ok(view)
     }
 

@@ -87,6 +87,15 @@ impl Decimal {
 
     /// The same number with as few fraction digits as it needs.
     pub fn normalised(self) -> Self {
+        if let Ok(mut small) = i64::try_from(self.mantissa) {
+            // Division of 64 bits is many times faster, and nearly every amount fits.
+            let mut scale = self.scale;
+            while scale > 0 && small % 10 == 0 {
+                small /= 10;
+                scale -= 1;
+            }
+            return Decimal { mantissa: i128::from(small), scale };
+        }
         let Decimal { mut mantissa, mut scale } = self;
         while scale > 0 && mantissa % 10 == 0 {
             mantissa /= 10;

@@ -14,10 +14,10 @@ use super::super::{FORMAT, KeyKind, StoreError, Table};
 const APPLICATION_ID: u32 = 0x4C65_6467;
 
 /// Measured in commits of 262,144 unique keys and 16 MiB of chunks, at 0.3 and at 2.1 million keys in the table: 1,495 and
-/// 2,030 ns a row with pages of 8 KiB, 1,580 and 2,254 with 4 KiB. A commit of one record then writes 56 KiB (at most 104) to
-/// the WAL rather than 36 (at most 56), and takes the same time: the flush is what costs. 8 KiB is the better for bulk loads
-/// and the 128 KiB that a small commit may write are kept.
-const PAGE_BYTES: u32 = 8_192;
+/// 2,030 ns a row with pages of 8 KiB, 1,580 and 2,254 with 4 KiB. A commit of one transfer writes 64 KiB to the WAL with 8 KiB
+/// and takes 450 µs, with 4 KiB 32 KiB and 385 µs (`make bench`, a plain commit beside it 142 µs): a twentieth of bulk speed for a
+/// seventh of every single append.
+const PAGE_BYTES: u32 = 4_096;
 
 /// The WAL is carried over into the file when a commit leaves it longer than this.
 const CHECKPOINT_BYTES: u32 = 16 << 20;
