@@ -23,7 +23,8 @@ from primitives import (
     public_key,
     verifier_key,
 )
-from verify import EXCEPTIONS, RECORDS, TAGS, Verified, main, salts, stored_list, verify_ledger, verify_receipt
+from receipts import EXCEPTIONS, RECORDS, TAGS, Verified, salts, verify_receipt
+from verify import main, stored_list, verify_ledger
 
 Receipt = dict[str, Any]
 LOAD = 10_000

@@ -1,0 +1,210 @@
+"""What leaves the file: entries, envelopes and receipts (sections 4, 5 and 8 of docs/FORMAT.md)."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from primitives import (
+    MAX_INT,
+    Object,
+    Tree,
+    UnverifiableVersionError,
+    VerifierKey,
+    base64_of,
+    canonical,
+    check_signature,
+    integer,
+    jcs,
+    matches,
+    members,
+    need,
+    open_checkpoint,
+    parse,
+    timestamp,
+    unbase64,
+    utf8,
+)
+
+KNOWN_SEMANTICS = {0}
+MAX_RECORDS = 2**20
+
+
+# Sections 4 and 5: entries, intents, envelopes
+
+TAGS = [f"ledgerstone/{name}/v1\n".encode() for name in ("record", "exception", "emitted", "cell")]
+RECORDS, EXCEPTIONS, EMITTED, CELLS = range(4)
+SHA3 = Tree()
+
+
+def salts(secret: bytes, which: int, count: int) -> Iterator[bytes]:
+    """The salts of one list."""
+    for block in range((count + 7) // 8):
+        data = hashlib.shake_256(b"ledgerstone/salt/v1\n" + secret + bytes([which]) + struct.pack(">Q", block)).digest(
+            128
+        )
+        yield from (data[at : at + 16] for at in range(0, 128, 16))
+
+
+def exception_entry(data: bytes) -> Object:
+    """One entry of the exceptions list."""
+    entry = members(canonical(data, "an exception"), "code leaf outcome position")
+    matches(r"(?=.{1,128}$)[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*", entry["code"], "code")
+    need(entry["outcome"] in ("rejected", "held", "flagged"), f"outcome {entry['outcome']!r}")
+    integer(entry["position"], 0, MAX_RECORDS - 1, "position")
+    unbase64(entry["leaf"], 32)
+    return entry
+
+
+def check_list(value: Any, what: str) -> None:
+    """`{"count":n,"root":…}`, or `{"count":0}`."""
+    listed = members(value, "count", "root")
+    integer(listed["count"], 0, MAX_INT, what)
+    need((listed["count"] > 0) == ("root" in listed), f"{what}: a list has a root where it has entries")
+    if "root" in listed:
+        unbase64(listed["root"], 32)
+
+
+def open_envelope(text: bytes) -> Object:
+    """An envelope of a known version, canonical, with every member as section 5 says; its signatures hold."""
+    loose = parse(text)
+    need(
+        isinstance(loose, dict) and type(loose.get("format")) is type(loose.get("semantics")) is int,
+        "the envelope names no version",
+    )
+    if loose["format"] != 1 or loose["semantics"] not in KNOWN_SEMANTICS:
+        raise UnverifiableVersionError(f"format {loose['format']}, semantics {loose['semantics']}")
+    need(len(text) <= 65535 - len(b"ledgerstone/envelope/v1\n"), "the envelope is too long")
+    envelope = members(
+        canonical(text, "the envelope"), "cells emitted exceptions format index intent prev semantics signatures time"
+    )
+    index = integer(envelope["index"], 0, MAX_INT, "index")
+    later = " genesis seen" if index else ""
+    intent = members(envelope["intent"], "author count expires format key mode root time" + later, "idempotency")
+    integer(intent["format"], 1, 1, "the intent's format")
+    matches(r"[0-9a-f]{32}", intent["author"], "member")
+    integer(intent["count"], 1, MAX_RECORDS, "count")
+    need(intent["mode"] in ("atomic", "each"), f"mode {intent['mode']!r}")
+    for name in {"root", "genesis", "idempotency"} & intent.keys():
+        unbase64(intent[name], 32)
+    timestamp(intent["time"])
+    need(timestamp(envelope["time"]) < timestamp(intent["expires"]), "the intent had expired")
+    if index:
+        seen = members(intent["seen"], "root size")
+        integer(seen["size"], 1, index, "seen.size")
+        unbase64(seen["root"], 32)
+    unbase64(envelope["prev"], 32)
+    for name in ("exceptions", "emitted", "cells"):
+        check_list(envelope[name], name)
+    need(envelope["exceptions"]["count"] <= intent["count"], "more exceptions than records")
+    check_signatures(envelope["signatures"], intent)
+    return envelope
+
+
+def check_signatures(signatures: Any, intent: Object) -> None:
+    """The author's, then at most 16 endorsers', sorted by member."""
+    need(isinstance(signatures, list) and 1 <= len(signatures) <= 17, "from 1 to 17 signatures")
+    message = b"ledgerstone/intent/v1\n" + jcs(intent)
+    digest = base64_of(hashlib.sha3_256(message).digest())
+    for place, one in enumerate(signatures):
+        members(one, "alg key member sig" if place == 0 else "alg key meaning member sig time")
+        need(one["alg"] == "Ed25519", f"algorithm {one['alg']!r}")
+        matches(r"[0-9a-f]{32}", one["member"], "member")
+        if place:
+            need(isinstance(one["meaning"], str), "an endorsement has no meaning")
+            timestamp(one["time"])
+            endorsed = {"intent": digest, **{name: one[name] for name in ("key", "meaning", "member", "time")}}
+            message = b"ledgerstone/endorsement/v1\n" + jcs(endorsed)
+        else:
+            need(
+                (one["member"], one["key"]) == (intent["author"], intent["key"]),
+                "the first signature is not the author's",
+            )
+        check_signature(
+            unbase64(one["key"], 32),
+            unbase64(one["sig"], 64),
+            message,
+            "the author's" if place == 0 else "an endorser's",
+        )
+    endorsers = [one["member"] for one in signatures[1:]]
+    need(
+        endorsers == sorted(set(endorsers) - {intent["author"]}),
+        "endorsers are not sorted, distinct and other than the author",
+    )
+
+
+# Section 8: receipts
+
+
+@dataclass(frozen=True)
+class Verified:
+    outcome: str
+    code: str | None
+    index: int
+    position: int
+    record: str
+    trees: list[str]
+
+
+def entry_leaf(part: Any, which: int) -> tuple[Object, bytes]:
+    """An entry of a receipt with its leaf hash."""
+    members(part, "bytes path position salt")
+    integer(part["position"], 0, MAX_RECORDS - 1, "position")
+    return part, SHA3.leaf(TAGS[which] + unbase64(part["salt"], 16) + utf8(part["bytes"]))
+
+
+def receipt_outcome(receipt: Object, listed: Object, position: int, record_leaf: bytes) -> tuple[str, str | None]:
+    """Step 5."""
+    if listed["count"] == 0:
+        need("exceptions" not in receipt, "exceptions are given where there are none")
+        return "accepted", None
+    given = receipt.get("exceptions")
+    need(isinstance(given, list) and len(given) in (1, 2), "one or two exceptions are needed")
+    found: list[tuple[int, Object]] = []
+    for one in given or []:
+        part, leaf = entry_leaf(one, EXCEPTIONS)
+        SHA3.check_inclusion(leaf, part["position"], listed["count"], part["path"], unbase64(listed["root"], 32))
+        found.append((part["position"], exception_entry(part["bytes"].encode())))
+    (place, entry), (last_place, last) = found[0], found[-1]
+    if entry["position"] == position:
+        need(len(found) == 1, "the record's own exception stands alone")
+        need(unbase64(entry["leaf"], 32) == record_leaf, "the exception is of another record")
+        return entry["outcome"], entry["code"]
+    if len(found) == 2:
+        need(last_place == place + 1, "the exceptions are not neighbours")
+        need(entry["position"] < position < last["position"], "the exceptions do not enclose the position")
+    elif position < entry["position"]:
+        need(place == 0, "the exception is not the first")
+    else:
+        need(place == listed["count"] - 1, "the exception is not the last")
+    return "accepted", None
+
+
+def verify_receipt(data: bytes, trust: list[VerifierKey]) -> Verified:
+    """The five steps; an unknown version is reported before anything else."""
+    need(len(data) <= 4 << 20, "a receipt is at most 4 MiB")
+    receipt = members(parse(data), "type record envelope sha256", "exceptions sha3-256")
+    need(receipt["type"] == "ledgerstone/receipt/v1", f"type {receipt['type']!r}")
+    text = utf8(receipt["envelope"])
+    envelope = open_envelope(text)  # steps 2 (without the tree) and 3
+    trees: list[str] = []
+    for name, tree, suffix in (("sha256", Tree("sha256"), False), ("sha3-256", SHA3, True)):
+        if name not in receipt:
+            continue
+        part = members(receipt[name], "checkpoint path")
+        trusted = {key for key in trust if key.name.endswith("/sha3-256") == suffix}
+        for key in trusted:
+            size, root = open_checkpoint(part["checkpoint"], key)
+            tree.check_inclusion(
+                tree.leaf(b"ledgerstone/envelope/v1\n" + text), envelope["index"], size, part["path"], root
+            )
+        trees += [name] if trusted else []
+    need("sha256" in trees, "no trusted key is that of the SHA-256 log tree")
+    record, leaf = entry_leaf(receipt["record"], RECORDS)
+    intent = envelope["intent"]
+    SHA3.check_inclusion(leaf, record["position"], intent["count"], record["path"], unbase64(intent["root"], 32))
+    outcome, code = receipt_outcome(receipt, envelope["exceptions"], record["position"], leaf)
+    return Verified(outcome, code, envelope["index"], record["position"], record["bytes"], trees)
