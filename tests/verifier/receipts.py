@@ -156,8 +156,17 @@ def entry_leaf(part: Any, which: int) -> tuple[Object, bytes]:
     return part, SHA3.leaf(TAGS[which] + unbase64(part["salt"], 16) + utf8(part["bytes"]))
 
 
-def receipt_outcome(receipt: Object, listed: Object, position: int, record_leaf: bytes) -> tuple[str, str | None]:
+def check_record(data: bytes) -> None:
+    """The form of record bytes, section 2."""
+    record = members(canonical(data, "the record"), "data type version")
+    need(isinstance(record["data"], dict), "a record's data is an object")
+    need(isinstance(record["type"], str), "a record's type is a string")
+    integer(record["version"], 0, MAX_INT, "version")
+
+
+def receipt_outcome(receipt: Object, envelope: Object, position: int, record_leaf: bytes) -> tuple[str, str | None]:
     """Step 5."""
+    listed, intent = envelope["exceptions"], envelope["intent"]
     if listed["count"] == 0:
         need("exceptions" not in receipt, "exceptions are given where there are none")
         return "accepted", None
@@ -167,7 +176,12 @@ def receipt_outcome(receipt: Object, listed: Object, position: int, record_leaf:
     for one in given or []:
         part, leaf = entry_leaf(one, EXCEPTIONS)
         SHA3.check_inclusion(leaf, part["position"], listed["count"], part["path"], unbase64(listed["root"], 32))
-        found.append((part["position"], exception_entry(part["bytes"].encode())))
+        entry = exception_entry(part["bytes"].encode())
+        need(entry["position"] < intent["count"], "an exception names a record that the transaction does not have")
+        need(
+            intent["mode"] != "atomic" or entry["outcome"] != "rejected", "an atomic transaction has a rejected record"
+        )
+        found.append((part["position"], entry))
     (place, entry), (last_place, last) = found[0], found[-1]
     if entry["position"] == position:
         need(len(found) == 1, "the record's own exception stands alone")
@@ -206,5 +220,6 @@ def verify_receipt(data: bytes, trust: list[VerifierKey]) -> Verified:
     record, leaf = entry_leaf(receipt["record"], RECORDS)
     intent = envelope["intent"]
     SHA3.check_inclusion(leaf, record["position"], intent["count"], record["path"], unbase64(intent["root"], 32))
-    outcome, code = receipt_outcome(receipt, envelope["exceptions"], record["position"], leaf)
+    check_record(record["bytes"].encode())
+    outcome, code = receipt_outcome(receipt, envelope, record["position"], leaf)
     return Verified(outcome, code, envelope["index"], record["position"], record["bytes"], trees)

@@ -23,7 +23,7 @@ from primitives import (
     public_key,
     verifier_key,
 )
-from receipts import EXCEPTIONS, RECORDS, TAGS, Verified, salts, verify_receipt
+from receipts import EXCEPTIONS, RECORDS, SHA3, TAGS, Verified, check_record, receipt_outcome, salts, verify_receipt
 from verify import main, stored_list, verify_ledger
 
 Receipt = dict[str, Any]
@@ -414,3 +414,39 @@ def test_r_of_low_order_is_refused(books: Books) -> None:
     for r in ((1).to_bytes(32, "little"), (0).to_bytes(32, "little")):
         with pytest.raises(RefusedError, match="low order"):
             check_signature(key, r + bytes(32), b"", "a")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b"",
+        b"[]",
+        b"not JSON",
+        b'{"data":{},"type":"a.b"}',
+        b'{"data":{},"more":1,"type":"a.b","version":1}',
+        b'{"data":[],"type":"a.b","version":1}',
+        b'{"type":"a.b","data":{},"version":1}',
+        b'{"data":{"n":0.5},"type":"a.b","version":1}',
+    ],
+)
+def test_what_has_not_the_form_of_a_record_is_refused(record: bytes) -> None:
+    with pytest.raises(RefusedError):
+        check_record(record)
+
+
+def test_the_form_of_a_record_is_taken() -> None:
+    check_record(b'{"data":{"n":1},"type":"a.b","version":1}')
+
+
+@pytest.mark.parametrize(("mode", "count", "is_sound"), [("each", 2, True), ("atomic", 2, False), ("each", 1, False)])
+def test_an_exception_fits_its_transaction(mode: str, count: int, is_sound: bool) -> None:
+    leaf = base64_of(bytes(32))
+    text = f'{{"code":"a.b","leaf":"{leaf}","outcome":"rejected","position":1}}'
+    part = {"bytes": text, "path": [], "position": 0, "salt": base64_of(bytes(16))}
+    root = SHA3.leaf(TAGS[EXCEPTIONS] + bytes(16) + text.encode())
+    envelope = {"exceptions": {"count": 1, "root": base64_of(root)}, "intent": {"mode": mode, "count": count}}
+    if is_sound:
+        assert receipt_outcome({"exceptions": [part]}, envelope, 1, bytes(32)) == ("rejected", "a.b")
+    else:
+        with pytest.raises(RefusedError, match=r"does not have|atomic"):
+            receipt_outcome({"exceptions": [part]}, envelope, 1, bytes(32))
