@@ -12,7 +12,7 @@ const ROWS: [&[&str]; 7] = [
     &["schema", "store"],
     &["model"],
     &["keys"],
-    &["limits"],
+    &["limits", "codes", "files"],
 ];
 /// Joiners may know each other.
 const JOINERS: &[&str] = ROWS[0];

@@ -24,11 +24,12 @@ from ._core import (
     Transaction,
     __version__,
     create,
+    errors,
     open,
     verify,
     verify_checkpoint,
 )
-from ._facts import Appended, AuditReport, Checkpoint, Finding, Member, Module, Record, RowId, Verified
+from ._facts import Appended, AuditReport, Checkpoint, ErrorCode, Finding, Member, Module, Record, RowId, Verified
 from .exceptions import (
     FaultError,
     ForbiddenError,
@@ -44,6 +45,7 @@ __all__ = [
     "Appended",
     "AuditReport",
     "Checkpoint",
+    "ErrorCode",
     "FaultError",
     "Finding",
     "ForbiddenError",
@@ -67,6 +69,7 @@ __all__ = [
     "Verified",
     "__version__",
     "create",
+    "errors",
     "open",
     "verify",
     "verify_checkpoint",

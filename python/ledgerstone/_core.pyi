@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
-from ._facts import Appended, AuditReport, Checkpoint, Member, Module, Record, RowId, Verified
+from ._facts import Appended, AuditReport, Checkpoint, ErrorCode, Member, Module, Record, RowId, Verified
 
 __all__ = [
     "Key",
@@ -19,6 +19,7 @@ __all__ = [
     "__version__",
     "cli_main",
     "create",
+    "errors",
     "open",
     "verify",
     "verify_checkpoint",
@@ -279,6 +280,9 @@ def verify(receipt: Receipt | _Path, *, trust: _Trust) -> Verified:
 
 def verify_checkpoint(note: str, trust: _Trust) -> Checkpoint:
     """Verifies a signed checkpoint under the key that has its origin's name. Raises VerificationError."""
+
+def errors() -> list[ErrorCode]:
+    """The catalogue: every error code of the engine, with the exception that carries it, its meaning and its remedy."""
 
 def cli_main(arguments: Sequence[str]) -> int:
     """Runs the command ``ledgerstone`` with these arguments, the program's name first; gives its exit code."""

@@ -25,6 +25,23 @@ class RowId(NamedTuple):
     """Position among the records of the transaction."""
 
 
+class ErrorCode(NamedTuple):
+    """One entry of the catalogue of errors.
+
+    >>> ErrorCode("ledger.disk_full", "StoreError", "the disk is full", "make space").error
+    'StoreError'
+    """
+
+    code: str
+    """Its stable name, the ``code`` of the exception."""
+    error: str
+    """Name of the exception that carries it."""
+    summary: str
+    """What it means."""
+    remedy: str
+    """What to do."""
+
+
 class Appended(NamedTuple):
     """A transaction that stands in the log, durably.
 

@@ -9,7 +9,8 @@
         LimitError          a value over a bound
         FaultError          what must not happen; nothing was logged
 
-Every error can be pickled. ``str(error)`` is for people and may change; the fields are for programs, and ``code`` is stable.
+Every error can be pickled. ``str(error)`` is for people and may change; the fields are for programs, and ``code`` is stable:
+`ledgerstone.errors` lists every one with its meaning and remedy.
 An error that ends a load carries a note (``error.__notes__``) of what had been committed before.
 
 >>> error = RejectedError("no", "finance.insufficient_funds", "the balance would fall below the floor", row=7)
@@ -31,6 +32,9 @@ __all__ = [
 
 class LedgerError(Exception):
     """Anything that ledgerstone raises on its own account; arguments of a wrong Python type are a ``TypeError``."""
+
+    code: str | None = None
+    """Stable name of what happened; `ledgerstone.errors` lists them. None only where the error was made by hand without one."""
 
     def __str__(self) -> str:
         # Further arguments are the fields, kept in `args` so that the error can be pickled.
@@ -77,7 +81,30 @@ class ForbiddenError(RejectedError):
 
 
 class SchemaError(LedgerError):
-    """A schema file is wrong (every fault is listed, with its place), or data does not have the shape of its type."""
+    """A schema file is wrong (every fault is listed, with its place), or data does not have the shape of its type.
+
+    >>> error = SchemaError('column "amount" is Float64', "ledger.wrong_column_type", field="amount")
+    >>> error.code, error.field
+    ('ledger.wrong_column_type', 'amount')
+    """
+
+    def __init__(
+        self,
+        text: str,
+        code: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        field: str | None = None,
+    ) -> None:
+        super().__init__(text, code, file, line, field)
+        self.code = code
+        """Stable name of the reason."""
+        self.file = file
+        """The file, where one is the reason."""
+        self.line = line
+        """Line of the file, from 1."""
+        self.field = field
+        """Dotted path of the field or column, where one is the reason."""
 
 
 class VerificationError(LedgerError):
@@ -101,10 +128,12 @@ class StoreError(LedgerError):
     'books.ledger'
     """
 
-    def __init__(self, text: str, path: str | None = None) -> None:
-        super().__init__(text, path)
+    def __init__(self, text: str, path: str | None = None, code: str | None = None) -> None:
+        super().__init__(text, path, code)
         self.path = path
         """The file, where there is one."""
+        self.code = code
+        """Stable name of the reason."""
 
 
 class LimitError(LedgerError):
@@ -115,8 +144,10 @@ class LimitError(LedgerError):
     ('ID_BYTES', 70, 64)
     """
 
-    def __init__(self, text: str, limit: str, value: int, bound: int) -> None:
-        super().__init__(text, limit, value, bound)
+    def __init__(self, text: str, limit: str, value: int, bound: int, code: str | None = None) -> None:
+        super().__init__(text, limit, value, bound, code)
+        self.code = code
+        """Stable name of the reason: that of the bound, in lower case behind ``ledger.``."""
         self.limit = limit
         """Name of the bound."""
         self.value = value
@@ -127,3 +158,8 @@ class LimitError(LedgerError):
 
 class FaultError(LedgerError):
     """Something that must not happen. Nothing was logged; open the ledger again, and report it."""
+
+    def __init__(self, text: str, code: str | None = None) -> None:
+        super().__init__(text, code)
+        self.code = code
+        """Stable name of the reason."""

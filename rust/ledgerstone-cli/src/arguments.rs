@@ -43,6 +43,7 @@ enum Verb {
     #[command(subcommand)]
     Schema(verbs::schema::Verb),
     Info(verbs::info::Arguments),
+    Errors(verbs::errors::Arguments),
 }
 
 /// Runs the command; `arguments[0]` is the name of the program. Gives the exit code.
@@ -86,6 +87,7 @@ impl Verb {
             Verb::Export(arguments) => arguments.run(out),
             Verb::Schema(verb) => verb.run(out),
             Verb::Info(arguments) => arguments.run(out),
+            Verb::Errors(arguments) => arguments.run(out),
         }
     }
 }

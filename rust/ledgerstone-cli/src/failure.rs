@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use ledgerstone::Error;
+use ledgerstone::store::StoreError;
 use ledgerstone_verify::{VerifyError, VerifyErrorKind};
 
 /// Refused: rejected, forbidden, or a schema file with errors.
@@ -26,32 +27,38 @@ pub(crate) const INCOMPLETE: i32 = 16;
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: i32,
+    /// The stable code of the error, where it has one (`ledgerstone errors` lists them).
+    name: Option<String>,
     /// Empty: nothing is said (whoever read standard output has gone away).
     message: String,
 }
 
 impl Failure {
     pub(crate) fn usage(message: impl Display) -> Self {
-        Failure { code: USAGE, message: message.to_string() }
+        Failure { code: USAGE, name: None, message: message.to_string() }
     }
 
     pub(crate) fn other(message: impl Display) -> Self {
-        Failure { code: OTHER, message: message.to_string() }
+        Failure { code: OTHER, name: None, message: message.to_string() }
     }
 
     pub(crate) fn refused(message: impl Display) -> Self {
-        Failure { code: REFUSED, message: message.to_string() }
+        Failure { code: REFUSED, name: None, message: message.to_string() }
     }
 
     /// A file that could not be read or written.
-    pub(crate) fn file(path: &Path, error: &io::Error) -> Self {
-        Failure::other(format!("{}: {error}", path.display()))
+    pub(crate) fn file(path: &Path, error: io::Error) -> Self {
+        Error::from(StoreError::io(path, error)).into()
     }
 
     /// Says it, and gives the exit code.
     pub(crate) fn report(&self) -> i32 {
         if !self.message.is_empty() {
-            eprintln!("error: {}", self.message);
+            // A refusal's words name its code.
+            match self.name.as_deref().filter(|name| !self.message.contains(name)) {
+                Some(name) => eprintln!("error: {} [{name}]", self.message),
+                None => eprintln!("error: {}", self.message),
+            }
         }
         self.code
     }
@@ -59,7 +66,7 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Failure { code: code_of(&error), message: error.to_string() }
+        Failure { code: code_of(&error), name: Some(error.code().to_owned()), message: error.to_string() }
     }
 }
 
@@ -73,7 +80,7 @@ impl From<VerifyError> for Failure {
             // Not trusted, malformed: nothing was found out about the log.
             _ => OTHER,
         };
-        Failure { code, message: error.to_string() }
+        Failure { code, name: Some(error.kind().code().to_owned()), message: error.to_string() }
     }
 }
 
@@ -81,7 +88,7 @@ impl From<VerifyError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::BrokenPipe => Failure { code: 0, message: String::new() },
+            io::ErrorKind::BrokenPipe => Failure { code: 0, name: None, message: String::new() },
             _ => Failure::other(format!("standard output: {error}")),
         }
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ledgerstone::{Key, Ledger, Open};
+use ledgerstone::{Error, Key, Ledger, Open};
 
 use crate::failure::Failure;
 
@@ -54,10 +54,10 @@ impl Writing {
 
 /// Reads a member's key.
 pub(crate) fn load_key(path: &Path) -> Result<Key, Failure> {
-    Key::load(path).map_err(Failure::other)
+    Ok(Key::load(path).map_err(Error::from)?)
 }
 
 /// Reads a text file.
 pub(crate) fn read_text(path: &Path) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|error| Failure::file(path, &error))
+    std::fs::read_to_string(path).map_err(|error| Failure::file(path, error))
 }

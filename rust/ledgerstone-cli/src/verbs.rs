@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod balance;
 pub(crate) mod checkpoint;
 pub(crate) mod create;
+pub(crate) mod errors;
 pub(crate) mod export;
 pub(crate) mod get;
 pub(crate) mod grant;

@@ -10,6 +10,7 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi};
 use arrow_array::ffi_stream::{FFI_ArrowArrayStream, RecordBatchStreamReader};
 use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader, StructArray};
 use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
+use ledgerstone::codes;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
@@ -37,7 +38,7 @@ fn import_stream(data: &Bound<'_, PyAny>) -> PyResult<RecordBatchStreamReader> {
     let stream = pointer::<FFI_ArrowArrayStream>(&capsule, STREAM)?;
     // SAFETY: a capsule of this name holds a stream, which is moved out of it here: what stays behind is marked as released.
     let reader = unsafe { RecordBatchStreamReader::from_raw(stream.as_ptr()) };
-    reader.map_err(|error| errors::schema(format!("the Arrow data is no table: {error}")))
+    reader.map_err(|error| errors::schema(codes::NOT_A_TABLE, format!("the Arrow data is no table: {error}")))
 }
 
 /// The batch that one object is.
@@ -48,13 +49,13 @@ pub(crate) fn import_array(data: &Bound<'_, PyAny>) -> PyResult<RecordBatch> {
     // SAFETY: capsules of these names hold an array and its schema. The array is moved out of its capsule, and what stays behind is
     // marked as released; the schema is only read, while its capsule is alive.
     let data = unsafe { from_ffi(FFI_ArrowArray::from_raw(array.as_ptr()), schema.as_ref()) };
-    let data = data.map_err(|error| errors::schema(error.to_string()))?;
+    let data = data.map_err(|error| errors::schema(codes::NOT_A_TABLE, error.to_string()))?;
     match data.data_type() {
         DataType::Struct(_) if data.null_count() > 0 => {
-            Err(errors::schema("a row of the Arrow data is null as a whole, which no record is"))
+            Err(errors::schema(codes::NOT_A_TABLE, "a row of the Arrow data is null as a whole, which no record is"))
         }
         DataType::Struct(_) => Ok(RecordBatch::from(StructArray::from(data))),
-        other => Err(errors::schema(format!("the Arrow data is no table but an array of {other}"))),
+        other => Err(errors::schema(codes::NOT_A_TABLE, format!("the Arrow data is no table but an array of {other}"))),
     }
 }
 

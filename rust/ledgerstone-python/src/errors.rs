@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use ledgerstone::keys::KeyFileError;
 use ledgerstone::store::StoreError as EngineStoreError;
-use ledgerstone::{Error, Rejected};
+use ledgerstone::{Error, ErrorCode, Misfit, Rejected, codes};
 use ledgerstone_verify::VerifyError;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
@@ -13,7 +12,6 @@ use pyo3::prelude::*;
 mod python {
     pyo3::import_exception!(ledgerstone.exceptions, FaultError);
     pyo3::import_exception!(ledgerstone.exceptions, ForbiddenError);
-    pyo3::import_exception!(ledgerstone.exceptions, LedgerError);
     pyo3::import_exception!(ledgerstone.exceptions, LimitError);
     pyo3::import_exception!(ledgerstone.exceptions, RejectedError);
     pyo3::import_exception!(ledgerstone.exceptions, SchemaError);
@@ -22,19 +20,33 @@ mod python {
 }
 use python::*;
 
+use crate::facts;
+
+/// The catalogue of errors.
+#[pyfunction]
+pub(crate) fn errors(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
+    let of =
+        |entry: &ErrorCode| facts::new(py, "ErrorCode", (entry.code, entry.class.name(), entry.summary, entry.remedy));
+    codes::CATALOGUE.iter().map(of).collect()
+}
+
 /// The exception of an error.
 pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
     let text = error.to_string();
+    let code = error.code().to_owned();
     match error {
         Error::Rejected(rejected) => RejectedError::new_err(fields(text, *rejected)),
         Error::Forbidden(rejected) => ForbiddenError::new_err(fields(text, *rejected)),
-        Error::Schema(_) => SchemaError::new_err(text),
-        Error::Verification(_) => VerificationError::new_err(text),
-        Error::Store(error) => StoreError::new_err((text, store_path(&error).map(shown))),
-        Error::KeyFile(error) => StoreError::new_err((text, key_path(&error).map(shown))),
-        Error::Limit { value, limit, bound, .. } => LimitError::new_err((text, limit, value, bound)),
+        Error::Schema(misfit) => {
+            let Misfit { code, file, line, field, .. } = *misfit;
+            SchemaError::new_err((text, code, file, line, field))
+        }
+        Error::Verification { code, .. } => VerificationError::new_err((text, code)),
+        Error::Store(error) => StoreError::new_err((text, error.path().map(shown), error.code())),
+        Error::KeyFile(error) => StoreError::new_err((text, error.path().map(shown), error.code())),
+        Error::Limit { value, limit, bound, .. } => LimitError::new_err((text, limit, value, bound, code)),
         Error::Interrupted(_) => PyKeyboardInterrupt::new_err(()),
-        Error::Fault(_) => FaultError::new_err(text),
+        Error::Fault(_) => FaultError::new_err((text, code)),
         Error::Stopped { source, rows, transactions } => after(py, raise(py, *source), rows, transactions),
     }
 }
@@ -52,31 +64,31 @@ pub(crate) fn unverified(error: &VerifyError) -> PyErr {
     VerificationError::new_err((error.to_string(), error.kind().code()))
 }
 
-pub(crate) fn schema(message: impl Into<String>) -> PyErr {
-    SchemaError::new_err(message.into())
+pub(crate) fn schema(code: &'static str, message: impl Into<String>) -> PyErr {
+    SchemaError::new_err((message.into(), code))
 }
 
 pub(crate) fn fault(message: &str) -> PyErr {
-    FaultError::new_err(format!("fault: {message}; nothing was logged"))
+    FaultError::new_err((format!("fault: {message}; nothing was logged"), codes::FAULT))
 }
 
 pub(crate) fn in_another_process() -> PyErr {
-    FaultError::new_err("the ledger was opened in another process; open it again in this one")
+    let message = "the ledger was opened in another process; open it again in this one";
+    FaultError::new_err((message, codes::FORKED))
 }
 
-pub(crate) fn store(message: &str, path: Option<&Path>) -> PyErr {
-    StoreError::new_err((message.to_owned(), path.map(shown)))
+pub(crate) fn store(code: &'static str, message: &str, path: Option<&Path>) -> PyErr {
+    StoreError::new_err((message.to_owned(), path.map(shown), code))
 }
 
 /// What the data handed over did wrong, where it did not raise a Python exception.
 pub(crate) fn data(message: String) -> PyErr {
-    LedgerError::new_err(message)
+    SchemaError::new_err((message, codes::INPUT_FAILED))
 }
 
 /// An error of the operating system at a file.
 pub(crate) fn io(path: &Path, source: std::io::Error) -> Error {
-    let path = path.to_owned();
-    Error::Store(EngineStoreError::Io { path, source })
+    Error::Store(EngineStoreError::io(path, source))
 }
 
 fn after(py: Python<'_>, exception: PyErr, rows: u64, transactions: u64) -> PyErr {
@@ -96,25 +108,6 @@ type RejectedFields = (String, String, String, String, u64, Option<String>, Opti
 fn fields(text: String, rejected: Rejected) -> RejectedFields {
     let Rejected { code, message, record_type, row, field, cell } = rejected;
     (text, code, message, record_type, row, field, cell)
-}
-
-fn store_path(error: &EngineStoreError) -> Option<&Path> {
-    match error {
-        EngineStoreError::Missing(path) | EngineStoreError::Exists(path) => Some(path),
-        EngineStoreError::NotALedger { path, .. }
-        | EngineStoreError::NewerFormat { path, .. }
-        | EngineStoreError::Locked { path, .. }
-        | EngineStoreError::Io { path, .. } => Some(path),
-        _ => None,
-    }
-}
-
-fn key_path(error: &KeyFileError) -> Option<&Path> {
-    match error {
-        KeyFileError::Missing(path) | KeyFileError::Exists(path) => Some(path),
-        KeyFileError::Io { path, .. } | KeyFileError::NotAKey { path, .. } => Some(path),
-        KeyFileError::NoRandomness => None,
-    }
 }
 
 fn shown(path: &Path) -> String {

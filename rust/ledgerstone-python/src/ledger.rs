@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ledgerstone::model::Value;
-use ledgerstone::{Balance, Create, Ledger, Open, QueryRequest};
+use ledgerstone::{Balance, Create, Ledger, Open, QueryRequest, codes};
 use ledgerstone_schemas::SHIPPED;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -64,7 +64,7 @@ impl PyLedger {
         }
         let engine = self.engine.read().unwrap_or_else(PoisonError::into_inner);
         let engine = engine.as_ref().map(Arc::clone);
-        engine.ok_or_else(|| errors::store("the ledger is closed", Some(&self.path)))
+        engine.ok_or_else(|| errors::store(codes::CLOSED, "the ledger is closed", Some(&self.path)))
     }
 
     /// The engine, for a call that takes the writer's lock.
@@ -74,7 +74,7 @@ impl PyLedger {
         if loading {
             let message =
                 "the ledger is being loaded by this very call: the data handed over to append_many cannot append to it";
-            return Err(errors::store(message, Some(&self.path)));
+            return Err(errors::store(codes::BUSY, message, Some(&self.path)));
         }
         Ok(engine)
     }
@@ -325,7 +325,7 @@ impl PyLedger {
     fn admit(&self, py: Python<'_>, public_key: &Bound<'_, PyBytes>) -> PyResult<String> {
         let engine = self.writing()?;
         let key = public_key.as_bytes().try_into();
-        let key = key.map_err(|_| errors::schema("a public key has 32 bytes"))?;
+        let key = key.map_err(|_| errors::schema(codes::BAD_VALUE, "a public key has 32 bytes"))?;
         enter(py, || engine.admit_member(key))
     }
 
@@ -423,10 +423,13 @@ fn module_source(named: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
     }
     if !name.is_empty() && !name.contains(['.', '/', '\\']) {
         let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
-        return Err(errors::schema(format!(
-            "there is no shipped module {name:?}, only {}; a schema file is named by its path",
-            names.join(", ")
-        )));
+        return Err(errors::schema(
+            codes::UNKNOWN_MODULE,
+            format!(
+                "there is no shipped module {name:?}, only {}; a schema file is named by its path",
+                names.join(", ")
+            ),
+        ));
     }
     let path: PathBuf = named.extract()?;
     let source = enter(named.py(), || std::fs::read_to_string(&path).map_err(|error| errors::io(&path, error)))?;

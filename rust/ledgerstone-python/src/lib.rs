@@ -26,6 +26,8 @@ mod _core {
     #[pymodule_export]
     use crate::command::cli_main;
     #[pymodule_export]
+    use crate::errors::errors;
+    #[pymodule_export]
     use crate::key::PyKey;
     #[pymodule_export]
     use crate::ledger::{PyLedger, create, open};

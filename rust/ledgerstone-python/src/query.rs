@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use arrow_schema::SchemaRef;
 use ledgerstone::query::{Comparison, Predicate};
-use ledgerstone::{QueryRequest, QueryRows};
+use ledgerstone::{QueryRequest, QueryRows, codes};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
@@ -165,9 +165,10 @@ fn comparison(operator: &str) -> PyResult<Comparison> {
         "between" => Comparison::Between,
         "starts-with" => Comparison::StartsWith,
         other => {
-            return Err(errors::schema(format!(
-                "there is no operator {other:?}; there are ==, <, <=, >, >=, in, between, starts-with"
-            )));
+            return Err(errors::schema(
+                codes::BAD_CONDITION,
+                format!("there is no operator {other:?}; there are ==, <, <=, >, >=, in, between, starts-with"),
+            ));
         }
     })
 }
@@ -178,7 +179,7 @@ fn operands(comparison: Comparison, operand: &Bound<'_, PyAny>) -> PyResult<Vec<
     }
     if !is_list(operand) {
         let message = "the operators in and between take a list";
-        return Err(errors::schema(message));
+        return Err(errors::schema(codes::BAD_CONDITION, message));
     }
     operand.try_iter()?.map(|value| to_value(&value?)).collect()
 }

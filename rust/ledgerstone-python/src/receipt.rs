@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ledgerstone::files;
 use ledgerstone_verify::{
     Checkpoint, Envelope, Receipt, SignedNote, Verified, VerifierKey, VerifyError, VerifyErrorKind, verify_checkpoint,
 };
@@ -32,7 +33,7 @@ impl PyReceipt {
 
     /// Writes the receipt to a file, over what was there.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        enter(py, || std::fs::write(&path, self.0.to_json()).map_err(|error| errors::io(&path, error)))
+        enter(py, || files::replace(&path, self.0.to_json().as_bytes()).map_err(|error| errors::io(&path, error)))
     }
 
     /// The receipt as JSON text.

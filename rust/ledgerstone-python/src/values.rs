@@ -4,6 +4,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
+use ledgerstone::codes;
 use ledgerstone::model::{Decimal, Value};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -34,7 +35,7 @@ pub(crate) fn to_record(record: &Bound<'_, PyAny>) -> PyResult<Value> {
 
 fn convert(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if depth > DEPTH {
-        return Err(errors::schema(format!("the value is nested deeper than {DEPTH} levels")));
+        return Err(errors::schema(codes::BAD_VALUE, format!("the value is nested deeper than {DEPTH} levels")));
     }
     if value.is_none() {
         return Ok(Value::Null);
@@ -108,14 +109,17 @@ fn convert_library_type(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Valu
     if value.hasattr("__index__")? {
         return convert(&value.call_method0("__index__")?, depth + 1);
     }
-    Err(errors::schema(format!("no field takes a value of the type {}", value.get_type().fully_qualified_name()?)))
+    Err(errors::schema(
+        codes::BAD_VALUE,
+        format!("no field takes a value of the type {}", value.get_type().fully_qualified_name()?),
+    ))
 }
 
 fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     let text = value.str()?;
     let text = text.to_str()?;
     if !value.call_method0("is_finite")?.extract()? {
-        return Err(errors::schema(format!("the decimal {text} is no number")));
+        return Err(errors::schema(codes::BAD_VALUE, format!("the decimal {text} is no number")));
     }
     // Too long for 128 bits: as digits, which the field then refuses in its own words.
     Ok(decimal_of(text).map_or_else(|| Value::BigInt(text.to_owned()), Value::Decimal))
@@ -138,10 +142,13 @@ fn decimal_of(text: &str) -> Option<Decimal> {
 
 fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     if value.call_method0("utcoffset")?.is_none() {
-        return Err(errors::schema(format!(
-            "{} is a datetime without a time zone, which is no instant: give it one, tzinfo=datetime.timezone.utc where it is UTC",
-            value.str()?
-        )));
+        return Err(errors::schema(
+            codes::BAD_VALUE,
+            format!(
+                "{} is a datetime without a time zone, which is no instant: give it one, tzinfo=datetime.timezone.utc where it is UTC",
+                value.str()?
+            ),
+        ));
     }
     let delta = value.sub(epoch(value.py())?)?;
     let part = |name: &str| delta.getattr(name)?.extract::<i64>();

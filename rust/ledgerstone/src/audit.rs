@@ -11,6 +11,7 @@ mod replay;
 mod report;
 mod state;
 
+use ledgerstone_verify::checkpoint::{Checkpoint, verify_checkpoint};
 use rayon::prelude::*;
 
 pub use report::{AuditReport, Counts, Finding, Verdict};
@@ -38,21 +39,33 @@ pub struct AuditOptions<'a> {
 impl Ledger {
     /// Audits the ledger as it is now. What is wrong with it is in the report; an error means that the audit itself could not go on.
     pub fn audit(&self, options: AuditOptions<'_>) -> Result<AuditReport> {
+        // One that is not this log's is an error of the caller, and says nothing of the ledger.
+        let against = options.against.map(|note| verify_checkpoint(note, &self.verifier_keys[0])).transpose();
+        let against = against.map_err(|error| {
+            Error::verification(error.kind().code(), format!("the checkpoint to audit against: {error}"))
+        })?;
         let mut findings = Findings::default();
-        match self.audited(options, &mut findings) {
+        match self.audited(against, options.progress, &mut findings) {
             Ok((size, counts, has_anchor)) => Ok(AuditReport::new(&self.origin, size, counts, has_anchor, findings)),
-            Err(Error::Verification(why)) => Ok(self.unread(Verdict::ContentChanged, why, findings)),
-            Err(Error::Store(StoreError::Engine(why))) => Ok(self.unread(Verdict::StorageCorrupt, why, findings)),
+            Err(Error::Verification { message: why, .. }) => Ok(self.unread(Verdict::ContentChanged, why, findings)),
+            Err(Error::Store(StoreError::Engine(why) | StoreError::Damaged(why))) => {
+                Ok(self.unread(Verdict::StorageCorrupt, why, findings))
+            }
             Err(other) => Err(other),
         }
     }
 
-    fn audited(&self, options: AuditOptions<'_>, findings: &mut Findings) -> Result<(u64, Counts, bool)> {
+    fn audited(
+        &self,
+        against: Option<Checkpoint>,
+        progress: &mut dyn FnMut(u64, u64) -> Result<()>,
+        findings: &mut Findings,
+    ) -> Result<(u64, Counts, bool)> {
         for problem in self.store.snapshot()?.integrity_check()? {
             findings.add(Finding::of(Verdict::StorageCorrupt, "", problem));
         }
         let view = self.view()?;
-        let mut replay = Replay::new(self, &view, options.against, findings)?;
+        let mut replay = Replay::new(self, &view, against, findings)?;
         let end = first_gap(&view, findings)?;
         let mut next = 0;
         while next < end {
@@ -61,7 +74,7 @@ impl Ledger {
             for transaction in self.examine_wave(&view, wave)? {
                 replay.transaction(transaction, findings)?;
             }
-            (options.progress)(next, end)?;
+            progress(next, end)?;
         }
         if end < view.size {
             replay.cut(end, findings);

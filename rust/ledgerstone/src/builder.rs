@@ -9,6 +9,7 @@ use ledgerstone_verify::hash::{Sha3_256, Sha256, leaf_hash};
 use ledgerstone_verify::merkle::Frontier;
 use ledgerstone_verify::note::VerifierKey;
 
+use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
@@ -18,7 +19,7 @@ use crate::ledger::{
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
 use crate::model::Value;
-use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, number_key};
+use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, number_key, remove_new};
 
 /// A ledger to be made.
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Create {
         let made = saved.and_then(|log_key| self.begin(Box::new(store), Some(path), log_key));
         if made.is_err() {
             // Half a ledger is none: what this call made is taken back.
-            let _ = std::fs::remove_file(path);
+            remove_new(path);
             if is_saved {
                 let _ = std::fs::remove_file(&log_key_path);
             }
@@ -107,7 +108,8 @@ impl Create {
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
         let member = hex::encode(first(sources.random()?));
         let secret = FileSecret(first(sources.random()?));
-        let keys = verifier_keys(&origin, log_key.public()).map_err(|error| Error::Schema(error.to_string()))?;
+        let keys = verifier_keys(&origin, log_key.public())
+            .map_err(|error| Error::schema(codes::BAD_ORIGIN, error.to_string()))?;
         let genesis = genesis_record(&origin, &keys, &member, &key.public(), sources.random()?);
         let authority = Arc::new(Authority::new());
         let writer = Writer {
@@ -234,7 +236,10 @@ impl Open {
             Err(why) => Err(why),
             Ok(log_key) => {
                 if log_key.public() != *keys[0].key() {
-                    return Err(Error::Verification(format!("the log key is not that of {origin}")));
+                    return Err(Error::verification(
+                        codes::WRONG_LOG_KEY,
+                        format!("the log key is not that of {origin}"),
+                    ));
                 }
                 Ok(Mutex::new(resume(&view, &genesis, self.key, log_key)?))
             }
@@ -263,10 +268,13 @@ fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Res
         && checkpoint.root == trees.sha256.root()
         && checkpoint.root_sha3 == trees.sha3.root();
     if !agrees {
-        return Err(Error::Verification(format!(
-            "the newest checkpoint does not follow from the {} transactions stored; audit says more",
-            trees.size()
-        )));
+        return Err(Error::verification(
+            codes::LINK_BROKEN,
+            format!(
+                "the newest checkpoint does not follow from the {} transactions stored; audit says more",
+                trees.size()
+            ),
+        ));
     }
     let first = view.envelope(0)?;
     let last = view.envelope(view.size - 1)?;
@@ -295,7 +303,7 @@ fn stored_trees(view: &View) -> Result<LogTrees> {
     for level in (NODE_LEVEL..64).rev().filter(|level| view.size >> level & 1 == 1) {
         let place = (view.size >> level) - 1;
         let node = view.snapshot.get(Table::LogNodes, &number_key(node_key(level, place)))?;
-        let damaged = || Error::Verification(format!("table log_nodes: level {level}, place {place} is not there"));
+        let damaged = || Error::damaged(format!("table log_nodes: level {level}, place {place} is not there"));
         let node: [u8; 64] = node.and_then(|node| node.try_into().ok()).ok_or_else(damaged)?;
         let (left, right) = node.split_at(32);
         let halves = (left.try_into().expect("32 bytes"), right.try_into().expect("32 bytes"));
@@ -335,12 +343,12 @@ pub(crate) fn file_secret(snapshot: &dyn Snapshot) -> Result<FileSecret> {
         .get(Table::Meta, b"file_secret")?
         .and_then(|secret| secret.try_into().ok())
         .map(FileSecret)
-        .ok_or_else(|| Error::Verification("table meta: the file secret is damaged".to_owned()))
+        .ok_or_else(|| Error::damaged("table meta: the file secret is damaged".to_owned()))
 }
 
 /// The log's verifier keys, as the genesis names them.
 pub(crate) fn log_keys(genesis: &Json) -> Result<[VerifierKey; 2]> {
-    let damaged = || Error::Verification("table chunks, transaction 0: the first record names no log keys".to_owned());
+    let damaged = || Error::damaged("table chunks, transaction 0: the first record names no log keys".to_owned());
     let listed = genesis.get("log_keys").and_then(Json::as_list).ok_or_else(damaged)?;
     let keys: Vec<VerifierKey> = listed
         .iter()
@@ -352,7 +360,7 @@ pub(crate) fn log_keys(genesis: &Json) -> Result<[VerifierKey; 2]> {
 fn text_of(data: &Json, name: &str) -> Result<String> {
     let text = data.get(name).and_then(Json::as_text);
     text.map(str::to_owned)
-        .ok_or_else(|| Error::Verification(format!("table chunks, transaction 0: the first record has no {name}")))
+        .ok_or_else(|| Error::damaged(format!("table chunks, transaction 0: the first record has no {name}")))
 }
 
 fn log_key_path(path: &Path) -> PathBuf {
@@ -364,9 +372,12 @@ fn log_key_path(path: &Path) -> PathBuf {
 fn check_origin(origin: &str) -> Result<()> {
     let is_printable = origin.chars().all(|c| c.is_ascii_graphic() && c != '+');
     if origin.is_empty() || !is_printable || origin.ends_with(ORIGIN_SUFFIX_SHA3) {
-        return Err(Error::Schema(format!(
-            "the origin {origin:?} is not a name like acme.example/books: printable ASCII without spaces or +, not ending in {ORIGIN_SUFFIX_SHA3}"
-        )));
+        return Err(Error::schema(
+            codes::BAD_ORIGIN,
+            format!(
+                "the origin {origin:?} is not a name like acme.example/books: printable ASCII without spaces or +, not ending in {ORIGIN_SUFFIX_SHA3}"
+            ),
+        ));
     }
     if origin.len() > ORIGIN_CHARS {
         return Err(Error::Limit {

@@ -1,5 +1,6 @@
 //! Everything that can go wrong, in the classes that a caller tells apart.
 
+use crate::codes::{self, ErrorClass};
 use crate::keys::KeyFileError;
 use crate::schema::{SchemaErrors, TableError};
 use crate::store::StoreError;
@@ -13,12 +14,17 @@ pub enum Error {
     /// Its author may not do this.
     #[error("{0}")]
     Forbidden(Box<Rejected>),
-    /// A schema file, or a table that does not fit its record type.
+    /// A schema file, or data or a request that does not have the shape that is asked for.
     #[error("{0}")]
-    Schema(String),
+    Schema(Box<Misfit>),
     /// Evidence or stored bytes do not verify.
-    #[error("{0}")]
-    Verification(String),
+    #[error("{message}")]
+    Verification {
+        /// Stable name of the reason.
+        code: &'static str,
+        /// What was found, for people.
+        message: String,
+    },
     /// The store or a file failed.
     #[error("{0}")]
     Store(#[from] StoreError),
@@ -57,6 +63,52 @@ pub enum Error {
     Fault(String),
 }
 
+impl Error {
+    /// A schema file, or data or a request that does not fit.
+    pub fn schema(code: &'static str, message: impl Into<String>) -> Self {
+        Error::Schema(Box::new(Misfit { code, message: message.into(), ..Misfit::default() }))
+    }
+
+    /// Evidence or stored bytes that do not verify.
+    pub fn verification(code: &'static str, message: impl Into<String>) -> Self {
+        Error::Verification { code, message: message.into() }
+    }
+
+    /// Stored bytes that are not what was written.
+    pub(crate) fn damaged(message: impl Into<String>) -> Self {
+        Error::verification(codes::CONTENT_CHANGED, message)
+    }
+
+    /// The stable code of what happened: an entry of [`codes::CATALOGUE`], or a module's own.
+    pub fn code(&self) -> &str {
+        match self {
+            Error::Rejected(rejected) | Error::Forbidden(rejected) => &rejected.code,
+            Error::Schema(misfit) => misfit.code,
+            Error::Verification { code, .. } => code,
+            Error::Store(error) => error.code(),
+            Error::KeyFile(error) => error.code(),
+            Error::Limit { limit, .. } => codes::of_limit(limit),
+            Error::Stopped { source, .. } => source.code(),
+            Error::Interrupted(_) => codes::INTERRUPTED,
+            Error::Fault(_) => codes::FAULT,
+        }
+    }
+
+    /// The class that it belongs to.
+    pub fn class(&self) -> ErrorClass {
+        match self {
+            Error::Rejected(_) => ErrorClass::Rejected,
+            Error::Forbidden(_) => ErrorClass::Forbidden,
+            Error::Schema(_) => ErrorClass::Schema,
+            Error::Verification { .. } => ErrorClass::Verification,
+            Error::Store(_) | Error::KeyFile(_) => ErrorClass::Store,
+            Error::Limit { .. } => ErrorClass::Limit,
+            Error::Stopped { source, .. } => source.class(),
+            Error::Interrupted(_) | Error::Fault(_) => ErrorClass::Fault,
+        }
+    }
+}
+
 /// Why a record was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
@@ -88,15 +140,44 @@ impl std::fmt::Display for Rejected {
     }
 }
 
+/// What does not have the shape that is asked for. The message names the place; the fields are for programs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Misfit {
+    /// Stable name of the reason.
+    pub code: &'static str,
+    /// In words, with file, line and field.
+    pub message: String,
+    /// The file, where one is the reason.
+    pub file: Option<String>,
+    /// Line of the file, from 1.
+    pub line: Option<u64>,
+    /// Dotted path of the field or column, where one is the reason.
+    pub field: Option<String>,
+}
+
+impl std::fmt::Display for Misfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<SchemaErrors> for Error {
     fn from(errors: SchemaErrors) -> Self {
-        Error::Schema(errors.to_string())
+        let first = errors.0.first();
+        Error::Schema(Box::new(Misfit {
+            code: codes::SCHEMA_FILE,
+            message: errors.to_string(),
+            file: first.map(|error| error.file.clone()),
+            line: first.map(|error| error.line as u64),
+            field: None,
+        }))
     }
 }
 
 impl From<TableError> for Error {
     fn from(error: TableError) -> Self {
-        Error::Schema(error.to_string())
+        let field = (!error.column.is_empty()).then_some(error.column);
+        Error::Schema(Box::new(Misfit { code: error.code, message: error.message, field, ..Misfit::default() }))
     }
 }
 

@@ -4,13 +4,14 @@
 //! They are different types and different files, so that neither can be used for the other.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ledgerstone_verify::canon::{b64, unb64};
 use ledgerstone_verify::key::PublicKey;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
+
+use crate::{codes, files};
 
 /// DER of a PKCS#8 v1 Ed25519 private key (RFC 8410 section 7), up to its seed.
 const PKCS8_PREFIX: [u8; 16] =
@@ -29,6 +30,9 @@ pub enum KeyFileError {
     /// A key file is never overwritten.
     #[error("{0} exists: a key file is never overwritten")]
     Exists(PathBuf),
+    /// The disk or a quota is full.
+    #[error("{0}: the disk is full; no key file was left there: make space and repeat the call")]
+    DiskFull(PathBuf),
     /// The operating system failed.
     #[error("{path}: {source}")]
     Io {
@@ -48,6 +52,29 @@ pub enum KeyFileError {
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     NoRandomness,
+}
+
+impl KeyFileError {
+    /// Its stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            KeyFileError::Missing(_) => codes::KEY_MISSING,
+            KeyFileError::Exists(_) => codes::FILE_EXISTS,
+            KeyFileError::DiskFull(_) => codes::DISK_FULL,
+            KeyFileError::Io { .. } => codes::FILE_FAILED,
+            KeyFileError::NotAKey { .. } => codes::NOT_A_KEY,
+            KeyFileError::NoRandomness => codes::NO_RANDOMNESS,
+        }
+    }
+
+    /// The file, where one is the reason.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            KeyFileError::Missing(path) | KeyFileError::Exists(path) | KeyFileError::DiskFull(path) => Some(path),
+            KeyFileError::Io { path, .. } | KeyFileError::NotAKey { path, .. } => Some(path),
+            KeyFileError::NoRandomness => None,
+        }
+    }
 }
 
 /// A member's key.
@@ -207,18 +234,13 @@ impl Pair {
     }
 
     fn save(&self, path: &Path, role: &str, label: &str) -> Result<(), KeyFileError> {
-        let mut options = fs::OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let failed = |source: std::io::Error| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-            _ => KeyFileError::Io { path: path.to_owned(), source },
-        };
-        let mut file = options.open(path).map_err(failed)?;
         let der = [PKCS8_PREFIX.as_slice(), &self.seed].concat();
         let text = format!("{role}: {label}\n{PEM_BEGIN}\n{}\n{PEM_END}\n", b64(&der));
-        file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        files::write_new(path, text.as_bytes()).map_err(|source| match source.kind() {
+            std::io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
+            _ if files::is_full(&source) => KeyFileError::DiskFull(path.to_owned()),
+            _ => KeyFileError::Io { path: path.to_owned(), source },
+        })
     }
 }
 

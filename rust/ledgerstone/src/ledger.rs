@@ -37,6 +37,7 @@ pub(crate) use records::object;
 pub(crate) use view::{FileSecret, View, genesis_data};
 pub(crate) use writer::Writer;
 
+use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::log::Checkpoints;
@@ -126,7 +127,7 @@ impl Ledger {
             // A panic cannot have left it half changed: it changes in one step, after the commit.
             Ok(writer) => Ok(writer.lock().unwrap_or_else(PoisonError::into_inner)),
             Err(why) => Err(Error::Forbidden(Box::new(crate::error::Rejected {
-                code: "ledger.read_only".to_owned(),
+                code: codes::READ_ONLY.to_owned(),
                 message: format!("{} is open for reading only: {why}", self.origin),
                 record_type: "ledger".to_owned(),
                 row: 0,
@@ -150,5 +151,5 @@ pub(crate) fn stored_checkpoint(snapshot: &dyn Snapshot) -> Result<Checkpoints> 
     stored
         .as_deref()
         .and_then(Checkpoints::from_bytes)
-        .ok_or_else(|| Error::Verification("table meta: the checkpoint is damaged".to_owned()))
+        .ok_or_else(|| Error::damaged("table meta: the checkpoint is damaged"))
 }

@@ -1,4 +1,6 @@
 //! The ledgerstone engine.
+pub mod codes;
+pub mod files;
 pub mod limits;
 
 mod audit;
@@ -16,7 +18,8 @@ pub mod store;
 
 pub use audit::{AuditOptions, AuditReport, Counts, Finding, Verdict};
 pub use builder::{Create, Open};
-pub use error::{Error, Rejected, Result};
+pub use codes::{ErrorClass, ErrorCode};
+pub use error::{Error, Misfit, Rejected, Result};
 pub use export::ExportFormat;
 pub use keys::{Key, LogKey};
 pub use ledger::{

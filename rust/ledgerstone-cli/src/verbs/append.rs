@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ledgerstone::model::Value;
-use ledgerstone::{Error, LoadOptions, LoadReport};
+use ledgerstone::{Error, LoadOptions, LoadReport, codes};
 use ledgerstone_verify::{Json, Mode};
 
 use crate::failure::{Failure, REFUSED};
@@ -71,7 +71,7 @@ impl Arguments {
         match self.file.as_deref().filter(|path| *path != Path::new("-")) {
             None => Ok(JsonLines::new(Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned())),
             Some(path) => {
-                let file = File::open(path).map_err(|error| Failure::file(path, &error))?;
+                let file = File::open(path).map_err(|error| Failure::file(path, error))?;
                 Ok(JsonLines::new(Box::new(BufReader::new(file)), path.display().to_string()))
             }
         }
@@ -119,7 +119,9 @@ impl JsonLines {
             let mut line = Vec::new();
             self.line += 1;
             let read = self.reader.by_ref().take(LINE_BYTES + 1).read_until(b'\n', &mut line);
-            let wrong = |what: String| Error::Schema(format!("{}, line {}: {what}", self.name, self.line));
+            let wrong = |what: String| {
+                Error::schema(codes::INPUT_MALFORMED, format!("{}, line {}: {what}", self.name, self.line))
+            };
             let read = read.map_err(|error| wrong(error.to_string()))?;
             if read == 0 {
                 return Ok(None);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use ledgerstone::store::StoreError;
 use ledgerstone::{AuditOptions, AuditReport, Error, Ledger, Open, Verdict};
 use ledgerstone_verify::Json;
 
@@ -64,9 +65,8 @@ impl Arguments {
     fn open(&self) -> Result<Arc<Ledger>, (i32, Failure)> {
         Open::default().readonly(true).at(&self.ledger.ledger).map(Arc::new).map_err(|error| {
             let code = match &error {
-                Error::Verification(_) => CONTENT_CHANGED,
-                // SQLite's words for SQLITE_CORRUPT.
-                Error::Store(damage) if damage.to_string().contains("malformed") => STORAGE_CORRUPT,
+                Error::Verification { .. } => CONTENT_CHANGED,
+                Error::Store(StoreError::Damaged(_)) => STORAGE_CORRUPT,
                 _ => crate::failure::OTHER,
             };
             (code, error.into())

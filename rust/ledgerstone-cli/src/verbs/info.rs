@@ -36,7 +36,7 @@ impl Arguments {
         }
         let checkpoint = ledger.checkpoint()?;
         let bytes =
-            std::fs::metadata(&self.ledger.ledger).map_err(|error| Failure::file(&self.ledger.ledger, &error))?.len();
+            std::fs::metadata(&self.ledger.ledger).map_err(|error| Failure::file(&self.ledger.ledger, error))?.len();
         out.line(format!("origin    {}", ledger.origin()))?;
         out.line(format!("size      {} transactions, {bytes} bytes", checkpoint.size))?;
         out.line(format!("root      {} (SHA-256)", b64(&checkpoint.root)))?;

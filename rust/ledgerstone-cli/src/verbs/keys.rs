@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ledgerstone::{Key, LogKey};
+use ledgerstone::{Error, Key, LogKey};
 use ledgerstone_verify::b64;
 
 use crate::failure::Failure;
@@ -33,8 +33,8 @@ impl Verb {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         match self {
             Verb::Generate { file, label } => {
-                let key = Key::generate(label).map_err(Failure::other)?;
-                key.save(file).map_err(Failure::other)?;
+                let key = Key::generate(label).map_err(Error::from)?;
+                key.save(file).map_err(Error::from)?;
                 out.line(b64(&key.public()))?;
             }
             Verb::Show { file } => match Key::load(file) {
@@ -43,7 +43,7 @@ impl Verb {
                     eprintln!("member key {:?}", key.label());
                 }
                 Err(error) => {
-                    let log_key = LogKey::load(file).map_err(|_| Failure::other(error))?;
+                    let log_key = LogKey::load(file).map_err(|_| Error::from(error))?;
                     out.line(b64(log_key.public().as_bytes()))?;
                     eprintln!("log key");
                 }

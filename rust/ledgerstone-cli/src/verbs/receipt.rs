@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ledgerstone::files;
 
 use super::get::Which;
 use crate::failure::Failure;
@@ -33,7 +34,7 @@ impl Arguments {
         match &self.output {
             None => out.text(&receipt)?,
             Some(path) => {
-                std::fs::write(path, receipt).map_err(|error| Failure::file(path, &error))?;
+                files::replace(path, receipt.as_bytes()).map_err(|error| Failure::file(path, error))?;
                 out.line(format!("{}: receipt of {}", path.display(), record.row))?;
             }
         }

@@ -32,7 +32,7 @@ impl Arguments {
         for given in &self.trust {
             trust.extend(verifier_keys(given)?);
         }
-        let bytes = std::fs::read(&self.receipt).map_err(|error| Failure::file(&self.receipt, &error))?;
+        let bytes = std::fs::read(&self.receipt).map_err(|error| Failure::file(&self.receipt, error))?;
         let proven = Receipt::parse(&bytes)?.verify(&trust)?;
         let trees = if proven.checked_sha3 { "SHA-256 and SHA3-256" } else { "SHA-256" };
         out.line(&proven.record)?;

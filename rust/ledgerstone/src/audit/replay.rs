@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledgerstone_verify::canon::{Json, b64};
-use ledgerstone_verify::checkpoint::verify_checkpoint;
+use ledgerstone_verify::checkpoint::{Checkpoint, verify_checkpoint};
 use ledgerstone_verify::entry::EntryList;
 use ledgerstone_verify::envelope::{Envelope, ListRoot, Mode, idempotency_digest};
 use ledgerstone_verify::hash::{Hash, Sha256};
@@ -73,10 +73,10 @@ impl<'a> Replay<'a> {
     pub(super) fn new(
         ledger: &'a Ledger,
         view: &'a View,
-        against: Option<&str>,
+        against: Option<Checkpoint>,
         findings: &mut Findings,
     ) -> Result<Self> {
-        let anchor = against.map(|note| anchor(ledger, view, note, findings)).transpose()?.flatten();
+        let anchor = against.and_then(|checkpoint| anchor(view, &checkpoint, findings));
         Ok(Replay {
             ledger,
             view,
@@ -320,7 +320,7 @@ impl<'a> Replay<'a> {
     pub(super) fn finish(mut self, findings: &mut Findings) -> Result<Finished<'a>> {
         let broken = |message: String| Finding::of(Verdict::LinkBroken, Table::Meta.name(), message);
         match stored_checkpoint(&*self.view.snapshot) {
-            Err(Error::Verification(why)) => findings.add(broken(why)),
+            Err(Error::Verification { message: why, .. }) => findings.add(broken(why)),
             Err(other) => return Err(other),
             Ok(checkpoint) => {
                 let notes = [&checkpoint.note, &checkpoint.note_sha3];
@@ -360,16 +360,14 @@ fn stored_ids(view: &View) -> Result<BTreeMap<u64, Vec<u8>>> {
     Ok(ids)
 }
 
-/// Reads a checkpoint that left the file. One that is not this log's is an error of the caller; one beyond the file is a finding.
-fn anchor(ledger: &Ledger, view: &View, note: &str, findings: &mut Findings) -> Result<Option<(u64, Hash)>> {
-    let checkpoint = verify_checkpoint(note, &ledger.verifier_keys[0])
-        .map_err(|error| Error::Verification(format!("the checkpoint to audit against: {error}")))?;
+/// Size and root of a checkpoint that left the file; one beyond the file is a finding.
+fn anchor(view: &View, checkpoint: &Checkpoint, findings: &mut Findings) -> Option<(u64, Hash)> {
     if checkpoint.size > view.size {
         let message = format!("a checkpoint of size {} left the file, which holds {}", checkpoint.size, view.size);
         findings.add(Finding::of(Verdict::Truncated, Table::Envelopes.name(), message));
-        return Ok(None);
+        return None;
     }
-    Ok(Some((checkpoint.size, checkpoint.root)))
+    Some((checkpoint.size, checkpoint.root))
 }
 
 fn matches(found: &ListRoot, expected: &ListRoot) -> bool {

@@ -8,6 +8,7 @@ use ledgerstone_verify::hash::sha3_256;
 use ledgerstone_verify::key::PublicKey;
 
 use super::{Gate, PreparedChunk, Rejection};
+use crate::codes;
 use crate::schema::{Module, Reason, RecordType, parse_builtin, parse_with};
 
 /// The role that the first member holds.
@@ -119,7 +120,7 @@ impl Authority {
                 if self.roles.contains(role) {
                     return Ok(());
                 }
-                Err(refusal("ledger.unknown_role", format!("no module in force declares a role {role}")))
+                Err(refusal(codes::UNKNOWN_ROLE, format!("no module in force declares a role {role}")))
             }
             "ledger.module" => self.check_module(data),
             _ => Ok(()),
@@ -131,26 +132,26 @@ impl Authority {
         if self.members.contains(member) {
             return Ok(());
         }
-        Err(refusal("ledger.unknown_member", format!("{member} is not a member of this ledger")))
+        Err(refusal(codes::UNKNOWN_MEMBER, format!("{member} is not a member of this ledger")))
     }
 
     fn check_module(&self, data: &Json) -> Result<(), Rejection> {
         let (name, source) = (text(data, "name"), text(data, "source"));
         if unb64(text(data, "hash")).ok().as_deref() != Some(&sha3_256(&[source.as_bytes()])) {
-            return Err(refusal("ledger.module_hash", "the hash is not that of the source".to_owned()));
+            return Err(refusal(codes::MODULE_HASH, "the hash is not that of the source".to_owned()));
         }
         let module = self
             .parse_module(source, &format!("{name}.toml"))
-            .map_err(|errors| refusal("ledger.module_invalid", errors.to_string()))?;
+            .map_err(|errors| refusal(codes::MODULE_INVALID, errors.to_string()))?;
         let version = data.get("version").and_then(Json::as_int);
         if module.name != name || i64::try_from(module.version).ok() != version {
             let found = format!("the file declares {} version {}", module.name, module.version);
-            return Err(refusal("ledger.module_mismatch", found));
+            return Err(refusal(codes::MODULE_MISMATCH, found));
         }
         // The same version again is the business of the rules: the key of the record is taken.
         if self.modules.get(name).is_some_and(|in_force| in_force.version != module.version) {
             let message = format!("a version of {name} is in force, and this build loads no second one");
-            return Err(refusal("ledger.module_upgrade", message));
+            return Err(refusal(codes::MODULE_UPGRADE, message));
         }
         Ok(())
     }
@@ -213,7 +214,7 @@ impl AuthorityGate {
     fn ask(&self, record_type: &RecordType) -> Result<(), Rejection> {
         if (record_type.name == GENESIS) != self.is_genesis {
             let message = "ledger.genesis is the first record of a ledger, and its only one".to_owned();
-            return Err(refusal("ledger.forbidden", message));
+            return Err(refusal(codes::FORBIDDEN, message));
         }
         let roles = &record_type.authorise;
         if self.is_genesis || roles.iter().any(|role| self.authority.holds(&self.author, role)) {
@@ -225,7 +226,7 @@ impl AuthorityGate {
             record_type.name,
             roles.join(" or "),
         );
-        Err(refusal("ledger.forbidden", message))
+        Err(refusal(codes::FORBIDDEN, message))
     }
 }
 
@@ -248,7 +249,7 @@ impl Gate for AuthorityGate {
         let data = super::matching::data_of(chunk.bytes.row(row)).unwrap_or(Json::Null);
         if self.is_genesis && (text(&data, "member") != self.author || !self.authority.members.is_empty()) {
             let message = "the first record is the only one, and names its author as the first member".to_owned();
-            return Err(refusal("ledger.forbidden", message));
+            return Err(refusal(codes::FORBIDDEN, message));
         }
         self.authority.check(&chunk.record_type.name, &data)
     }
@@ -283,11 +284,11 @@ fn admissible(data: &Json) -> Result<(), Rejection> {
     let admitted = key_of(data).map(|key| PublicKey::admit(&key));
     match admitted {
         Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(refusal("ledger.weak_key", format!("{} {error}", text(data, "key")))),
+        Some(Err(error)) => Err(refusal(codes::WEAK_KEY, format!("{} {error}", text(data, "key")))),
         None => {
             let found = unb64(text(data, "key")).map_or(0, |bytes| bytes.len());
             let message = format!("a public key has 32 bytes, this one {found}");
-            Err(refusal("ledger.weak_key", message))
+            Err(refusal(codes::WEAK_KEY, message))
         }
     }
 }

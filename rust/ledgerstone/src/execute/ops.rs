@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::codes;
 use crate::limits::DECIMAL_DIGITS;
 use crate::model::Parts;
 use crate::schema::{CellType, LifecycleType, Reason, RecordType};
@@ -123,7 +124,7 @@ impl Rejection {
         let rule = &record_type.rules[usize::from(op.rule)];
         let reason = match (failure, kind) {
             (Failure::Overflow, _) => Reason {
-                code: "ledger.overflow".to_owned(),
+                code: codes::OVERFLOW.to_owned(),
                 message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),
             },
             (Failure::Missing, Some(kind)) => kind.missing_reason().clone(),

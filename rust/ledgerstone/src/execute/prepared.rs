@@ -9,6 +9,7 @@ use ledgerstone_verify::hash::Hash;
 
 use super::ops::OpChunk;
 use super::plan::lower;
+use crate::codes;
 use crate::limits::RECORD_BYTES;
 use crate::schema::{Reason, RecordType, Rows, stateless_failure};
 
@@ -80,7 +81,7 @@ pub(crate) fn stateless_refusals(
             refusals.push(StatelessRefusal {
                 row,
                 reason: Reason {
-                    code: "ledger.record_too_large".to_owned(),
+                    code: codes::RECORD_TOO_LARGE.to_owned(),
                     message: format!("a record has at most {RECORD_BYTES} bytes"),
                 },
                 detail: format!("{} bytes", bytes.row(row).len()),

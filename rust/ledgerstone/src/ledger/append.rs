@@ -14,6 +14,7 @@ use super::screen::Screened;
 use super::view::View;
 use super::writer::Writer;
 use super::{Ledger, clock};
+use crate::codes;
 use crate::error::{Error, Rejected, Result};
 use crate::execute::authority::AuthorityGate;
 use crate::execute::{Decide, InOrder, LoadError, PreparedChunk, Refused, Working};
@@ -142,7 +143,7 @@ impl Ledger {
             found
                 .as_slice()
                 .try_into()
-                .map_err(|_| Error::Verification(format!("table idempotency: the row of {id} is damaged")))?,
+                .map_err(|_| Error::damaged(format!("table idempotency: the row of {id} is damaged")))?,
         );
         let stored = view.envelope(index)?;
         let prepared = self.prepare(draft, stored.secret)?;
@@ -151,7 +152,7 @@ impl Ledger {
             intent.mode == draft.mode && intent.count == u64::from(prepared.count) && intent.root == prepared.tree.root;
         if !same {
             return Err(Error::Rejected(Box::new(Rejected {
-                code: "ledger.id_reused".to_owned(),
+                code: codes::ID_REUSED.to_owned(),
                 message: format!("transaction {index} has the id {id} and other records; choose another id"),
                 record_type: draft.type_name().to_owned(),
                 row: 0,
@@ -192,13 +193,20 @@ impl Ledger {
 
     fn check_author(&self, writer: &Writer, draft: &Draft<'_>) -> Result<()> {
         let is_genesis = writer.trees.size() == 0;
-        if is_genesis || writer.authority.member_of(&draft.key.public()) == Some(&draft.author) {
+        let public = draft.key.public();
+        if is_genesis || writer.authority.member_of(&public) == Some(&draft.author) {
             return Ok(());
         }
+        let is_known = writer.authority.keys().any(|(key, _)| *key == public);
+        let (code, what) = if is_known {
+            (codes::REVOKED_KEY, "was revoked: sign with another key of the member, which")
+        } else {
+            (codes::NOT_ADMITTED, "is not that of a member:")
+        };
         Err(Error::Forbidden(Box::new(Rejected {
-            code: "ledger.unknown_key".to_owned(),
+            code: code.to_owned(),
             message: format!(
-                "the key {:?} is not an active key of a member of {}; a holder of ledger.admin admits it with ledger.member or ledger.key",
+                "the key {:?} {what} a holder of ledger.admin admits to {} with ledger.member or ledger.key",
                 draft.key, self.origin
             ),
             record_type: draft.type_name().to_owned(),
@@ -285,7 +293,7 @@ fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared) 
     let mut working =
         Working::load(view, &prepared.chunks, &|row| view.unique_keys(row)).map_err(|error| match error {
             LoadError::State(error) => error,
-            LoadError::Cell(name) => Error::Verification(format!("table cells: {name} is damaged; audit the ledger")),
+            LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
         })?;
     let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis);
     let record = |row: RowId| view.record_bytes(row);
@@ -299,7 +307,7 @@ fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared) 
 }
 
 fn rejection(rejected: Rejected) -> Error {
-    if rejected.code == "ledger.forbidden" {
+    if rejected.code == codes::FORBIDDEN {
         Error::Forbidden(Box::new(rejected))
     } else {
         Error::Rejected(Box::new(rejected))
@@ -331,9 +339,12 @@ fn describe(prepared: &Prepared, refused: &[Refused], draft: &Draft<'_>) -> Vec<
 /// Nothing stands: a lack of permission is raised, other reasons are the caller's to read.
 fn refusal_of_all(refused: Vec<(u32, Rejected)>, draft: &Draft<'_>) -> Result<Outcome> {
     match refused.first() {
-        Some((_, first)) if first.code == "ledger.forbidden" => Err(rejection(first.clone())),
+        Some((_, first)) if first.code == codes::FORBIDDEN => Err(rejection(first.clone())),
         Some(_) => Ok(Outcome::Empty(refused)),
-        None => Err(Error::Schema(format!("there is no record of {} to append", draft.type_name()))),
+        None => Err(Error::schema(
+            codes::EMPTY_TRANSACTION,
+            format!("there is no record of {} to append", draft.type_name()),
+        )),
     }
 }
 
@@ -396,7 +407,7 @@ pub(crate) fn idempotency_key(member: &str, id: &str) -> Result<Vec<u8>> {
 
 /// The exceptions list of a transaction, as stored.
 pub(crate) fn stored_exceptions(view: &View, index: u64) -> Result<Vec<Exception>> {
-    let damaged = |why: String| Error::Verification(format!("table exceptions, index {index}: {why}"));
+    let damaged = |why: String| Error::damaged(format!("table exceptions, index {index}: {why}"));
     let Some(stored) = view.snapshot.get(Table::Exceptions, &number_key(index))? else {
         return Ok(Vec::new());
     };

@@ -19,7 +19,7 @@ pub(crate) fn text(micros: i64) -> Result<String> {
 pub(crate) fn parse(text: &str) -> Result<i64> {
     text.parse::<Timestamp>()
         .map(Timestamp::as_microsecond)
-        .map_err(|error| Error::Verification(format!("{text} is no timestamp: {error}")))
+        .map_err(|error| Error::damaged(format!("{text} is no timestamp: {error}")))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Exporting the audit trail.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use arrow_schema::{ArrowError, DataType, Field, SchemaRef};
+use arrow_schema::{DataType, Field, SchemaRef};
 use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
 use ledgerstone_verify::hash::Hash;
 use rayon::prelude::*;
@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use super::append::stored_exceptions;
 use super::view::{StoredEnvelope, View, damage};
 use super::{Ledger, clock};
+use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::RecordBytes;
 use crate::export::{ExportFormat, Sink, TrailRow, TransactionFacts, trail_batch, trail_schema};
@@ -20,7 +21,6 @@ use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
 use crate::query::{ChunkRows, Filter, Page, Scan, segments};
 use crate::schema::{RecordType, Rows, arrow_schema};
-use crate::store::StoreError;
 
 /// What to export, and how.
 pub struct ExportOptions<'a> {
@@ -49,7 +49,10 @@ impl Ledger {
     /// the new one is whole.
     pub fn export(&self, path: &Path, options: ExportOptions<'_>) -> Result<u64> {
         let format = options.format.or_else(|| ExportFormat::of_path(path)).ok_or_else(|| {
-            Error::Schema(format!("{}: an export ends in .parquet or .arrow, or names its format", path.display()))
+            Error::schema(
+                codes::UNKNOWN_FILE_FORMAT,
+                format!("{}: an export ends in .parquet or .arrow, or names its format", path.display()),
+            )
         })?;
         let view = self.view()?;
         let record_type = options.record_type.map(|name| view.record_type(name)).transpose()?;
@@ -58,42 +61,23 @@ impl Ledger {
             None => trail_schema(&[Arc::new(Field::new("data", DataType::Utf8, true))]),
         };
         if self.path.as_deref().is_some_and(|own| std::path::absolute(own).ok() == std::path::absolute(path).ok()) {
-            return Err(Error::Schema(format!("{} is the ledger itself", path.display())));
+            return Err(Error::schema(codes::OWN_FILE, format!("{} is the ledger itself", path.display())));
         }
-        let partial = partial_path(path);
-        let written = self.write_trail(&partial, format, view, record_type, schema, options.progress);
-        if written.is_err() {
-            let _ = std::fs::remove_file(&partial);
-        }
-        let rows = written?;
-        std::fs::rename(&partial, path).map_err(|source| io(path, source))?;
-        Ok(rows)
-    }
-
-    fn write_trail(
-        &self,
-        partial: &Path,
-        format: ExportFormat,
-        view: View,
-        record_type: Option<Arc<RecordType>>,
-        schema: SchemaRef,
-        progress: &mut dyn FnMut(u64) -> Result<()>,
-    ) -> Result<u64> {
-        let file = std::fs::File::create(partial).map_err(|source| io(partial, source))?;
-        let sink = Sink::create(file, format, &schema).map_err(|error| written(partial, &error))?;
+        let sink = Sink::create(path, format, &schema)?;
+        let progress = options.progress;
         let mut export = Export { ledger: self, view, schema, sink, known: BTreeMap::new(), rows: 0, progress };
         match &record_type {
             Some(record_type) => export.records_of(record_type)?,
             None => export.all_records()?,
         }
-        export.sink.finish().map_err(|error| written(partial, &error))?;
+        export.sink.finish()?;
         Ok(export.rows)
     }
 }
 
 impl Export<'_, '_> {
     fn records_of(&mut self, record_type: &Arc<RecordType>) -> Result<()> {
-        let filter = Filter::new(record_type, &[]).map_err(Error::Schema)?;
+        let filter = Filter::new(record_type, &[]).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let chunks = segments(&*self.view.snapshot, &record_type.name, RowId::new(0, 0))?;
         let mut scan = Scan::new(chunks, filter);
         while let Some(wave) = scan.read_wave(&*self.view.snapshot).map_err(damage)? {
@@ -151,7 +135,7 @@ impl Export<'_, '_> {
     }
 
     fn write(&mut self, batch: &RecordBatch) -> Result<()> {
-        self.sink.write(batch).map_err(|error| written(Path::new("the export"), &error))?;
+        self.sink.write(batch)?;
         self.rows += batch.num_rows() as u64;
         (self.progress)(self.rows)
     }
@@ -247,18 +231,4 @@ fn rejected_row(index: u64, exception: Exception) -> TrailRow {
 fn batch(schema: &SchemaRef, known: &Known, rows: &[TrailRow], fields: Vec<ArrayRef>) -> Result<RecordBatch> {
     let fact = |row: &TrailRow| &known[&row.row.index].0;
     trail_batch(schema, rows, &fact, fields).map_err(|error| Error::Fault(error.to_string()))
-}
-
-fn partial_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".partial");
-    PathBuf::from(name)
-}
-
-fn io(path: &Path, source: std::io::Error) -> Error {
-    StoreError::Io { path: path.to_owned(), source }.into()
-}
-
-fn written(path: &Path, error: &ArrowError) -> Error {
-    StoreError::Engine(format!("{}: {error}", path.display())).into()
 }

@@ -9,6 +9,7 @@ use super::Ledger;
 use super::append::{Draft, Outcome};
 use super::records::{author_of, check_id};
 use super::screen::{Input, Screened, screen};
+use crate::codes;
 use crate::error::{Error, Rejected, Result};
 use crate::limits::{ATOMIC_RECORDS, CUT_ROWS};
 use crate::model::{RowId, Value};
@@ -206,7 +207,10 @@ impl Load<'_, '_> {
         let mut writer = self.ledger.lock_writer()?;
         if !Arc::ptr_eq(&writer.record_type(&self.record_type.name)?, &self.record_type) {
             let name = &self.record_type.name;
-            return Err(Error::Schema(format!("another version of {name} was loaded meanwhile: repeat the call")));
+            return Err(Error::schema(
+                codes::TYPE_CHANGED,
+                format!("another version of {name} was loaded meanwhile: repeat the call"),
+            ));
         }
         let key = self.ledger.author_key(&writer)?;
         let author = author_of(&writer, &key);
@@ -243,7 +247,9 @@ fn joined(mut inputs: Vec<Input>) -> Result<Vec<Input>> {
         }
     }
     if let Some(first) = tables.first() {
-        let table = concat_batches(&first.schema(), &tables).map_err(|error| Error::Schema(error.to_string()))?;
+        let table = concat_batches(&first.schema(), &tables).map_err(|error| {
+            Error::schema(codes::UNEVEN_TABLES, format!("the tables of one load have one schema: {error}"))
+        })?;
         inputs.push(Input::Table(table));
     }
     if !values.is_empty() {

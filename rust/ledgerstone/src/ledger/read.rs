@@ -9,6 +9,7 @@ use ledgerstone_verify::canon::{Json, write_string};
 
 use super::Ledger;
 use super::view::{View, damage};
+use crate::codes;
 use crate::error::{Error, Result};
 use crate::model::{CellValue, Decimal, RowId, Value};
 use crate::query::{Comparison, Filter, Page, Predicate, Scan, segment_prefix, segments, value_json};
@@ -72,7 +73,8 @@ impl Ledger {
     pub fn query(self: &Arc<Self>, request: &QueryRequest) -> Result<QueryRows> {
         let view = self.view()?;
         let record_type = view.record_type(&request.record_type)?;
-        let filter = Filter::new(&record_type, &request.predicates).map_err(Error::Schema)?;
+        let filter =
+            Filter::new(&record_type, &request.predicates).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let (schema, columns) = projection(&record_type, request.columns.as_deref())?;
         let chunks = candidates(&view, &record_type, &request.predicates)?;
         Ok(QueryRows {
@@ -99,7 +101,7 @@ impl Ledger {
         let view = self.view()?;
         view.check_index(row.index)?;
         let found = view.read(|reader| reader.locate(row))?;
-        found.ok_or_else(|| Error::Schema(format!("there is no accepted record {row}")))?;
+        found.ok_or_else(|| Error::schema(codes::NO_RECORD, format!("there is no accepted record {row}")))?;
         stored_record(&view, row)
     }
 
@@ -111,7 +113,7 @@ impl Ledger {
             .cells
             .iter()
             .find(|cell| matches!(cell.kind, CellKind::Balance(_)))
-            .ok_or_else(|| Error::Schema(format!("{type_name} has no balance")))?;
+            .ok_or_else(|| Error::schema(codes::NO_BALANCE, format!("{type_name} has no balance")))?;
         let values = key_json(&record_type, key)?;
         let mut prefix = cell_prefix(cell);
         prefix.extend_from_slice(&values.join(&b','));
@@ -211,7 +213,7 @@ fn candidates(view: &View, record_type: &RecordType, predicates: &[Predicate]) -
     for predicate in predicates.iter().filter(|predicate| predicate.comparison == Comparison::Equal) {
         let Some(field) = record_type.field(&predicate.field) else { continue };
         let (Some(value), false) = (predicate.values.first(), predicate.values == [Value::Null]) else { continue };
-        let json = value_json(field, value).map_err(Error::Schema)?;
+        let json = value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         if is_key(record_type, &field.name) {
             let bytes = unique_key_of(record_type, &[json]);
             let row = view.row_by_key(&bytes)?;
@@ -240,7 +242,7 @@ fn may_hold(view: &View, record_type: &RecordType, field: &str, first: RowId, ha
         None => Ok(true),
         Some(postings) => lookup_postings(&postings, hash)
             .map(|rows| !rows.is_empty())
-            .map_err(|error| Error::Verification(format!("table postings, chunk {first}, field {field}: {error}"))),
+            .map_err(|error| Error::damaged(format!("table postings, chunk {first}, field {field}: {error}"))),
     }
 }
 
@@ -263,7 +265,7 @@ fn projection(record_type: &RecordType, columns: Option<&[String]>) -> Result<(S
             _ => {
                 let place = whole.index_of(name).map_err(|_| {
                     let known: Vec<&str> = whole.fields().iter().map(|field| field.name().as_str()).collect();
-                    Error::Schema(format!(
+                    Error::schema(codes::UNKNOWN_COLUMN, format!(
                         "{} has no field {name}; its fields are {}, and {INDEX_COLUMN} and {POSITION_COLUMN} say where a record stands",
                         record_type.name,
                         known.join(", "),
@@ -292,20 +294,27 @@ fn stored_record(view: &View, row: RowId) -> Result<StoredRecord> {
 /// The canonical JSON of key values, typed as the fields of the type's key.
 fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec<Vec<u8>>> {
     let name = &record_type.name;
-    let key = record_type.key().ok_or_else(|| Error::Schema(format!("{name} has no unique key")))?;
+    let key =
+        record_type.key().ok_or_else(|| Error::schema(codes::WRONG_KEY_VALUES, format!("{name} has no unique key")))?;
     let fields: Vec<&str> = key.iter().map(|value| value.source()).collect();
     if fields.len() != values.len() {
         let wanted = fields.join(", ");
-        return Err(Error::Schema(format!("the key of {name} is ({wanted}): {} value(s) given", values.len())));
+        return Err(Error::schema(
+            codes::WRONG_KEY_VALUES,
+            format!("the key of {name} is ({wanted}): {} value(s) given", values.len()),
+        ));
     }
     fields
         .iter()
         .zip(values)
         .map(|(field, value)| {
-            let field = record_type
-                .field(field)
-                .ok_or_else(|| Error::Schema(format!("the key of {name} is computed ({field}): query it instead")))?;
-            value_json(field, value).map_err(Error::Schema)
+            let field = record_type.field(field).ok_or_else(|| {
+                Error::schema(
+                    codes::WRONG_KEY_VALUES,
+                    format!("the key of {name} is computed ({field}): query it instead"),
+                )
+            })?;
+            value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why))
         })
         .collect()
 }
@@ -332,7 +341,7 @@ fn cell_prefix(cell: &CellType) -> Vec<u8> {
 }
 
 fn balance(cell: &CellType, name: &[u8], value: &[u8]) -> Result<(Vec<String>, Balance)> {
-    let damaged = || Error::Verification(format!("table cells: {} is damaged", String::from_utf8_lossy(name)));
+    let damaged = || Error::damaged(format!("table cells: {} is damaged", String::from_utf8_lossy(name)));
     let by = match Json::parse(name).map_err(|_| damaged())? {
         Json::List(mut parts) if parts.len() == 4 => match parts.pop() {
             Some(Json::List(by)) => by

@@ -9,6 +9,7 @@ use ledgerstone_verify::receipt::{LogProof, ProvenEntry, Receipt};
 use super::append::stored_exceptions;
 use super::view::{StoredEnvelope, View};
 use super::{Ledger, stored_checkpoint};
+use crate::codes;
 use crate::error::{Error, Result};
 use crate::limits::NODE_LEVEL;
 use crate::log::{Nodes, inclusion_path, node_key, record_nodes_node};
@@ -24,7 +25,10 @@ impl Ledger {
         let envelope = view.envelope(row.index)?;
         if u64::from(row.position) >= envelope.envelope.intent.count {
             let count = envelope.envelope.intent.count;
-            return Err(Error::Schema(format!("transaction {} has {count} records: there is no {row}", row.index)));
+            return Err(Error::schema(
+                codes::NO_RECORD,
+                format!("transaction {} has {count} records: there is no {row}", row.index),
+            ));
         }
         let exceptions = stored_exceptions(&view, row.index)?;
         let record = prove_record(&view, row, &envelope, &exceptions)?;
@@ -62,11 +66,14 @@ fn prove_record(view: &View, row: RowId, envelope: &StoredEnvelope, exceptions: 
 /// Bytes of rejected records are not kept, so they have no receipt.
 fn explain_rejected(row: RowId, exceptions: &[Exception], error: Error) -> Error {
     match exceptions.iter().find(|exception| exception.position == u64::from(row.position)) {
-        Some(exception) => Error::Schema(format!(
-            "record {row} was {} ({}): the ledger keeps its hash, not its bytes, so it has no receipt",
-            exception.outcome.name(),
-            exception.code
-        )),
+        Some(exception) => Error::schema(
+            codes::NO_RECEIPT,
+            format!(
+                "record {row} was {} ({}): the ledger keeps its hash, not its bytes, so it has no receipt",
+                exception.outcome.name(),
+                exception.code
+            ),
+        ),
         None => error,
     }
 }
@@ -124,7 +131,7 @@ impl Nodes for RecordLeaves<'_> {
     fn node(&mut self, level: u32, place: u64) -> Result<Hash> {
         if level >= NODE_LEVEL {
             return record_nodes_node(&self.nodes, self.count, level, place).ok_or_else(|| {
-                Error::Verification(format!("table record_nodes, index {}: level {level} is not there", self.row.index))
+                Error::damaged(format!("table record_nodes, index {}: level {level} is not there", self.row.index))
             });
         }
         let start = place << level;
@@ -160,9 +167,8 @@ impl<H: Hasher> Nodes for LogLeaves<'_, H> {
                 NodeHash::Sha256 => stored.get(..32)?.try_into().ok(),
                 NodeHash::Sha3 => stored.get(32..)?.try_into().ok(),
             });
-            return half.ok_or_else(|| {
-                Error::Verification(format!("table log_nodes: level {level}, place {place} is not there"))
-            });
+            return half
+                .ok_or_else(|| Error::damaged(format!("table log_nodes: level {level}, place {place} is not there")));
         }
         let start = place << level;
         let leaves = (start..start + (1 << level))
@@ -178,5 +184,5 @@ fn log_path<H: Hasher>(view: &View, index: u64, half: NodeHash) -> Result<Vec<Ha
 }
 
 fn text(bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| Error::Verification(error.to_string()))
+    String::from_utf8(bytes).map_err(|error| Error::damaged(error.to_string()))
 }

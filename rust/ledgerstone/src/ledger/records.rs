@@ -8,6 +8,7 @@ use ledgerstone_verify::hash::sha3_256;
 use super::append::{Committed, Draft, Outcome};
 use super::screen::{Input, Screened, screen};
 use super::{Ledger, Writer};
+use crate::codes;
 use crate::error::{Error, Rejected, Result};
 use crate::keys::{Key, random_bytes};
 use crate::limits::ID_BYTES;
@@ -67,7 +68,7 @@ impl Ledger {
     /// Screens records of several types; the first refusal, by phase and then by record, is raised.
     fn screen_all(&self, writer: &Writer, records: Vec<(String, Value)>) -> Result<Vec<Screened>> {
         if records.is_empty() {
-            return Err(Error::Schema("a transaction holds at least one record".to_owned()));
+            return Err(Error::schema(codes::EMPTY_TRANSACTION, "a transaction holds at least one record"));
         }
         let mut screened = Vec::new();
         let mut start = 0u32;
@@ -132,7 +133,7 @@ impl Ledger {
     pub(crate) fn author_key(&self, writer: &Writer) -> Result<Arc<Key>> {
         writer.key.clone().ok_or_else(|| {
             Error::Forbidden(Box::new(Rejected {
-                code: "ledger.no_key".to_owned(),
+                code: codes::NO_KEY.to_owned(),
                 message: "every record is signed by its author: open the ledger with key=".to_owned(),
                 record_type: "ledger".to_owned(),
                 row: 0,
@@ -169,9 +170,10 @@ pub(crate) fn check_id(id: Option<&str>) -> Result<()> {
             limit: "ID_BYTES",
             bound: ID_BYTES as u64,
         }),
-        Some(id) if id.is_empty() || id.contains('/') => {
-            Err(Error::Schema(format!("the id {id:?} is empty or holds a `/`, which numbers the parts of a load")))
-        }
+        Some(id) if id.is_empty() || id.contains('/') => Err(Error::schema(
+            codes::BAD_ID,
+            format!("the id {id:?} is empty or holds a `/`, which numbers the parts of a load"),
+        )),
         _ => Ok(()),
     }
 }

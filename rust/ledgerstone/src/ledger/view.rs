@@ -9,6 +9,7 @@ use ledgerstone_verify::canon::{Json, parse_canonical};
 use ledgerstone_verify::envelope::Envelope;
 use siphasher::sip::SipHasher24;
 
+use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::execute::write_key;
@@ -99,8 +100,7 @@ impl View {
             return look(chunk, place);
         }
         let found = self.read(|reader| reader.locate(row))?;
-        let (chunk, place) =
-            found.ok_or_else(|| Error::Verification(format!("table chunks: row {row} is not there")))?;
+        let (chunk, place) = found.ok_or_else(|| Error::damaged(format!("table chunks: row {row} is not there")))?;
         let result = look(&chunk, place);
         if chunk.rows.len() <= CHUNK_ROWS {
             *last = Some(chunk);
@@ -144,7 +144,10 @@ impl View {
         if index < self.size {
             return Ok(());
         }
-        Err(Error::Schema(format!("there is no transaction {index}: the ledger holds {}, from 0", self.size)))
+        Err(Error::schema(
+            codes::NO_RECORD,
+            format!("there is no transaction {index}: the ledger holds {}, from 0", self.size),
+        ))
     }
 
     /// Secret and envelope of a transaction, and the envelope's text.
@@ -175,7 +178,7 @@ impl View {
     pub(crate) fn cell(&self, name: &[u8]) -> Result<Option<(u64, Vec<u8>)>> {
         let Some(stored) = self.snapshot.get(Table::Cells, name)? else { return Ok(None) };
         let Some((index, value)) = stored.split_first_chunk::<8>() else {
-            return Err(Error::Verification(format!("table cells: {} is too short", String::from_utf8_lossy(name))));
+            return Err(Error::damaged(format!("table cells: {} is too short", String::from_utf8_lossy(name))));
         };
         Ok(Some((u64::from_be_bytes(*index), value.to_vec())))
     }
@@ -228,7 +231,7 @@ impl StoredEnvelope {
     pub(crate) fn parse(index: u64, stored: &[u8]) -> Result<Self> {
         let (secret, text) = stored.split_first_chunk::<32>().ok_or_else(|| missing(index))?;
         let envelope = Envelope::parse(text)
-            .map_err(|error| Error::Verification(format!("table envelopes, index {index}: {error}")))?;
+            .map_err(|error| Error::damaged(format!("table envelopes, index {index}: {error}")))?;
         Ok(StoredEnvelope { secret: *secret, text: text.to_vec(), envelope })
     }
 }
@@ -236,12 +239,14 @@ impl StoredEnvelope {
 /// The data of the genesis record.
 pub(crate) fn genesis_data(view: &View) -> Result<Json> {
     let record = view.record_bytes(RowId::new(0, 0))?;
-    let record = parse_canonical(&record).map_err(|error| Error::Verification(error.to_string()))?;
+    let record = parse_canonical(&record).map_err(|error| Error::damaged(error.to_string()))?;
     match record {
-        Json::Object(members) => members.into_iter().collect::<BTreeMap<_, _>>().remove("data").ok_or_else(|| {
-            Error::Verification("table chunks, transaction 0: the first record holds no data".to_owned())
-        }),
-        _ => Err(Error::Verification("table chunks, transaction 0: the first record is no object".to_owned())),
+        Json::Object(members) => members
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
+            .remove("data")
+            .ok_or_else(|| Error::damaged("table chunks, transaction 0: the first record holds no data".to_owned())),
+        _ => Err(Error::damaged("table chunks, transaction 0: the first record is no object".to_owned())),
     }
 }
 
@@ -249,12 +254,12 @@ pub(crate) fn genesis_data(view: &View) -> Result<Json> {
 pub(crate) fn damage(error: ReadError) -> Error {
     match error {
         ReadError::Store(error) => Error::Store(error),
-        damaged @ ReadError::Damaged { .. } => Error::Verification(damaged.to_string()),
+        damaged @ ReadError::Damaged { .. } => Error::damaged(damaged.to_string()),
     }
 }
 
 fn missing(index: u64) -> Error {
-    Error::Verification(format!("table envelopes: index {index} is not there"))
+    Error::damaged(format!("table envelopes: index {index} is not there"))
 }
 
 /// The error where no module in force declares a type.
@@ -262,5 +267,8 @@ pub(crate) fn unknown_type(authority: &Authority, name: &str) -> Error {
     let mut known: Vec<&str> =
         authority.modules().flat_map(|module| module.types.iter().map(|declared| declared.name.as_str())).collect();
     known.sort_unstable();
-    Error::Schema(format!("no module in force declares the record type {name}; there are {}", known.join(", ")))
+    Error::schema(
+        codes::UNKNOWN_TYPE,
+        format!("no module in force declares the record type {name}; there are {}", known.join(", ")),
+    )
 }

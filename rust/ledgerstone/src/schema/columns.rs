@@ -13,6 +13,7 @@ use super::check::arrow_schema;
 use super::error::TableError;
 use super::module::{Field, FieldKind, RecordType};
 use super::scalar::{Scalar, ScalarKind};
+use crate::codes;
 
 /// The place of a value in a record or in an item of a list, as positions of columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,8 +105,9 @@ pub(crate) fn lookup_field<'f>(fields: &'f [Field], dotted: &str) -> Option<(Fie
 
 /// The values at a dotted path of one row: one value, or one per item where the path leads through a list.
 pub fn path_values<'a>(rows: &Rows<'a>, dotted: &str, row: usize) -> Result<Vec<Scalar<'a>>, TableError> {
-    let path = lookup_path(rows.record_type(), dotted)
-        .ok_or_else(|| TableError::new(dotted, format!("{} has no field `{dotted}`", rows.record_type().name)))?;
+    let path = lookup_path(rows.record_type(), dotted).ok_or_else(|| {
+        TableError::new(codes::UNKNOWN_COLUMN, dotted, format!("{} has no field `{dotted}`", rows.record_type().name))
+    })?;
     Ok(match path.list {
         None => match rows.list_at(&path, row, None) {
             Some((items, range)) if path.kind.is_none() => range.map(|index| items.scalar(index)).collect(),
@@ -236,8 +238,13 @@ impl<'a> Rows<'a> {
         let fits = expected.fields().len() == given.fields().len()
             && pairs.all(|(a, b)| a.name() == b.name() && a.data_type() == b.data_type());
         let members = if fits { Members::new(&rt.fields, batch.columns()) } else { None };
-        let members = members
-            .ok_or_else(|| TableError::new("", format!("the columns are not the typed columns of {}", rt.name)))?;
+        let members = members.ok_or_else(|| {
+            TableError::new(
+                codes::WRONG_COLUMN_TYPE,
+                "",
+                format!("the columns are not the typed columns of {}", rt.name),
+            )
+        })?;
         let tail = format!("}},\"type\":\"{}\",\"version\":{}}}", rt.name, rt.version).into_bytes();
         Ok(Rows { record_type: rt, members, tail, len: batch.num_rows() })
     }

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+pub use crate::codes::{
+    BAD_FORMAT, BAD_TEXT, MISSING_FIELD, NOT_EXACT, OUT_OF_RANGE, TOO_LONG, TOO_MANY_DIGITS, UNKNOWN_FIELD, WRONG_TYPE,
+};
+
 /// One fault of a schema file, with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaError {
@@ -53,6 +57,8 @@ impl std::error::Error for SchemaErrors {}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct TableError {
+    /// Stable code, `ledger.unknown_column`.
+    pub code: &'static str,
     /// Dotted path of the column.
     pub column: String,
     /// What is wrong and what fits, naming the column.
@@ -60,8 +66,8 @@ pub struct TableError {
 }
 
 impl TableError {
-    pub(crate) fn new(column: impl Into<String>, message: impl Into<String>) -> Self {
-        TableError { column: column.into(), message: message.into() }
+    pub(crate) fn new(code: &'static str, column: impl Into<String>, message: impl Into<String>) -> Self {
+        TableError { code, column: column.into(), message: message.into() }
     }
 }
 
@@ -87,25 +93,6 @@ pub struct RecordError {
     /// What is wrong.
     pub message: String,
 }
-
-/// A required field is absent.
-pub const MISSING_FIELD: &str = "ledger.missing_field";
-/// A field that the type does not have.
-pub const UNKNOWN_FIELD: &str = "ledger.unknown_field";
-/// A value of another type.
-pub const WRONG_TYPE: &str = "ledger.wrong_type";
-/// A number, date, list length outside its bounds.
-pub const OUT_OF_RANGE: &str = "ledger.out_of_range";
-/// Text, bytes or a list over `max`.
-pub const TOO_LONG: &str = "ledger.too_long";
-/// Text that is not of the declared format.
-pub const BAD_FORMAT: &str = "ledger.bad_format";
-/// A decimal with more digits behind the point than the field has.
-pub const TOO_MANY_DIGITS: &str = "ledger.too_many_digits";
-/// Text with U+0000.
-pub const BAD_TEXT: &str = "ledger.bad_text";
-/// A time finer than the field can hold.
-pub const NOT_EXACT: &str = "ledger.not_exact";
 
 /// The candidate nearest to `word` by edit distance, where one is near enough to be a slip. Ties go to the first.
 pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {

@@ -1,5 +1,11 @@
 //! The contract: tables, rows, and what a store guarantees.
 
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::codes;
+use crate::files::is_full;
+
 /// The file format that this build writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;
 
@@ -106,15 +112,15 @@ pub struct Put {
 pub enum StoreError {
     /// There is no such file.
     #[error("{0}: no such ledger; `create` makes a new one")]
-    Missing(std::path::PathBuf),
+    Missing(PathBuf),
     /// The file is there already.
     #[error("{0} exists; `open` opens it, and `create` never overwrites")]
-    Exists(std::path::PathBuf),
+    Exists(PathBuf),
     /// The file is something else.
     #[error("{path} is not a ledger: {why}")]
     NotALedger {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// What was found.
         why: String,
     },
@@ -122,7 +128,7 @@ pub enum StoreError {
     #[error("{path} has file format {found}; this build reads up to {FORMAT}: install a newer ledgerstone")]
     NewerFormat {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Its format.
         found: u32,
     },
@@ -130,7 +136,7 @@ pub enum StoreError {
     #[error("{path} is open for writing by {holder}; open it read-only, or close it there")]
     Locked {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// Who, as far as it is known.
         holder: String,
     },
@@ -148,6 +154,15 @@ pub enum StoreError {
         /// The table.
         table: &'static str,
     },
+    /// The disk or a quota is full.
+    #[error("{}: the disk is full; nothing of this step was kept: make space and repeat the call", path.display())]
+    DiskFull {
+        /// The file that was to grow.
+        path: PathBuf,
+    },
+    /// SQLite finds its structures damaged, or a row is not what the format says.
+    #[error("storage: the file is damaged ({0}); audit the ledger")]
+    Damaged(String),
     /// The storage engine failed.
     #[error("storage: {0}")]
     Engine(String),
@@ -155,10 +170,56 @@ pub enum StoreError {
     #[error("{path}: {source}")]
     Io {
         /// The file.
-        path: std::path::PathBuf,
+        path: PathBuf,
         /// What it said.
-        source: std::io::Error,
+        source: io::Error,
     },
+}
+
+impl StoreError {
+    /// An error of the operating system at a file.
+    pub fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        if is_full(&source) { StoreError::DiskFull { path } } else { StoreError::Io { path, source } }
+    }
+
+    /// The same, and the file that it happened to.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            StoreError::DiskFull { .. } => StoreError::DiskFull { path: path.to_owned() },
+            other => other,
+        }
+    }
+
+    /// Its stable code.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            StoreError::Missing(_) => codes::NO_LEDGER,
+            StoreError::Exists(_) => codes::FILE_EXISTS,
+            StoreError::NotALedger { .. } => codes::NOT_A_LEDGER,
+            StoreError::NewerFormat { .. } => codes::NEWER_FORMAT,
+            StoreError::Locked { .. } => codes::LOCKED,
+            StoreError::StaleHead { .. } => codes::STALE_HEAD,
+            StoreError::Conflict { .. } => codes::ROW_EXISTS,
+            StoreError::DiskFull { .. } => codes::DISK_FULL,
+            StoreError::Damaged(_) => codes::STORAGE_DAMAGED,
+            StoreError::Engine(_) => codes::STORAGE_FAILED,
+            StoreError::Io { .. } => codes::FILE_FAILED,
+        }
+    }
+
+    /// The file, where one is the reason.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            StoreError::Missing(path) | StoreError::Exists(path) => Some(path),
+            StoreError::NotALedger { path, .. }
+            | StoreError::NewerFormat { path, .. }
+            | StoreError::Locked { path, .. }
+            | StoreError::DiskFull { path }
+            | StoreError::Io { path, .. } => Some(path),
+            _ => None,
+        }
+    }
 }
 
 /// A key and its value.

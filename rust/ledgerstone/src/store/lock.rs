@@ -32,7 +32,7 @@ impl WriterLock {
         let mut name = OsString::from(path);
         name.push(".lock");
         let lock_path = PathBuf::from(name);
-        let failed = |source| StoreError::Io { path: lock_path.clone(), source };
+        let failed = |source| StoreError::io(&lock_path, source);
         for _ in 0..ATTEMPTS {
             let mut file = OpenOptions::new()
                 .read(true)

@@ -14,6 +14,7 @@ use super::failure::{Failures, Fault};
 use super::nested::{self, Scope};
 use super::scalars::{check_bytes, check_date, check_int, check_text, parse_date};
 use super::{Checked, arrow_schema, decimal, instants};
+use crate::codes;
 use crate::schema::error::{MISSING_FIELD, NOT_EXACT, OUT_OF_RANGE, TableError, suggestion};
 use crate::schema::module::{Field, FieldKind, RecordType};
 
@@ -27,12 +28,17 @@ pub fn from_arrow(rt: &RecordType, batch: &RecordBatch) -> Result<Checked, Table
         if rt.field(column.name()).is_none() {
             let near = suggestion(column.name(), rt.fields.iter().map(|field| field.name.as_str()));
             return Err(TableError::new(
+                codes::UNKNOWN_COLUMN,
                 column.name(),
                 format!("{} has no field \"{}\"{near}", rt.name, column.name()),
             ));
         }
         if seen.contains(&column.name().as_str()) {
-            return Err(TableError::new(column.name(), format!("there are two columns \"{}\"", column.name())));
+            return Err(TableError::new(
+                codes::DUPLICATE_COLUMN,
+                column.name(),
+                format!("there are two columns \"{}\"", column.name()),
+            ));
         }
         seen.push(column.name());
     }
@@ -44,7 +50,9 @@ pub fn from_arrow(rt: &RecordType, batch: &RecordBatch) -> Result<Checked, Table
     let typed = convert_fields(&rt.fields, &named, &scope, &mut failures)?;
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     let rows = RecordBatch::try_new_with_options(arrow_schema(rt), typed, &options);
-    let rows = rows.map_err(|error| TableError::new("", format!("the table is not well-formed: {error}")))?;
+    let rows = rows.map_err(|error| {
+        TableError::new(codes::WRONG_COLUMN_TYPE, "", format!("the table is not well-formed: {error}"))
+    })?;
     Ok(Checked { rows, failures: failures.sorted() })
 }
 
@@ -62,7 +70,7 @@ pub(super) fn convert_fields<'b>(
             Some(array) => convert(field, array, &here, failures)?,
             None if field.required => {
                 let message = format!("the required column \"{}\" is missing", here.path());
-                return Err(TableError::new(here.path(), message));
+                return Err(TableError::new(codes::MISSING_COLUMN, here.path(), message));
             }
             None => nested::absent(&field.kind, scope.len()),
         });
@@ -166,7 +174,11 @@ pub(super) fn misfit(field: &Field, given: &DataType, here: &Scope<'_>, detail: 
         FieldKind::Struct(_) => "a struct field takes structs",
     };
     let detail = if detail.is_empty() { String::new() } else { format!(" ({detail})") };
-    TableError::new(here.path(), format!("column \"{}\" is {given}; {fits}{detail}", here.path()))
+    TableError::new(
+        codes::WRONG_COLUMN_TYPE,
+        here.path(),
+        format!("column \"{}\" is {given}; {fits}{detail}", here.path()),
+    )
 }
 
 fn text(kind: &FieldKind, array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {

@@ -14,6 +14,7 @@ use super::builder::Builder;
 use super::failure::{Failures, Fault, Place};
 use super::scalars::too_long;
 use super::{arrow_fields, arrow_type, item_field};
+use crate::codes;
 use crate::schema::error::{TableError, suggestion};
 use crate::schema::module::{Field, FieldKind};
 
@@ -226,7 +227,11 @@ pub(super) fn structure(
         if fields.iter().all(|field| field.name != name) {
             let near = suggestion(name, fields.iter().map(|field| field.name.as_str()));
             let path = if here.path().is_empty() { name.to_owned() } else { format!("{}.{name}", here.path()) };
-            return Err(TableError::new(path, format!("the struct \"{}\" has no field \"{name}\"{near}", here.path())));
+            return Err(TableError::new(
+                codes::UNKNOWN_COLUMN,
+                path,
+                format!("the struct \"{}\" has no field \"{name}\"{near}", here.path()),
+            ));
         }
     }
     let live = NullBuffer::union(given.nulls(), here.live.as_ref());

@@ -1,7 +1,7 @@
 //! Connections: how SQLite is set up, and what makes a file a ledger.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
@@ -206,9 +206,10 @@ fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 /// What SQLite says, in words that help.
 pub(super) fn engine(error: rusqlite::Error) -> StoreError {
     let advice = match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => "the disk is full; nothing of this commit was kept",
+        // Whoever knows the file says which.
+        Some(ErrorCode::DiskFull) => return StoreError::DiskFull { path: PathBuf::new() },
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return StoreError::Damaged(error.to_string()),
         Some(ErrorCode::SystemIoFailure) => "the disk failed to read or write",
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => "the file is damaged",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process holds the file in a way that ledgers do not"
         }

@@ -51,7 +51,7 @@ impl SqliteStore {
         let made = OpenOptions::new().write(true).create_new(true).open(&resolved);
         made.map_err(|source| match source.kind() {
             std::io::ErrorKind::AlreadyExists => StoreError::Exists(resolved.clone()),
-            _ => StoreError::Io { path: resolved.clone(), source },
+            _ => StoreError::io(&resolved, source),
         })?;
         let filled = connect(&resolved, Mode::Write).and_then(|mut connection| {
             create_tables(&mut connection)?;
@@ -62,9 +62,8 @@ impl SqliteStore {
         match filled {
             Ok(connection) => Ok(Self::writing(connection, resolved, lock)),
             Err(error) => {
-                // Ours, made a moment ago, and of no use to anybody.
-                let _ = std::fs::remove_file(&resolved);
-                Err(error)
+                remove_new(&resolved);
+                Err(error.at(&resolved))
             }
         }
     }
@@ -114,6 +113,17 @@ impl Store for SqliteStore {
     fn commit(&self, expected_size: u64, mut puts: Vec<Put>) -> Result<(), StoreError> {
         puts.iter().try_for_each(check_put)?;
         in_order(&mut puts);
+        self.write(expected_size, &puts).map_err(|error| error.at(self.readers.path()))
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
+        Ok(Box::new(SqliteSnapshot::begin(&self.readers)?))
+    }
+}
+
+impl SqliteStore {
+    /// Writes rows in order, in one transaction.
+    fn write(&self, expected_size: u64, puts: &[Put]) -> Result<(), StoreError> {
         let mut writer = self.writer()?;
         if writer.failed {
             let why = "an earlier commit was not made durable: close the ledger and open it again";
@@ -134,10 +144,6 @@ impl Store for SqliteStore {
             writer.failed = error.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
         }
         committed.map_err(engine)
-    }
-
-    fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(SqliteSnapshot::begin(&self.readers)?))
     }
 }
 
@@ -206,7 +212,7 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[Put]) -> Result<(), StoreEr
 fn resolve_existing(path: &Path) -> Result<PathBuf, StoreError> {
     let failed = |source: std::io::Error| match source.kind() {
         std::io::ErrorKind::NotFound => StoreError::Missing(path.to_owned()),
-        _ => StoreError::Io { path: path.to_owned(), source },
+        _ => StoreError::io(path, source),
     };
     let resolved = path.canonicalize().map_err(failed)?;
     if !resolved.metadata().map_err(failed)?.is_file() {
@@ -218,13 +224,20 @@ fn resolve_existing(path: &Path) -> Result<PathBuf, StoreError> {
 
 /// The path of a ledger to be, its directory without symbolic links.
 fn resolve_new(path: &Path) -> Result<PathBuf, StoreError> {
-    let failed = |source| StoreError::Io { path: path.to_owned(), source };
+    let failed = |source| StoreError::io(path, source);
     let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidFilename.into()))?;
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     Ok(directory.canonicalize().map_err(failed)?.join(name))
+}
+
+/// Removes a ledger that was made a moment ago and is of no use to anybody, with the files that SQLite keeps beside it.
+pub(crate) fn remove_new(path: &Path) {
+    for made in [path.to_owned(), beside(path, "-wal"), beside(path, "-shm"), beside(path, "-journal")] {
+        let _ = std::fs::remove_file(made);
+    }
 }
 
 /// A file of the same name with something appended.
@@ -240,7 +253,7 @@ fn sync_directory(path: &Path) -> Result<(), StoreError> {
         #[cfg(unix)]
         Some(directory) => std::fs::File::open(directory)
             .and_then(|open| open.sync_all())
-            .map_err(|source| StoreError::Io { path: directory.to_owned(), source }),
+            .map_err(|source| StoreError::io(directory, source)),
         _ => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Snapshots: a reading transaction each, on a connection of its own.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -46,6 +46,11 @@ impl Readers {
         let mut readers = Self { path, alone, orphaned: false, idle: Mutex::new(Some(Vec::new())) };
         readers.orphaned = alone && readers.has_wal() && !readers.has_lock();
         readers
+    }
+
+    /// The ledger's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// A connection without a transaction.
@@ -301,10 +306,7 @@ pub(super) fn last_envelope(connection: &Connection) -> Result<u64, StoreError> 
 }
 
 fn odd(table: Table) -> StoreError {
-    StoreError::Engine(format!(
-        "the file is damaged (table {}: a key or value is not what the format says)",
-        table.name()
-    ))
+    StoreError::Damaged(format!("table {}: a key or value is not what the format says", table.name()))
 }
 
 fn bytes<'a>(row: &'a Row<'_>, column: usize, table: Table) -> Result<&'a [u8], StoreError> {

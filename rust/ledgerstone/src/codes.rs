@@ -1,0 +1,207 @@
+//! The catalogue: every error code of the engine, in one table, with what it means and what to do.
+//!
+//! A code is stable, the words of a message are not. Codes of modules (`finance.insufficient_funds`) are declared in their schema files;
+//! those of the built-in module `ledger` stand here too, because its records are part of the engine. A new code is one line below, and a
+//! test in `tests/catalogue.rs` that provokes it.
+
+/// The classes that a caller tells apart: in Python one exception each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ErrorClass {
+    /// A record or transaction was refused by a rule: an expected outcome.
+    Rejected,
+    /// Its author may not do this.
+    Forbidden,
+    /// A schema file, or data or a request that does not have the shape that is asked for.
+    Schema,
+    /// Evidence or stored bytes do not verify.
+    Verification,
+    /// A file or the storage failed, or is not what the call needs.
+    Store,
+    /// A value over a bound.
+    Limit,
+    /// Something that must not happen, or the caller stopped the work.
+    Fault,
+}
+
+impl ErrorClass {
+    /// The name of the Python exception.
+    pub const fn name(self) -> &'static str {
+        match self {
+            ErrorClass::Rejected => "RejectedError",
+            ErrorClass::Forbidden => "ForbiddenError",
+            ErrorClass::Schema => "SchemaError",
+            ErrorClass::Verification => "VerificationError",
+            ErrorClass::Store => "StoreError",
+            ErrorClass::Limit => "LimitError",
+            ErrorClass::Fault => "FaultError",
+        }
+    }
+}
+
+/// One entry of the catalogue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ErrorCode {
+    /// Its stable name.
+    pub code: &'static str,
+    /// The class of the errors that carry it.
+    pub class: ErrorClass,
+    /// What it means.
+    pub summary: &'static str,
+    /// What to do.
+    pub remedy: &'static str,
+}
+
+/// The entry of a code; `None` where it is a module's.
+pub fn entry(code: &str) -> Option<&'static ErrorCode> {
+    CATALOGUE.iter().find(|entry| entry.code == code)
+}
+
+/// The code of a bound: its name in lower case behind `ledger.`. A bound that is not in the table has the code of a fault.
+pub(crate) fn of_limit(limit: &str) -> &'static str {
+    let named = |entry: &&ErrorCode| {
+        entry.class == ErrorClass::Limit
+            && entry.code.strip_prefix("ledger.").is_some_and(|name| name.eq_ignore_ascii_case(limit))
+    };
+    CATALOGUE.iter().find(named).map_or(FAULT, |entry| entry.code)
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $code:literal, $class:ident: $summary:literal, $remedy:literal;)*) => {
+        $(#[doc = concat!("`", $code, "`: ", $summary, ".")] pub const $name: &str = $code;)*
+
+        /// Every code, by class and then in the order in which they are best read.
+        pub const CATALOGUE: &[ErrorCode] = &[
+            $(ErrorCode { code: $name, class: ErrorClass::$class, summary: $summary, remedy: $remedy },)*
+        ];
+    };
+}
+
+catalogue! {
+    // Single records, before anything is signed.
+    MISSING_FIELD = "ledger.missing_field", Rejected: "a required field is absent", "give the field a value";
+    UNKNOWN_FIELD = "ledger.unknown_field", Rejected: "the type has no field of this name", "correct the name; `schema show` lists the fields";
+    WRONG_TYPE = "ledger.wrong_type", Rejected: "the value is of another type than the field", "send the type that the message names; money is a decimal or a string, never a float";
+    OUT_OF_RANGE = "ledger.out_of_range", Rejected: "a number, date or length is outside its bounds", "send a value within the bounds that the message names";
+    TOO_LONG = "ledger.too_long", Rejected: "a text, bytes or a list is longer than its field allows", "shorten it, or keep it elsewhere and store its hash";
+    BAD_FORMAT = "ledger.bad_format", Rejected: "a text is not of the declared format", "write it as the message says";
+    TOO_MANY_DIGITS = "ledger.too_many_digits", Rejected: "a decimal has more digits behind the point than the field", "round it where it is computed; the ledger never rounds";
+    BAD_TEXT = "ledger.bad_text", Rejected: "a text holds U+0000, which no field takes", "take the character out";
+    NOT_EXACT = "ledger.not_exact", Rejected: "a time is finer than a microsecond, or a date has a time of day", "round it where it is computed";
+    RECORD_TOO_LARGE = "ledger.record_too_large", Rejected: "the record's canonical text is over the bound", "split it, or keep the large part elsewhere and store its hash";
+    OVERFLOW = "ledger.overflow", Rejected: "a sum would have more digits than a decimal holds", "use smaller amounts, or several cells";
+    ID_REUSED = "ledger.id_reused", Rejected: "a transaction has this id and other records", "repeat the same records, or choose another id";
+
+    // Members, keys, roles and modules.
+    MEMBER_EXISTS = "ledger.member_exists", Rejected: "a member with this id was admitted before", "draw another id";
+    UNKNOWN_MEMBER = "ledger.unknown_member", Rejected: "the id is not a member's", "`members` lists them";
+    KEY_USED = "ledger.key_used", Rejected: "this public key was admitted before", "make a new key: one key belongs to one member, for ever";
+    UNKNOWN_KEY = "ledger.unknown_key", Rejected: "no member has this key", "a holder of ledger.admin admits it with ledger.member or ledger.key";
+    KEY_REVOKED = "ledger.key_revoked", Rejected: "the key is revoked already", "nothing is left to do";
+    WEAK_KEY = "ledger.weak_key", Rejected: "the bytes are no public key of prime order", "send the 32 bytes that `keys show` prints";
+    ALREADY_GRANTED = "ledger.already_granted", Rejected: "the member holds this role", "nothing is left to do";
+    NOT_GRANTED = "ledger.not_granted", Rejected: "the member does not hold this role", "`members` lists the roles held";
+    UNKNOWN_ROLE = "ledger.unknown_role", Rejected: "no module in force declares this role", "load the module first, or correct the name";
+    MODULE_EXISTS = "ledger.module_exists", Rejected: "this version of the module was loaded before", "raise the version in the file";
+    MODULE_HASH = "ledger.module_hash", Rejected: "the hash in the record is not that of the source", "let load_module write the record";
+    MODULE_INVALID = "ledger.module_invalid", Rejected: "the source in the record is no valid module", "`schema check` shows every fault";
+    MODULE_MISMATCH = "ledger.module_mismatch", Rejected: "the record names another module or version than its source", "let load_module write the record";
+    MODULE_UPGRADE = "ledger.module_upgrade", Rejected: "the module cannot follow the version in force", "the message says what stands against it";
+
+    // Permission.
+    FORBIDDEN = "ledger.forbidden", Forbidden: "the author does not hold the role that this takes", "a holder of ledger.admin grants the role that the message names";
+    REVOKED_KEY = "ledger.revoked_key", Forbidden: "the author's key was revoked", "sign with another key of the member";
+    NOT_ADMITTED = "ledger.not_admitted", Forbidden: "the author's key is no member's", "a holder of ledger.admin admits it with ledger.member or ledger.key";
+    NO_KEY = "ledger.no_key", Forbidden: "nothing can be appended without the author's key", "open the ledger with key=, on the command line --key";
+    READ_ONLY = "ledger.read_only", Forbidden: "the ledger is open for reading only", "open it for writing, with its log key";
+
+    // Files and data that do not have the shape that is asked for.
+    SCHEMA_FILE = "ledger.schema_file", Schema: "a schema file has faults", "mend them where the message points; `schema check` lists them all";
+    UNKNOWN_TYPE = "ledger.unknown_type", Schema: "no module in force declares this record type", "load its module, or correct the name";
+    UNKNOWN_COLUMN = "ledger.unknown_column", Schema: "the record type has no field for this column", "rename or drop the column";
+    MISSING_COLUMN = "ledger.missing_column", Schema: "a required field has no column", "add the column";
+    DUPLICATE_COLUMN = "ledger.duplicate_column", Schema: "two columns have one name", "drop one of them";
+    WRONG_COLUMN_TYPE = "ledger.wrong_column_type", Schema: "the column's type cannot be the field's", "cast the column as the message says";
+    UNEVEN_TABLES = "ledger.uneven_tables", Schema: "the tables of one load have different schemas", "cast them to one schema, or load them apart";
+    INPUT_MALFORMED = "ledger.input_malformed", Schema: "a file or stream is not in the form it should have", "mend the line that the message names";
+    UNKNOWN_FILE_FORMAT = "ledger.unknown_file_format", Schema: "the file's ending names no format", "use another ending, or name the format";
+    OWN_FILE = "ledger.own_file", Schema: "the file to be written is the ledger itself", "write to another file";
+    BAD_CONDITION = "ledger.bad_condition", Schema: "a condition does not fit its field", "write it as the message says";
+    WRONG_KEY_VALUES = "ledger.wrong_key_values", Schema: "the values are not those of the type's key", "give the key fields that the message names";
+    NO_RECORD = "ledger.no_record", Schema: "there is no record or transaction at this place", "the message says what there is";
+    NO_BALANCE = "ledger.no_balance", Schema: "the record type has no balance", "ask for a type that declares a balance cell";
+    NO_RECEIPT = "ledger.no_receipt", Schema: "the record was refused, and its bytes were not kept", "nothing: the log proves its hash and its outcome";
+    EMPTY_TRANSACTION = "ledger.empty_transaction", Schema: "a transaction holds at least one record", "append a record";
+    BAD_VALUE = "ledger.bad_value", Schema: "a value of a kind that no field takes", "send text, whole numbers, decimals, booleans, bytes, dates, lists or objects";
+    NOT_A_TABLE = "ledger.not_a_table", Schema: "the Arrow data handed over is no table of records", "hand over a table, a record batch or a stream of them";
+    INPUT_FAILED = "ledger.input_failed", Schema: "the reader that was handed over failed", "mend it; with an id the same call goes on where it was";
+    UNKNOWN_MODULE = "ledger.unknown_module", Schema: "no module of this name is shipped", "name a schema file by its path";
+    BAD_ID = "ledger.bad_id", Schema: "a caller's id is empty, or holds a slash", "choose another id";
+    BAD_ORIGIN = "ledger.bad_origin", Schema: "the origin is no name that a log can have", "choose a name like acme.example/books";
+    TYPE_CHANGED = "ledger.type_changed", Schema: "another version of the type was loaded during the call", "repeat the call; with an id it goes on where it was";
+
+    // Evidence.
+    CONTENT_CHANGED = "content_changed", Verification: "stored or shown bytes are not those that were hashed", "audit the ledger; restore it from a copy that verifies";
+    LINK_BROKEN = "link_broken", Verification: "a root or a signature does not follow", "audit the ledger; ask the sender for the evidence again";
+    NOT_TRUSTED = "not_trusted", Verification: "no key that was given as trusted stands behind the evidence", "get the log's verifier keys by a way that you trust";
+    UNVERIFIABLE_VERSION = "unverifiable_version", Verification: "written under a version that this build does not know: no alarm", "install a newer ledgerstone";
+    EVIDENCE_INCOMPLETE = "incomplete", Verification: "the evidence is sound as far as it goes, and does not decide the question", "ask for a complete receipt";
+    EVIDENCE_MALFORMED = "malformed", Verification: "the evidence is not in the form that the format asks for", "ask for the file again";
+    STORAGE_CORRUPT = "storage_corrupt", Verification: "an audit found SQLite's own structures damaged", "go on with a backup that verifies";
+    TRUNCATED = "truncated_or_rolled_back", Verification: "an audit found the ledger shorter than, or other than, a checkpoint that left it", "look for the newer file; the checkpoint proves that it was";
+    STATE_DIFFERS = "state_differs_from_replay", Verification: "an audit found derived state that the replay does not give", "go on with a backup that verifies; the records themselves are sound";
+    WRONG_LOG_KEY = "ledger.wrong_log_key", Verification: "the log key is another ledger's", "name the log key that was made with the ledger";
+
+    // Files and storage.
+    NO_LEDGER = "ledger.no_ledger", Store: "there is no such file", "correct the path; `create` makes a new ledger";
+    FILE_EXISTS = "ledger.file_exists", Store: "the file exists, and nothing is overwritten", "choose another path; `open` opens a ledger";
+    NOT_A_LEDGER = "ledger.not_a_ledger", Store: "the file is something else", "correct the path";
+    NEWER_FORMAT = "ledger.newer_format", Store: "the file was written by a newer build", "install a newer ledgerstone";
+    LOCKED = "ledger.locked", Store: "another process has the ledger open for writing", "open it read-only, or close it there";
+    STALE_HEAD = "ledger.stale_head", Store: "somebody appended in between", "open the ledger again and repeat the call";
+    ROW_EXISTS = "ledger.row_exists", Store: "a stored row that should be new exists", "audit the ledger";
+    DISK_FULL = "ledger.disk_full", Store: "the disk or a quota is full; nothing of the call's last step was kept", "make space and repeat the call";
+    STORAGE_DAMAGED = "ledger.storage_damaged", Store: "SQLite finds its own structures damaged", "audit the ledger; go on with a backup that verifies";
+    STORAGE_FAILED = "ledger.storage_failed", Store: "the storage engine failed", "the message says how; open the ledger again";
+    FILE_FAILED = "ledger.file_failed", Store: "the operating system failed at a file", "the message names the file and says how";
+    CLOSED = "ledger.closed", Store: "the ledger was closed", "open it again";
+    BUSY = "ledger.busy", Store: "the ledger is being loaded by this very call", "do not append from the data that is handed over";
+    KEY_MISSING = "ledger.key_missing", Store: "there is no such key file", "correct the path; `keys generate` makes a key";
+    NOT_A_KEY = "ledger.not_a_key", Store: "the file holds no key of the kind that is needed", "name the right file: member keys sign records, log keys checkpoints";
+    NO_RANDOMNESS = "ledger.no_randomness", Store: "the operating system gave no random bytes", "try again; without them no key or secret can be made";
+
+    // Bounds, each under the name that `limits` gives it.
+    ATOMIC_RECORDS_LIMIT = "ledger.atomic_records", Limit: "one atomic transaction has too many records", "split it, or load in mode each";
+    ATOMIC_BYTES_LIMIT = "ledger.atomic_bytes", Limit: "the records of one atomic transaction have too many bytes", "split it, or load in mode each";
+    ENVELOPE_BYTES_LIMIT = "ledger.envelope_bytes", Limit: "the envelope would not fit a leaf of the log", "split the transaction";
+    ID_BYTES_LIMIT = "ledger.id_bytes", Limit: "a caller's id is too long", "use a shorter id, or its hash";
+    ORIGIN_CHARS_LIMIT = "ledger.origin_chars", Limit: "the origin is too long", "choose a shorter name";
+    LINE_BYTES_LIMIT = "ledger.line_bytes", Limit: "a line or row of an input file is longer than any record", "mend the file; is it what its ending says?";
+    MAX_CLOCK_STEP_LIMIT = "ledger.max_clock_step", Limit: "the clock is far beyond the last transaction", "set the clock right; one wrong clock would bind every later transaction";
+
+    // What must not happen.
+    FAULT = "ledger.fault", Fault: "something that must not happen; nothing was logged", "open the ledger again, and report it";
+    FORKED = "ledger.forked", Fault: "the ledger was opened in another process", "open it again in this one";
+    INTERRUPTED = "ledger.interrupted", Fault: "the caller stopped the work", "repeat the call; with an id a load goes on where it was";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_their_words_end_without_a_full_stop() {
+        for (place, entry) in CATALOGUE.iter().enumerate() {
+            assert!(CATALOGUE[..place].iter().all(|other| other.code != entry.code), "{} stands twice", entry.code);
+            for words in [entry.summary, entry.remedy] {
+                assert!(!words.is_empty() && !words.ends_with('.'), "{}: {words:?}", entry.code);
+            }
+            assert_eq!(super::entry(entry.code), Some(entry));
+        }
+    }
+
+    #[test]
+    fn bounds_have_the_code_of_their_name() {
+        assert_eq!((of_limit("ID_BYTES"), of_limit("max_clock_step")), (ID_BYTES_LIMIT, MAX_CLOCK_STEP_LIMIT));
+        assert_eq!(of_limit("unheard_of"), FAULT);
+    }
+}
