@@ -345,7 +345,7 @@ fn a_member_does_what_its_roles_allow_while_its_key_is_active() {
     let ledger = as_member(&path, 8);
     let error = ledger.append_all(one("t2"), None).unwrap_err();
     assert!(matches!(error, Error::Forbidden(_)), "{error}");
-    assert_eq!(code_of(&error), "ledger.unknown_key");
+    assert_eq!(code_of(&error), "ledger.revoked_key");
     drop(ledger);
 
     // Another key of the same member works; a withdrawn role no longer does.

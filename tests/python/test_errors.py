@@ -122,7 +122,7 @@ def test_appending_needs_a_key(path: Path, ledger: ls.Ledger) -> None:
     stranger = ls.Key.generate("stranger")
     with ls.open(path, key=stranger) as strange, pytest.raises(ls.ForbiddenError, match="not an active") as caught:
         strange.append("finance.transfer", transfer("t1"))
-    assert caught.value.code == "ledger.unknown_key"
+    assert caught.value.code == "ledger.not_admitted"
     with ls.open(path, readonly=True) as reader, pytest.raises(ls.ForbiddenError, match="readonly"):
         reader.append("finance.transfer", transfer("t1"))
 
