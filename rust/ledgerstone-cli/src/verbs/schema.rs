@@ -114,7 +114,15 @@ fn show_type(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> 
 fn cell_words(kind: &CellKind) -> String {
     match kind {
         CellKind::Balance(balance) => format!("balance of {}", balance.parts.join(", ")),
+        CellKind::Count(count) => match count.high {
+            None => format!("count of at least {}", count.low),
+            Some(high) => format!("count of {} to {high}", count.low),
+        },
         CellKind::Lifecycle(lifecycle) => format!("state, one of {}", lifecycle.states.join(", ")),
+        CellKind::Holder(_) => "who holds it".to_owned(),
+        CellKind::Sequence(sequence) => {
+            format!("last {} of a {} sequence", sequence.kind.name(), sequence.order.name())
+        }
     }
 }
 
@@ -124,7 +132,10 @@ fn cell_reasons(kind: &CellKind) -> Vec<&Reason> {
             let bounds = balance.bounds.iter().map(|bound| &bound.reason);
             [&balance.missing, &balance.too_precise].into_iter().chain(bounds).collect()
         }
+        CellKind::Count(count) => vec![&count.out_of_range],
         CellKind::Lifecycle(lifecycle) => vec![&lifecycle.missing],
+        CellKind::Holder(holder) => vec![&holder.missing],
+        CellKind::Sequence(_) => Vec::new(),
     }
 }
 
@@ -157,6 +168,7 @@ fn type_name(kind: &FieldKind) -> String {
         FieldKind::Timestamp => "timestamp".to_owned(),
         FieldKind::Bytes { max } => format!("bytes({max})"),
         FieldKind::Uuid => "uuid".to_owned(),
+        FieldKind::Fraction => "fraction".to_owned(),
         FieldKind::List { item, .. } => format!("list of {}", type_name(&item.kind)),
         FieldKind::Struct(_) => "struct".to_owned(),
     }

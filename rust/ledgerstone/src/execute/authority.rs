@@ -148,6 +148,10 @@ impl Authority {
             let found = format!("the file declares {} version {}", module.name, module.version);
             return Err(refusal(codes::MODULE_MISMATCH, found));
         }
+        if let Some((declared, rule)) = super::not_executed(&module) {
+            let message = format!("rule {rule} of {declared} is not run by this build");
+            return Err(refusal("ledger.module_invalid", message));
+        }
         // The same version again is the business of the rules: the key of the record is taken.
         if self.modules.get(name).is_some_and(|in_force| in_force.version != module.version) {
             let message = format!("a version of {name} is in force, and this build loads no second one");

@@ -25,7 +25,7 @@ mod working;
 use ledgerstone_verify::envelope::Mode;
 
 pub(crate) use ops::Rejection;
-pub(crate) use plan::write_key;
+pub(crate) use plan::{not_executed, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 pub(crate) use serial::InOrder;
 pub(crate) use working::{LoadError, Working};

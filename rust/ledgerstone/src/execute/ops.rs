@@ -127,7 +127,7 @@ impl Rejection {
                 code: codes::OVERFLOW.to_owned(),
                 message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),
             },
-            (Failure::Missing, Some(kind)) => kind.missing_reason().clone(),
+            (Failure::Missing, Some(kind)) => kind.missing_reason(&rule.reason).clone(),
             (Failure::Missing, None) => rule.missing_reason().clone(),
             (Failure::TooPrecise, Some(kind)) => kind.too_precise_reason(&rule.reason).clone(),
             (Failure::Bound(bound), Some(kind)) => kind.bound_reason(bound, &rule.reason).clone(),

@@ -7,7 +7,7 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::ops::{Action, CellUse, KeyUse, Op, OpChunk};
 use crate::model::{Decimal, Parts};
-use crate::schema::{CellKind, CellType, Expr, Primitive, RecordType, Rows, Rule, Scalar};
+use crate::schema::{CellKind, CellType, Env, Expr, Module, Primitive, RecordType, Rows, Rule, Scalar, Severity};
 
 /// Makes the operations of every row. `key_hash` hashes the bytes of a unique key.
 pub(crate) fn lower<'a>(
@@ -19,7 +19,7 @@ pub(crate) fn lower<'a>(
         .rules
         .iter()
         .enumerate()
-        .filter(|(_, rule)| !rule.primitive.is_stateless())
+        .filter(|(_, rule)| !rule.is_of_record())
         .map(|(place, rule)| (place as u16, rule))
         .collect();
     let computed = record_type
@@ -47,6 +47,28 @@ pub(crate) fn lower<'a>(
     lowering.chunk
 }
 
+/// The type and the place of the first rule that this version reads but does not run; a module that has one is not loaded.
+pub(crate) fn not_executed(module: &Module) -> Option<(&str, usize)> {
+    let runs = |rule: &Rule| {
+        let primitive = match &rule.primitive {
+            Primitive::Conserve { group, .. } => group.is_none(),
+            Primitive::Unique { versioned, .. } => versioned.is_none(),
+            Primitive::Ref { targets, .. } => targets.len() == 1,
+            Primitive::Balance { set, approval, .. } => set.is_empty() && approval.is_none(),
+            Primitive::Lifecycle { allowed, .. } => allowed.is_none(),
+            Primitive::Require(_)
+            | Primitive::Window { .. }
+            | Primitive::Match { .. }
+            | Primitive::Open { .. }
+            | Primitive::Close { .. } => true,
+            _ => false,
+        };
+        primitive && !rule.is_dynamic() && rule.severity == Severity::Reject
+    };
+    let first = |declared: &'_ RecordType| declared.rules.iter().position(|rule| !runs(rule));
+    module.types.iter().find_map(|declared| Some((declared.name.as_str(), first(declared)?)))
+}
+
 /// Appends the bytes of a unique key (FORMAT.md section 12); false where a value is absent, and the key with it. `number` is the
 /// place of the rule among the type's `unique` rules.
 pub(crate) fn write_key(
@@ -65,7 +87,7 @@ pub(crate) fn write_key(
     ledgerstone_verify::canon::write_int(out, number as i64);
     out.extend_from_slice(b",[");
     for (nth, value) in values.iter().enumerate() {
-        let value = value.eval(rows, row, item);
+        let value = value.eval(rows, row, item, &Env::NONE);
         if matches!(value, Scalar::Absent) {
             out.truncate(start);
             return false;
@@ -106,22 +128,27 @@ impl Lowering<'_> {
     }
 
     fn application(&mut self, place: u16, rule: &Rule, row: usize, item: Option<usize>) {
-        if self.computed[usize::from(place)].iter().any(|expression| expression.overflows(self.rows, row, item)) {
+        if self.computed[usize::from(place)]
+            .iter()
+            .any(|expression| expression.overflows(self.rows, row, item, &Env::NONE))
+        {
             return self.push(place, Action::Overflow);
         }
-        if rule.when.as_ref().is_some_and(|when| !when.is_true(self.rows, row, item)) {
+        if rule.when.as_ref().is_some_and(|when| !when.is_true(self.rows, row, item, &Env::NONE)) {
             return;
         }
         match &rule.primitive {
-            Primitive::Unique(values) => {
+            Primitive::Unique { values, versioned: None } => {
                 let number = self.record_type.unique_number(usize::from(place));
                 if let Some(key) = self.key(&self.record_type.name, number, values, row, item) {
                     self.push(place, Action::Take { key });
                 }
             }
-            Primitive::Ref { target, at } => {
-                if let Some(key) = self.key(target, 0, at, row, item) {
-                    self.push(place, Action::Exists { key });
+            Primitive::Ref { targets, at, external: false } => {
+                for target in targets {
+                    if let Some(key) = self.key(target, 0, at, row, item) {
+                        self.push(place, Action::Exists { key });
+                    }
                 }
             }
             Primitive::Match { target, at, .. } => {
@@ -142,7 +169,7 @@ impl Lowering<'_> {
                     None => self.push(place, Action::TooPrecise { cell: id }),
                 }
             }
-            Primitive::Balance { cell, at, by, add, at_end } => {
+            Primitive::Balance { cell, at, by, add, at_end, .. } => {
                 let id = self.cell(cell, at, by, row, item);
                 self.additions(place, rule, cell, id, add, *at_end, row, item);
             }
@@ -151,11 +178,12 @@ impl Lowering<'_> {
                 let zero = zero.iter().fold(0, |mask, part| mask | 1 << part);
                 self.push(place, Action::Close { cell, zero });
             }
-            Primitive::Lifecycle { cell, at, from, to } => {
+            Primitive::Lifecycle { cell, at, from, to, .. } => {
                 let cell = self.cell(cell, at, &[], row, item);
                 self.push(place, Action::Step { cell, from: *from, to: *to });
             }
-            Primitive::Require(_) | Primitive::Conserve { .. } | Primitive::Window { .. } => {}
+            // What is left is not loaded: see `not_executed`.
+            _ => {}
         }
     }
 
@@ -174,7 +202,7 @@ impl Lowering<'_> {
         let CellKind::Balance(balance) = &kind.kind else { return };
         let last = add.len().saturating_sub(1);
         for (nth, (part, summand, negated)) in add.iter().enumerate() {
-            let delta = match operand(summand.eval(self.rows, row, item), balance.scale) {
+            let delta = match operand(summand.eval(self.rows, row, item, &Env::NONE), balance.scale) {
                 Operand::Absent => 0,
                 Operand::TooPrecise => return self.push(place, Action::TooPrecise { cell }),
                 Operand::Amount(amount) if *negated => -amount,
@@ -207,7 +235,7 @@ impl Lowering<'_> {
         let CellKind::Balance(balance) = &kind.kind else { return None };
         let mut parts = Parts::EMPTY;
         for (part, value) in set {
-            match operand(value.eval(self.rows, row, item), balance.scale) {
+            match operand(value.eval(self.rows, row, item, &Env::NONE), balance.scale) {
                 Operand::Absent => {}
                 Operand::Amount(amount) => parts.set(*part, amount),
                 Operand::TooPrecise => return None,
@@ -233,8 +261,8 @@ impl Lowering<'_> {
         let start = self.chunk.names.len();
         let rows = self.rows;
         kind.write_name(
-            at.iter().map(|value| value.eval(rows, row, item)),
-            by.iter().map(|value| value.eval(rows, row, item)),
+            at.iter().map(|value| value.eval(rows, row, item, &Env::NONE)),
+            by.iter().map(|value| value.eval(rows, row, item, &Env::NONE)),
             &mut self.chunk.names,
         );
         let name = &self.chunk.names[start..];

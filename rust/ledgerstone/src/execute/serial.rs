@@ -251,7 +251,7 @@ fn pairs_agree(pairs: &[MatchPair], theirs: &[u8], ours: &[u8], item: Option<(&s
 fn balance_type(kind: &CellType) -> Result<&BalanceType, Failure> {
     match &kind.kind {
         CellKind::Balance(balance) => Ok(balance),
-        CellKind::Lifecycle(_) => Err(Failure::Missing),
+        _ => Err(Failure::Missing),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::execute::write_key;
 use crate::limits::CHUNK_ROWS;
 use crate::model::{RowId, State};
 use crate::query::{ChunkRows, ReadError, Reader, segments};
-use crate::schema::{Primitive, RecordType};
+use crate::schema::{Env, Primitive, RecordType};
 use crate::store::{Snapshot, Table, number_key};
 
 /// Record types of the built-in module, whose records make the authority.
@@ -124,10 +124,10 @@ impl View {
             let mut keys = Vec::new();
             let mut number = 0;
             for rule in &chunk.record_type.rules {
-                let Primitive::Unique(values) = &rule.primitive else { continue };
+                let Primitive::Unique { values, .. } = &rule.primitive else { continue };
                 let items = rule.each.map_or(vec![None], |list| view.list_range(list, place).map(Some).collect());
                 for item in items {
-                    let applies = rule.when.as_ref().is_none_or(|when| when.is_true(&view, place, item));
+                    let applies = rule.when.as_ref().is_none_or(|when| when.is_true(&view, place, item, &Env::NONE));
                     let mut bytes = Vec::new();
                     if applies && write_key(&chunk.record_type.name, number, values, &view, place, item, &mut bytes) {
                         keys.push(bytes);

@@ -1,9 +1,11 @@
 //! The nouns of the engine: values, cells, rows, and the trait by which state is read. No I/O.
 
 mod cell;
+mod fraction;
 mod state;
 mod value;
 
 pub use cell::{CellValue, Parts, RowId};
+pub use fraction::Fraction;
 pub use state::State;
 pub use value::{Decimal, Value};

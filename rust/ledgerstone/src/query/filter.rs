@@ -143,6 +143,9 @@ fn comparable(field: &Field, comparison: Comparison) -> Result<FieldKind, String
         }
         (FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid, _) => Ok(text),
         (_, Comparison::StartsWith) => Err(format!("{} is no text and begins with nothing", field.name)),
+        (FieldKind::Fraction, comparison) if !matches!(comparison, Comparison::Equal | Comparison::In) => {
+            Err(format!("{} is a fraction and is compared for equality only", field.name))
+        }
         (FieldKind::Decimal { scale, .. }, _) => Ok(FieldKind::Decimal { precision: 28, scale: *scale }),
         (FieldKind::Int { .. }, _) => Ok(FieldKind::Int { min: -crate::limits::INT_MAX, max: crate::limits::INT_MAX }),
         (kind, _) => Ok(kind.clone()),
@@ -166,16 +169,8 @@ fn operands(name: &str, kind: FieldKind, values: &[Value]) -> Result<ArrayRef, S
 
 /// A record type of one optional field, by which single values are read as the field reads them.
 fn one_field(name: &str, kind: FieldKind) -> RecordType {
-    let field = Field { name: name.to_owned(), kind, required: false, index: false, doc: String::new() };
-    RecordType {
-        name: "value".to_owned(),
-        version: 0,
-        doc: String::new(),
-        fields: vec![field],
-        cells: Vec::new(),
-        rules: Vec::new(),
-        authorise: Vec::new(),
-    }
+    let field = Field { name: name.to_owned(), kind, required: false, index: false, doc: String::new(), private: None };
+    RecordType::of_fields("value", 0, vec![field])
 }
 
 fn typed(record_type: &RecordType, values: &[Value]) -> Result<RecordBatch, String> {

@@ -57,6 +57,7 @@ impl CellType {
                 }
                 _ => None,
             },
+            CellKind::Count(_) | CellKind::Holder(_) | CellKind::Sequence(_) => None,
         }
     }
 }

@@ -4,10 +4,12 @@ use super::module::{CellKind, CellType, Primitive, Reason, RecordType, Rule};
 
 impl CellType {
     /// Where the cell does not exist.
-    pub(crate) fn missing_reason(&self) -> &Reason {
+    pub(crate) fn missing_reason<'a>(&'a self, rule: &'a Reason) -> &'a Reason {
         match &self.kind {
             CellKind::Balance(balance) => &balance.missing,
             CellKind::Lifecycle(lifecycle) => &lifecycle.missing,
+            CellKind::Holder(holder) => &holder.missing,
+            CellKind::Count(_) | CellKind::Sequence(_) => rule,
         }
     }
 
@@ -15,7 +17,7 @@ impl CellType {
     pub(crate) fn too_precise_reason<'a>(&'a self, rule: &'a Reason) -> &'a Reason {
         match &self.kind {
             CellKind::Balance(balance) => &balance.too_precise,
-            CellKind::Lifecycle(_) => rule,
+            _ => rule,
         }
     }
 
@@ -23,7 +25,8 @@ impl CellType {
     pub(crate) fn bound_reason<'a>(&'a self, bound: u8, rule: &'a Reason) -> &'a Reason {
         match &self.kind {
             CellKind::Balance(balance) => balance.bounds.get(usize::from(bound)).map_or(rule, |bound| &bound.reason),
-            CellKind::Lifecycle(_) => rule,
+            CellKind::Count(count) => &count.out_of_range,
+            _ => rule,
         }
     }
 }
@@ -41,6 +44,6 @@ impl Rule {
 impl RecordType {
     /// The place of a rule among the `unique` rules.
     pub(crate) fn unique_number(&self, rule: usize) -> usize {
-        self.rules[..rule].iter().filter(|rule| matches!(rule.primitive, Primitive::Unique(_))).count()
+        self.rules[..rule].iter().filter(|rule| matches!(rule.primitive, Primitive::Unique { .. })).count()
     }
 }

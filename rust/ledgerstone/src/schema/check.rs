@@ -58,7 +58,7 @@ pub(crate) fn item_field(item: &Field) -> Arc<ArrowField> {
 /// The Arrow type of a field.
 pub(crate) fn arrow_type(kind: &FieldKind) -> DataType {
     match kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => DataType::Utf8,
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Fraction => DataType::Utf8,
         FieldKind::Bool => DataType::Boolean,
         FieldKind::Int { .. } => DataType::Int64,
         FieldKind::Decimal { scale, .. } => DataType::Decimal128(DECIMAL_COLUMN_DIGITS, *scale as i8),

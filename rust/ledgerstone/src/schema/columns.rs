@@ -14,6 +14,7 @@ use super::error::TableError;
 use super::module::{Field, FieldKind, RecordType};
 use super::scalar::{Scalar, ScalarKind};
 use crate::codes;
+use crate::model::Fraction;
 
 /// The place of a value in a record or in an item of a list, as positions of columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,7 @@ impl FieldPath {
 pub(crate) fn scalar_kind(kind: &FieldKind) -> Option<ScalarKind> {
     Some(match kind {
         FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => ScalarKind::Text,
+        FieldKind::Fraction => ScalarKind::Fraction,
         FieldKind::Bool => ScalarKind::Bool,
         FieldKind::Int { .. } => ScalarKind::Int,
         FieldKind::Decimal { .. } => ScalarKind::Decimal,
@@ -121,6 +123,8 @@ pub fn path_values<'a>(rows: &Rows<'a>, dotted: &str, row: usize) -> Result<Vec<
 #[derive(Debug)]
 pub(crate) enum Column<'a> {
     Text(&'a StringArray),
+    /// Canonical texts.
+    Fraction(&'a StringArray),
     Bool(&'a BooleanArray),
     Int(&'a Int64Array),
     Decimal(&'a Decimal128Array, u8),
@@ -158,6 +162,7 @@ impl<'a> Column<'a> {
         let any = array.as_ref();
         Some(match &field.kind {
             FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => Column::Text(any.as_string_opt::<i32>()?),
+            FieldKind::Fraction => Column::Fraction(any.as_string_opt::<i32>()?),
             FieldKind::Bool => Column::Bool(any.as_boolean_opt()?),
             FieldKind::Int { .. } => Column::Int(any.as_primitive_opt::<Int64Type>()?),
             FieldKind::Decimal { scale, .. } => Column::Decimal(any.as_primitive_opt::<Decimal128Type>()?, *scale),
@@ -177,7 +182,7 @@ impl<'a> Column<'a> {
 
     fn array(&self) -> &dyn Array {
         match self {
-            Column::Text(array) => *array,
+            Column::Text(array) | Column::Fraction(array) => *array,
             Column::Bool(array) => *array,
             Column::Int(array) => *array,
             Column::Decimal(array, _) => *array,
@@ -205,6 +210,9 @@ impl<'a> Column<'a> {
             Column::Date(array) if array.is_valid(index) => Scalar::Date(array.value(index)),
             Column::Timestamp(array) if array.is_valid(index) => Scalar::Timestamp(array.value(index)),
             Column::Bytes(array) if array.is_valid(index) => Scalar::Bytes(array.value(index)),
+            Column::Fraction(array) if array.is_valid(index) => {
+                Fraction::parse(array.value(index)).map_or(Scalar::Absent, Scalar::Fraction)
+            }
             _ => Scalar::Absent,
         }
     }

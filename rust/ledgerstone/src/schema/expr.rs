@@ -21,15 +21,19 @@
 //! **Overflow.** Arithmetic is checked: ints in 64 bits, decimals in 128. Where it overflows, the whole expression has no value:
 //! [`Expr::is_true`] is false, so a `require` fails, and [`Expr::eval`] is absent. [`Expr::overflows`] tells the two apart.
 
+mod env;
 mod eval;
 mod iso4217;
 mod lexer;
 mod parser;
 mod paths;
 
+pub use env::{Endorser, Env, Found, Inputs, Needs};
 pub(crate) use iso4217::{currency_digits, is_currency};
 pub(crate) use lexer::{Token, tokens};
 pub(crate) use parser::ExprError;
+
+use eval::At;
 
 use super::columns::{FieldPath, Rows};
 use super::module::Field;
@@ -41,6 +45,7 @@ pub struct Expr {
     source: String,
     node: Node,
     kind: ScalarKind,
+    needs: Needs,
 }
 
 /// What an expression may name.
@@ -103,7 +108,7 @@ impl Expr {
     /// Parses and types an expression.
     pub(crate) fn parse(source: &str, names: Names<'_>) -> Result<Self, ExprError> {
         let (node, kind) = parser::parse(source, names)?;
-        Ok(Expr { source: source.to_owned(), node, kind })
+        Ok(Expr { source: source.to_owned(), node, kind, needs: Needs::default() })
     }
 
     /// The text it was parsed from.
@@ -124,21 +129,26 @@ impl Expr {
         }
     }
 
+    /// What it needs besides the record.
+    pub fn needs(&self) -> Needs {
+        self.needs
+    }
+
     /// Its value for a row; `item` is the absolute index in the list's child array. Absent where it overflows.
     #[inline]
-    pub fn eval<'a>(&'a self, rows: &Rows<'a>, row: usize, item: Option<usize>) -> Scalar<'a> {
-        eval::eval(&self.node, rows, row, item).unwrap_or(Scalar::Absent)
+    pub fn eval<'a>(&'a self, rows: &Rows<'a>, row: usize, item: Option<usize>, env: &Env<'a>) -> Scalar<'a> {
+        eval::eval(&self.node, &At { rows, row, item, env }).unwrap_or(Scalar::Absent)
     }
 
     /// Whether its value is `true`; an absent value and an overflow are not.
     #[inline]
-    pub fn is_true(&self, rows: &Rows<'_>, row: usize, item: Option<usize>) -> bool {
-        matches!(eval::eval(&self.node, rows, row, item), Ok(Scalar::Bool(true)))
+    pub fn is_true(&self, rows: &Rows<'_>, row: usize, item: Option<usize>, env: &Env<'_>) -> bool {
+        matches!(eval::eval(&self.node, &At { rows, row, item, env }), Ok(Scalar::Bool(true)))
     }
 
     /// Whether its arithmetic overflows for a row.
-    pub fn overflows(&self, rows: &Rows<'_>, row: usize, item: Option<usize>) -> bool {
-        eval::eval(&self.node, rows, row, item).is_err()
+    pub fn overflows(&self, rows: &Rows<'_>, row: usize, item: Option<usize>, env: &Env<'_>) -> bool {
+        eval::eval(&self.node, &At { rows, row, item, env }).is_err()
     }
 }
 

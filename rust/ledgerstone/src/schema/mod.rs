@@ -27,13 +27,14 @@ mod time;
 pub use check::{Checked, arrow_schema, from_arrow, from_values};
 pub use columns::{FieldPath, Rows, lookup_path, path_values};
 pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
-pub use expr::Expr;
+pub use expr::{Endorser, Env, Expr, Found, Inputs, Needs};
 pub use format::Format;
 pub use module::{
-    BalanceType, Bound, CellKind, CellType, Field, FieldKind, LifecycleType, MatchPair, Module, Primitive, Reason,
-    RecordType, Role, Rule,
+    Allowed, Approval, BalanceType, Bound, Candidate, CellKind, CellType, CountType, EmitField, Field, FieldKind,
+    HolderFrom, HolderTo, HolderType, LifecycleType, Lookup, LookupField, LookupSource, MatchPair, Module, Primitive,
+    Reason, RecordType, Role, Rule, SequenceOrder, SequenceStep, SequenceType, Severity, Tally, TallyMethod, Versioned,
 };
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;
-pub use scalar::{Scalar, ScalarKind};
+pub use scalar::{OwnedScalar, Scalar, ScalarKind};
 pub use stateless::stateless_failure;

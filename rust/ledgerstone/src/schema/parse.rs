@@ -125,18 +125,17 @@ impl<'t> Reader<'t> {
         let rules: Vec<Vec<Rule>> = shapes.iter().map(|shape| reader.rules(shape, &shapes, loaded)).collect();
         let types =
             shapes.into_iter().zip(rules).map(|(shape, rules)| Arc::new(reader.record_type(shape, rules))).collect();
-        Some(Module { name: reader.module, version, title, roles, types, source: String::new() })
+        Some(Module { name: reader.module, version, title, roles, constants: Vec::new(), types, source: String::new() })
     }
 
     fn record_type(&self, shape: Shape<'_>, rules: Vec<Rule>) -> RecordType {
         RecordType {
-            name: shape.name,
-            version: self.version,
             doc: shape.table.text_or_empty("doc"),
-            fields: shape.fields,
             cells: shape.cells,
             rules,
+            release: shape.authorise.clone(),
             authorise: shape.authorise,
+            ..RecordType::of_fields(&shape.name, self.version, shape.fields)
         }
     }
 

@@ -39,7 +39,7 @@ fn write_members(members: &Members<'_>, index: usize, out: &mut Vec<u8>) {
 
 fn write_value(column: &Column<'_>, index: usize, out: &mut Vec<u8>) {
     match column {
-        Column::Text(array) => write_string(out, array.value(index)),
+        Column::Text(array) | Column::Fraction(array) => write_string(out, array.value(index)),
         Column::List(list, items) => {
             out.push(b'[');
             for (place, item) in list_items(list, index).enumerate() {

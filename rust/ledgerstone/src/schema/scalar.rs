@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use ledgerstone_verify::canon::{write_b64, write_int, write_string};
+use ledgerstone_verify::canon::{Json, unb64, write_b64, write_int, write_string};
 
 use super::decimal_text::write_decimal;
 use super::time;
-use crate::model::Decimal;
+use crate::model::{Decimal, Fraction};
 
 /// The type of a [`Scalar`]. Enums, named formats and UUIDs are text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum ScalarKind {
     Text,
     /// Bytes.
     Bytes,
+    /// An exact fraction.
+    Fraction,
     /// A date.
     Date,
     /// An instant.
@@ -36,6 +38,7 @@ impl ScalarKind {
             ScalarKind::Decimal => "decimal",
             ScalarKind::Text => "text",
             ScalarKind::Bytes => "bytes",
+            ScalarKind::Fraction => "fraction",
             ScalarKind::Date => "date",
             ScalarKind::Timestamp => "timestamp",
         }
@@ -67,6 +70,8 @@ pub enum Scalar<'a> {
     Text(&'a str),
     /// Bytes.
     Bytes(&'a [u8]),
+    /// An exact fraction.
+    Fraction(Fraction),
     /// Days since 1970-01-01.
     Date(i32),
     /// Microseconds since 1970-01-01T00:00:00Z.
@@ -99,6 +104,7 @@ impl Scalar<'_> {
             (Scalar::Text(a), Scalar::Text(b)) => Some(a.cmp(b)),
             (Scalar::Bytes(a), Scalar::Bytes(b)) => Some(a.cmp(b)),
             (Scalar::Bool(a), Scalar::Bool(b)) => Some(a.cmp(b)),
+            (Scalar::Fraction(a), Scalar::Fraction(b)) => Some(a.cmp(b)),
             (Scalar::Date(a), Scalar::Date(b)) => Some(a.cmp(b)),
             (Scalar::Timestamp(a), Scalar::Timestamp(b)) => Some(a.cmp(b)),
             _ => None,
@@ -115,11 +121,95 @@ impl Scalar<'_> {
             Scalar::Decimal(mantissa, scale) => quoted(out, |out| write_decimal(mantissa, scale, out)),
             Scalar::Text(text) => write_string(out, text),
             Scalar::Bytes(bytes) => quoted(out, |out| write_b64(out, bytes)),
+            Scalar::Fraction(fraction) => quoted(out, |out| out.extend_from_slice(fraction.to_string().as_bytes())),
             Scalar::Date(days) => quoted(out, |out| time::write_date(days, out)),
             Scalar::Timestamp(micros) => quoted(out, |out| time::write_instant(micros, out)),
         }
     }
 }
+
+/// A [`Scalar`] that owns its text: a constant, a value that was looked up.
+#[derive(Debug, Clone)]
+pub enum OwnedScalar {
+    /// No value.
+    Absent,
+    /// A truth value.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// A decimal.
+    Decimal(Decimal),
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// An exact fraction.
+    Fraction(Fraction),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+}
+
+impl OwnedScalar {
+    /// The value, borrowed.
+    pub fn as_scalar(&self) -> Scalar<'_> {
+        match self {
+            OwnedScalar::Absent => Scalar::Absent,
+            OwnedScalar::Bool(value) => Scalar::Bool(*value),
+            OwnedScalar::Int(value) => Scalar::Int(*value),
+            OwnedScalar::Decimal(value) => Scalar::Decimal(value.mantissa, value.scale),
+            OwnedScalar::Text(text) => Scalar::Text(text),
+            OwnedScalar::Bytes(bytes) => Scalar::Bytes(bytes),
+            OwnedScalar::Fraction(fraction) => Scalar::Fraction(*fraction),
+            OwnedScalar::Date(days) => Scalar::Date(*days),
+            OwnedScalar::Timestamp(micros) => Scalar::Timestamp(*micros),
+        }
+    }
+
+    /// A value of record bytes, as a field of that kind has it; absent where it is none.
+    pub fn from_json(kind: ScalarKind, value: Option<&Json>) -> Self {
+        let read = match (kind, value) {
+            (ScalarKind::Bool, Some(Json::Bool(value))) => Some(OwnedScalar::Bool(*value)),
+            (ScalarKind::Int, Some(Json::Int(value))) => Some(OwnedScalar::Int(*value)),
+            (kind, Some(Json::Text(text))) => match kind {
+                ScalarKind::Text => Some(OwnedScalar::Text(text.clone())),
+                ScalarKind::Decimal => Decimal::parse(text).map(OwnedScalar::Decimal),
+                ScalarKind::Bytes => unb64(text).ok().map(OwnedScalar::Bytes),
+                ScalarKind::Fraction => Fraction::parse(text).map(OwnedScalar::Fraction),
+                ScalarKind::Date => time::parse_date(text).map(OwnedScalar::Date),
+                ScalarKind::Timestamp => time::parse_instant(text).ok().map(OwnedScalar::Timestamp),
+                ScalarKind::Bool | ScalarKind::Int => None,
+            },
+            _ => None,
+        };
+        read.unwrap_or(OwnedScalar::Absent)
+    }
+}
+
+impl From<Scalar<'_>> for OwnedScalar {
+    fn from(scalar: Scalar<'_>) -> Self {
+        match scalar {
+            Scalar::Absent => OwnedScalar::Absent,
+            Scalar::Bool(value) => OwnedScalar::Bool(value),
+            Scalar::Int(value) => OwnedScalar::Int(value),
+            Scalar::Decimal(mantissa, scale) => OwnedScalar::Decimal(Decimal::new(mantissa, scale)),
+            Scalar::Text(text) => OwnedScalar::Text(text.to_owned()),
+            Scalar::Bytes(bytes) => OwnedScalar::Bytes(bytes.to_vec()),
+            Scalar::Fraction(fraction) => OwnedScalar::Fraction(fraction),
+            Scalar::Date(days) => OwnedScalar::Date(days),
+            Scalar::Timestamp(micros) => OwnedScalar::Timestamp(micros),
+        }
+    }
+}
+
+impl PartialEq for OwnedScalar {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_scalar() == other.as_scalar()
+    }
+}
+
+impl Eq for OwnedScalar {}
 
 impl PartialEq for Scalar<'_> {
     fn eq(&self, other: &Self) -> bool {

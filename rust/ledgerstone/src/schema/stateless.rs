@@ -2,43 +2,43 @@
 
 use super::columns::Rows;
 use super::decimal_text::write_decimal;
-use super::expr::Expr;
+use super::expr::{Env, Expr};
 use super::format::period_bounds;
-use super::module::{Primitive, Reason, RecordType, Rule};
+use super::module::{Primitive, Reason, RecordType, Rule, Severity};
 use super::scalar::Scalar;
 use super::time::DAY_MICROS;
 use crate::model::Decimal;
 
-/// The first stateless rule, in declared order, that a row fails: its index, its reason, and the field or detail that failed.
+/// The first stateless rule that rejects, in declared order, that a row fails: its index, its reason, and the field or detail that failed.
 ///
 /// An overflow in a rule's arithmetic, `when` included, fails the rule.
-pub fn stateless_failure<'r>(rt: &'r RecordType, rows: &Rows<'_>, row: usize) -> Option<(usize, &'r Reason, String)> {
+pub fn stateless_failure<'r>(rt: &'r RecordType, rows: &Rows<'r>, row: usize) -> Option<(usize, &'r Reason, String)> {
     rt.rules.iter().enumerate().find_map(|(index, rule)| {
-        if !rule.primitive.is_stateless() {
+        if !rule.is_stateless() || rule.severity != Severity::Reject {
             return None;
         }
-        rule_failure(rule, rows, row).map(|detail| (index, &rule.reason, detail))
+        rule_failure(rule, rows, row, &Env::NONE).map(|detail| (index, &rule.reason, detail))
     })
 }
 
-/// Where a rule fails, it says which part of the record did.
-fn rule_failure(rule: &Rule, rows: &Rows<'_>, row: usize) -> Option<String> {
+/// Where a rule that [`is_of_record`](Rule::is_of_record) fails, it says which part of the record did.
+pub(crate) fn rule_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, env: &Env<'a>) -> Option<String> {
     let Some(list) = rule.each else {
-        return item_failure(rule, rows, row, None);
+        return item_failure(rule, rows, row, None, env);
     };
     let items = rows.list_range(list, row);
     if let Primitive::Conserve { .. } = &rule.primitive {
-        return conserve_failure(rule, rows, row, items);
+        return conserve_failure(rule, rows, row, items, env);
     }
     let first = items.start;
     items.into_iter().find_map(|item| {
-        item_failure(rule, rows, row, Some(item))
+        item_failure(rule, rows, row, Some(item), env)
             .map(|detail| format!("{}[{}]: {detail}", rows.record_type().fields[list].name, item - first))
     })
 }
 
-fn item_failure(rule: &Rule, rows: &Rows<'_>, row: usize, item: Option<usize>) -> Option<String> {
-    match applies(rule.when.as_ref(), rows, row, item) {
+fn item_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, item: Option<usize>, env: &Env<'a>) -> Option<String> {
+    match applies(rule.when.as_ref(), rows, row, item, env) {
         Some(false) => return None,
         Some(true) => {}
         None => {
@@ -46,9 +46,12 @@ fn item_failure(rule: &Rule, rows: &Rows<'_>, row: usize, item: Option<usize>) -
         }
     }
     match &rule.primitive {
-        Primitive::Require(condition) if !condition.is_true(rows, row, item) => Some(condition.source().to_owned()),
+        Primitive::Require(condition) if !condition.is_true(rows, row, item, env) => {
+            Some(condition.source().to_owned())
+        }
         Primitive::Window { field, within, not_before, not_after } => {
-            let inside = is_inside(field, within.as_ref(), not_before.as_ref(), not_after.as_ref(), rows, row, item);
+            let value_of = |expr| Expr::eval(expr, rows, row, item, env);
+            let inside = is_inside(field, within.as_ref(), not_before.as_ref(), not_after.as_ref(), value_of);
             (!inside).then(|| field.source().to_owned())
         }
         _ => None,
@@ -56,34 +59,32 @@ fn item_failure(rule: &Rule, rows: &Rows<'_>, row: usize, item: Option<usize>) -
 }
 
 /// Whether a rule's `when` is true; `None` where it overflows.
-fn applies(when: Option<&Expr>, rows: &Rows<'_>, row: usize, item: Option<usize>) -> Option<bool> {
+fn applies(when: Option<&Expr>, rows: &Rows<'_>, row: usize, item: Option<usize>, env: &Env<'_>) -> Option<bool> {
     let Some(when) = when else { return Some(true) };
-    if when.is_true(rows, row, item) {
+    if when.is_true(rows, row, item, env) {
         return Some(true);
     }
-    (!when.overflows(rows, row, item)).then_some(false)
+    (!when.overflows(rows, row, item, env)).then_some(false)
 }
 
 /// A bound whose operand is absent does not hold, as any comparison with an absent value.
-fn is_inside(
-    field: &Expr,
-    within: Option<&Expr>,
-    not_before: Option<&Expr>,
-    not_after: Option<&Expr>,
-    rows: &Rows<'_>,
-    row: usize,
-    item: Option<usize>,
+fn is_inside<'a>(
+    field: &'a Expr,
+    within: Option<&'a Expr>,
+    not_before: Option<&'a Expr>,
+    not_after: Option<&'a Expr>,
+    value_of: impl Fn(&'a Expr) -> Scalar<'a>,
 ) -> bool {
-    let value = field.eval(rows, row, item);
-    let falls_in = |period: &Expr| match (period.eval(rows, row, item), day_of(&value)) {
+    let value = value_of(field);
+    let falls_in = |period: &'a Expr| match (value_of(period), day_of(&value)) {
         (Scalar::Text(text), Some(day)) => {
             period_bounds(text).is_some_and(|(first, last)| (first..=last).contains(&day))
         }
         _ => false,
     };
     within.is_none_or(falls_in)
-        && not_before.is_none_or(|bound| value.compare(&bound.eval(rows, row, item)).is_some_and(|order| order.is_ge()))
-        && not_after.is_none_or(|bound| value.compare(&bound.eval(rows, row, item)).is_some_and(|order| order.is_le()))
+        && not_before.is_none_or(|bound| value.compare(&value_of(bound)).is_some_and(|order| order.is_ge()))
+        && not_after.is_none_or(|bound| value.compare(&value_of(bound)).is_some_and(|order| order.is_le()))
 }
 
 /// The day, in UTC, of a date or an instant.
@@ -102,28 +103,35 @@ struct Group<'a> {
 }
 
 /// Sums per group, groups in the order of their first item; an absent summand counts as nothing.
-fn conserve_failure(rule: &Rule, rows: &Rows<'_>, row: usize, items: std::ops::Range<usize>) -> Option<String> {
-    let Primitive::Conserve { sum, by, low, high } = &rule.primitive else {
+fn conserve_failure(
+    rule: &Rule,
+    rows: &Rows<'_>,
+    row: usize,
+    items: std::ops::Range<usize>,
+    env: &Env<'_>,
+) -> Option<String> {
+    let Primitive::Conserve { sum, by, low, high, .. } = &rule.primitive else {
         return None;
     };
     let mut groups: Vec<Group<'_>> = Vec::new();
     for item in items {
-        match applies(rule.when.as_ref(), rows, row, Some(item)) {
+        match applies(rule.when.as_ref(), rows, row, Some(item), env) {
             Some(true) => {}
             Some(false) => continue,
             None => return Some(format!("{} overflows", sum.source())),
         }
-        let Some(summand) = sum.eval(rows, row, Some(item)).as_decimal() else {
-            if sum.overflows(rows, row, Some(item)) {
+        let Some(summand) = sum.eval(rows, row, Some(item), env).as_decimal() else {
+            if sum.overflows(rows, row, Some(item), env) {
                 return Some(format!("{} overflows", sum.source()));
             }
             continue;
         };
-        let same =
-            |group: &Group<'_>| by.iter().zip(&group.key).all(|(key, value)| key.eval(rows, row, Some(item)) == *value);
+        let same = |group: &Group<'_>| {
+            by.iter().zip(&group.key).all(|(key, value)| key.eval(rows, row, Some(item), env) == *value)
+        };
         let place = groups.iter().position(same).unwrap_or_else(|| {
             groups.push(Group {
-                key: by.iter().map(|key| key.eval(rows, row, Some(item))).collect(),
+                key: by.iter().map(|key| key.eval(rows, row, Some(item), env)).collect(),
                 sum: Decimal::new(0, 0),
             });
             groups.len() - 1

@@ -98,7 +98,9 @@ pub(super) fn convert(
         here.note_all(|index| array.is_null(index), missing, failures);
     }
     let typed = match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => text(&field.kind, array, here, failures),
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Fraction => {
+            text(&field.kind, array, here, failures)
+        }
         FieldKind::Bool => (*array.data_type() == DataType::Boolean).then(|| Arc::clone(array)),
         FieldKind::Int { min, max } => int(array, *min, *max, here, failures),
         FieldKind::Decimal { precision, scale } => {
@@ -152,7 +154,9 @@ fn without_nulls(array: ArrayRef) -> ArrayRef {
 
 pub(super) fn misfit(field: &Field, given: &DataType, here: &Scope<'_>, detail: &str) -> TableError {
     let fits = match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => "a text field takes strings",
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Fraction => {
+            "a text field takes strings"
+        }
         FieldKind::Bool => "a bool field takes booleans",
         FieldKind::Int { .. } if given.is_floating() => {
             "an int field takes no floating point: cast the column to an integer type"

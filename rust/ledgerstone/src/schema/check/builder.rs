@@ -28,7 +28,9 @@ pub(super) enum Builder {
 impl Builder {
     pub(super) fn new(kind: &FieldKind) -> Self {
         match kind {
-            FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => Builder::Text(StringBuilder::new()),
+            FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Fraction => {
+                Builder::Text(StringBuilder::new())
+            }
             FieldKind::Bool => Builder::Bool(BooleanBuilder::new()),
             FieldKind::Int { .. } => Builder::Int(Int64Builder::new()),
             FieldKind::Decimal { scale, .. } => Builder::Decimal(Decimal128Builder::new(), *scale as i8),

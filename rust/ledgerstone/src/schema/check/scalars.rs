@@ -1,13 +1,13 @@
 //! The bounds of single values, for both ways in.
 
 use super::failure::Fault;
-use crate::model::Decimal;
+use crate::model::{Decimal, Fraction};
 use crate::schema::error::{BAD_FORMAT, BAD_TEXT, NOT_EXACT, OUT_OF_RANGE, TOO_LONG, TOO_MANY_DIGITS, suggestion};
 use crate::schema::format::Format;
 use crate::schema::module::FieldKind;
 use crate::schema::time::{self, InstantError};
 
-/// Checks text, an enum word, a UUID.
+/// Checks text, an enum word, a UUID, a fraction.
 pub(super) fn check_text(kind: &FieldKind, text: &str) -> Result<(), Fault> {
     match kind {
         FieldKind::Text { max, format } => {
@@ -25,6 +25,15 @@ pub(super) fn check_text(kind: &FieldKind, text: &str) -> Result<(), Fault> {
         }
         FieldKind::Uuid if !is_uuid(text) => {
             Err(Fault::new(BAD_FORMAT, format!("{} is no UUID in lower case with hyphens", quoted(text))))
+        }
+        FieldKind::Fraction if Fraction::parse(text).is_none() => {
+            let lowest = text.split_once('/').and_then(|(numerator, denominator)| {
+                Fraction::new(numerator.parse::<i64>().ok()?.into(), denominator.parse::<i64>().ok()?.into())
+            });
+            let near = lowest
+                .filter(|fraction| fraction.is_storable())
+                .map_or_else(String::new, |near| format!(", write \"{near}\""));
+            Err(Fault::new(BAD_FORMAT, format!("{} is no fraction in lowest terms, as 1/3{near}", quoted(text))))
         }
         _ => Ok(()),
     }

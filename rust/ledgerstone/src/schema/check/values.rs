@@ -168,6 +168,7 @@ fn misfit(kind: &FieldKind, value: &Value) -> Fault {
         FieldKind::Timestamp => "an instant with a time zone, or a string of RFC 3339 with an offset",
         FieldKind::Bytes { .. } => "bytes, or a string of base64",
         FieldKind::Uuid => "a UUID as a string",
+        FieldKind::Fraction => "a fraction in lowest terms as a string, 1/3",
         FieldKind::List { .. } => "a list",
         FieldKind::Struct(_) => "an object of named values",
     };

@@ -68,7 +68,7 @@ fn put_bitmap(out: &mut Vec<u8>, bits: &BooleanBuffer) {
 
 fn put_values(out: &mut Vec<u8>, kind: &FieldKind, array: &ArrayRef) {
     match kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Fraction => {
             let array = array.as_string::<i32>();
             strings::put(out, Strings { offsets: array.value_offsets(), data: array.value_data() });
         }
@@ -192,7 +192,7 @@ fn read_presence(reader: &mut Reader<'_>, rows: usize) -> Result<(Option<NullBuf
 
 fn read_values(reader: &mut Reader<'_>, kind: &FieldKind, count: usize) -> Result<ArrayRef, CodecError> {
     Ok(match kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid => {
+        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Fraction => {
             let (offsets, data) = strings::read(reader, count)?;
             let offsets = OffsetBuffer::new(offsets.into());
             Arc::new(StringArray::try_new(offsets, data.into(), None).map_err(refused)?)
@@ -259,9 +259,11 @@ fn skip_column(reader: &mut Reader<'_>, field: &Field, rows: usize) -> Result<()
         return Ok(());
     }
     match &field.kind {
-        FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid | FieldKind::Bytes { .. } => {
-            strings::skip(reader, count)
-        }
+        FieldKind::Text { .. }
+        | FieldKind::Enum(_)
+        | FieldKind::Uuid
+        | FieldKind::Fraction
+        | FieldKind::Bytes { .. } => strings::skip(reader, count),
         FieldKind::Bool => reader.bitmap(count).map(drop),
         FieldKind::Int { .. } | FieldKind::Date | FieldKind::Timestamp | FieldKind::Decimal { .. } => {
             Packed::read(reader, count).map(drop)

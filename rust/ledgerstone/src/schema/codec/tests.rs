@@ -21,7 +21,7 @@ fn schema_of(fields: &[Field]) -> SchemaRef {
 }
 
 fn field(name: &str, kind: FieldKind) -> Field {
-    Field { name: name.into(), kind, required: false, index: false, doc: String::new() }
+    Field { name: name.into(), kind, required: false, index: false, doc: String::new(), private: None }
 }
 
 fn text() -> FieldKind {

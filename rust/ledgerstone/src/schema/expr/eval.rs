@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{Comparison, Literal, Node, Operation, currency_digits};
+use super::{Comparison, Env, Literal, Node, Operation, currency_digits};
 use crate::model::Decimal;
 use crate::schema::columns::Rows;
 use crate::schema::scalar::Scalar;
@@ -11,72 +11,82 @@ use crate::schema::scalar::Scalar;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Overflow;
 
+/// Where an expression is evaluated.
+#[derive(Clone, Copy)]
+pub(super) struct At<'r, 'a> {
+    pub(super) rows: &'r Rows<'a>,
+    pub(super) row: usize,
+    pub(super) item: Option<usize>,
+    #[expect(dead_code, reason = "the parser names inputs and lookups next")]
+    pub(super) env: &'r Env<'a>,
+}
+
 type Value<'a> = Result<Scalar<'a>, Overflow>;
 
-pub(super) fn eval<'a>(node: &'a Node, rows: &Rows<'a>, row: usize, item: Option<usize>) -> Value<'a> {
+pub(super) fn eval<'a>(node: &'a Node, at: &At<'_, 'a>) -> Value<'a> {
     Ok(match node {
-        Node::Field(path) => rows.scalar(path, row, item),
+        Node::Field(path) => at.rows.scalar(path, at.row, at.item),
         Node::Literal(literal) => literal.scalar(),
         Node::Compare(comparison, a, b) => {
-            let (a, b) = (eval(a, rows, row, item)?, eval(b, rows, row, item)?);
+            let (a, b) = (eval(a, at)?, eval(b, at)?);
             Scalar::Bool(comparison.holds(&a, &b))
         }
-        Node::And(a, b) => Scalar::Bool(truth(a, rows, row, item)? && truth(b, rows, row, item)?),
-        Node::Or(a, b) => Scalar::Bool(truth(a, rows, row, item)? || truth(b, rows, row, item)?),
-        Node::Not(a) => Scalar::Bool(!truth(a, rows, row, item)?),
-        Node::HasField(path) => Scalar::Bool(rows.has(path, row, item)),
-        Node::Has(a) => Scalar::Bool(!eval(a, rows, row, item)?.is_absent()),
-        Node::In(needle, options) => Scalar::Bool(is_in(needle, options, rows, row, item)?),
+        Node::And(a, b) => Scalar::Bool(truth(a, at)? && truth(b, at)?),
+        Node::Or(a, b) => Scalar::Bool(truth(a, at)? || truth(b, at)?),
+        Node::Not(a) => Scalar::Bool(!truth(a, at)?),
+        Node::HasField(path) => Scalar::Bool(at.rows.has(path, at.row, at.item)),
+        Node::Has(a) => Scalar::Bool(!eval(a, at)?.is_absent()),
+        Node::In(needle, options) => Scalar::Bool(is_in(needle, options, at)?),
         Node::InList(needle, path) => {
-            let needle = eval(needle, rows, row, item)?;
-            let found = match rows.list_at(path, row, item) {
+            let needle = eval(needle, at)?;
+            let found = match at.rows.list_at(path, at.row, at.item) {
                 Some((items, mut range)) if !needle.is_absent() => range.any(|index| items.scalar(index) == needle),
                 _ => false,
             };
             Scalar::Bool(found)
         }
-        Node::Arithmetic(operation, a, b) => operation.apply(eval(a, rows, row, item)?, eval(b, rows, row, item)?)?,
-        Node::Negate(a) => match eval(a, rows, row, item)? {
+        Node::Arithmetic(operation, a, b) => operation.apply(eval(a, at)?, eval(b, at)?)?,
+        Node::Negate(a) => match eval(a, at)? {
             Scalar::Int(value) => Scalar::Int(value.checked_neg().ok_or(Overflow)?),
             Scalar::Decimal(mantissa, scale) => Scalar::Decimal(mantissa.checked_neg().ok_or(Overflow)?, scale),
             _ => Scalar::Absent,
         },
-        Node::SizeOfList(path) => match rows.list_at(path, row, item) {
+        Node::SizeOfList(path) => match at.rows.list_at(path, at.row, at.item) {
             Some((_, range)) => Scalar::Int(range.len() as i64),
             None => Scalar::Absent,
         },
-        Node::SizeOfText(a) => match eval(a, rows, row, item)? {
+        Node::SizeOfText(a) => match eval(a, at)? {
             Scalar::Text(text) => Scalar::Int(text.chars().count() as i64),
             _ => Scalar::Absent,
         },
-        Node::Coalesce(options) => first_present(options, rows, row, item)?,
-        Node::CurrencyDigits(a) => match eval(a, rows, row, item)? {
+        Node::Coalesce(options) => first_present(options, at)?,
+        Node::CurrencyDigits(a) => match eval(a, at)? {
             Scalar::Text(text) => currency_digits(text).map_or(Scalar::Absent, |digits| Scalar::Int(i64::from(digits))),
             _ => Scalar::Absent,
         },
     })
 }
 
-fn truth(node: &Node, rows: &Rows<'_>, row: usize, item: Option<usize>) -> Result<bool, Overflow> {
-    Ok(matches!(eval(node, rows, row, item)?, Scalar::Bool(true)))
+fn truth(node: &Node, at: &At<'_, '_>) -> Result<bool, Overflow> {
+    Ok(matches!(eval(node, at)?, Scalar::Bool(true)))
 }
 
-fn is_in(needle: &Node, options: &[Node], rows: &Rows<'_>, row: usize, item: Option<usize>) -> Result<bool, Overflow> {
-    let needle = eval(needle, rows, row, item)?;
+fn is_in(needle: &Node, options: &[Node], at: &At<'_, '_>) -> Result<bool, Overflow> {
+    let needle = eval(needle, at)?;
     if needle.is_absent() {
         return Ok(false);
     }
     for option in options {
-        if eval(option, rows, row, item)? == needle {
+        if eval(option, at)? == needle {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-fn first_present<'a>(options: &'a [Node], rows: &Rows<'a>, row: usize, item: Option<usize>) -> Value<'a> {
+fn first_present<'a>(options: &'a [Node], at: &At<'_, 'a>) -> Value<'a> {
     for option in options {
-        let value = eval(option, rows, row, item)?;
+        let value = eval(option, at)?;
         if !value.is_absent() {
             return Ok(value);
         }

@@ -80,8 +80,8 @@ fn value(source: &str, each: Option<usize>, item: Option<usize>) -> String {
     let expr =
         Expr::parse(source, Names { fields: &rt.fields, each }).unwrap_or_else(|error| panic!("{source}: {error:?}"));
     let mut out = Vec::new();
-    expr.eval(&rows, 0, item).write_json(&mut out);
-    assert_eq!(expr.is_true(&rows, 0, item), out == b"true", "{source}");
+    expr.eval(&rows, 0, item, &Env::NONE).write_json(&mut out);
+    assert_eq!(expr.is_true(&rows, 0, item, &Env::NONE), out == b"true", "{source}");
     String::from_utf8(out).unwrap()
 }
 

@@ -79,7 +79,7 @@ impl Draft<'_, '_> {
         if low.rescaled(scale) > high.rescaled(scale) {
             self.table.fault_at("high", format!("high {high} is below low {low}"));
         }
-        Some(Primitive::Conserve { sum: sum?, by: by?, low, high })
+        Some(Primitive::Conserve { group: None, sum: sum?, by: by?, low, high })
     }
 
     /// A decimal in quotes; zero where it is left out.

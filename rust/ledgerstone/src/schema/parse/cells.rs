@@ -54,7 +54,7 @@ impl<'t> Reader<'t> {
         let too_precise = self.reason_in(table, "too_precise", "too_many_decimals", || {
             "more digits behind the point than the balance has".to_owned()
         });
-        Some(BalanceType { parts, scale, bounds, digits, missing, too_precise })
+        Some(BalanceType { parts, scale, bounds, digits, opening: None, missing, too_precise })
     }
 
     fn parts(&self, table: &Table<'t>) -> Option<Vec<String>> {

@@ -93,6 +93,7 @@ impl<'t> Reader<'t> {
             required: table.bool("required"),
             index,
             doc: table.text_or_empty("doc"),
+            private: None,
         })
     }
 

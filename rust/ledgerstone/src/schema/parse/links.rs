@@ -70,7 +70,7 @@ impl<'t> Draft<'_, 't> {
     pub(super) fn reference(&self) -> Option<Primitive> {
         let target = self.target("ref")?;
         let at = self.key_of(&target)?;
-        Some(Primitive::Ref { target: target.name, at })
+        Some(Primitive::Ref { targets: vec![target.name], at, external: false })
     }
 
     pub(super) fn matching(&self) -> Option<Primitive> {

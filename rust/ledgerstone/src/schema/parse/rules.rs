@@ -8,7 +8,9 @@ use super::{Reader, Shape};
 use crate::limits;
 use crate::schema::error::suggestion;
 use crate::schema::expr::{Expr, ExprError, Names};
-use crate::schema::module::{BalanceType, CellKind, CellType, FieldKind, LifecycleType, Primitive, Reason, Rule};
+use crate::schema::module::{
+    BalanceType, CellKind, CellType, FieldKind, LifecycleType, Primitive, Reason, Rule, Severity,
+};
 use crate::schema::scalar::ScalarKind;
 
 /// Keys that every rule may have.
@@ -84,7 +86,7 @@ impl<'t> Reader<'t> {
         let when = table.text("when").and_then(|text| draft.expr(&text, &[ScalarKind::Bool]));
         let primitive = draft.primitive(name);
         let reason = self.reason(&table, code, || draft.default_message(name));
-        Some(Rule { primitive: primitive?, each, when, reason })
+        Some(Rule::new(primitive?, each, when, reason, Severity::Reject))
     }
 
     /// The one primitive of a rule: its name, keys and default code.
@@ -148,7 +150,7 @@ impl<'t> Draft<'_, 't> {
                 .text("require")
                 .and_then(|text| self.expr(&text, &[ScalarKind::Bool]))
                 .map(Primitive::Require),
-            "unique" => self.exprs("unique").map(Primitive::Unique),
+            "unique" => self.exprs("unique").map(|values| Primitive::Unique { values, versioned: None }),
             "ref" => self.reference(),
             "match" => self.matching(),
             "window" => self.window(),
@@ -180,7 +182,15 @@ impl<'t> Draft<'_, 't> {
         if !self.table.has("add") && !self.table.has("subtract") {
             self.table.fault("`balance` needs \"add\" or \"subtract\"");
         }
-        Some(Primitive::Balance { cell: Arc::clone(&cell), at, by, add, at_end: self.table.bool("at_end") })
+        Some(Primitive::Balance {
+            cell: Arc::clone(&cell),
+            at,
+            by,
+            add,
+            set: Vec::new(),
+            at_end: self.table.bool("at_end"),
+            approval: None,
+        })
     }
 
     fn close(&self) -> Option<Primitive> {
@@ -207,7 +217,7 @@ impl<'t> Draft<'_, 't> {
         };
         let (at, _) = self.cell_name(cell)?;
         let (from, to) = self.moves(lifecycle);
-        Some(Primitive::Lifecycle { cell: Arc::clone(cell), at, from, to })
+        Some(Primitive::Lifecycle { cell: Arc::clone(cell), at, from, to, allowed: None })
     }
 
     /// The states before as a set, and the state after.

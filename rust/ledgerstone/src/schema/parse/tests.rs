@@ -295,5 +295,7 @@ fn other_modules_are_referred_to_by_full_name() {
     let account = Arc::clone(finance.record_type("finance.account").unwrap());
     let source = file(ID, "[[types.t.rules]]\nref = \"finance.account\"\nat = [\"id\"]");
     let found = parse_with(&source, "f", &|name| (name == "finance.account").then(|| Arc::clone(&account))).unwrap();
-    assert!(matches!(&found.types[0].rules[0].primitive, Primitive::Ref { target, .. } if target == "finance.account"));
+    assert!(
+        matches!(&found.types[0].rules[0].primitive, Primitive::Ref { targets, .. } if targets == &["finance.account"])
+    );
 }
