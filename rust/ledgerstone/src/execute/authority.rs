@@ -150,7 +150,7 @@ impl Authority {
         }
         if let Some((declared, rule)) = super::not_executed(&module) {
             let message = format!("rule {rule} of {declared} is not run by this build");
-            return Err(refusal("ledger.module_invalid", message));
+            return Err(refusal(codes::MODULE_INVALID, message));
         }
         // The same version again is the business of the rules: the key of the record is taken.
         if self.modules.get(name).is_some_and(|in_force| in_force.version != module.version) {
