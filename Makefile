@@ -2,7 +2,7 @@
 # make test    everything: Rust, Python, stubs, documentation
 # make bench   measures, and writes the figures into README.md
 # make lint    format, clippy, licences, ruff, mypy
-# make docs    the Rust documentation, without a warning
+# make docs    the documentation's site, in target/site/html
 #
 # Each profile is built once: `dev` for tests and the test wheel, `release` for demo and bench. Both share target/.
 
@@ -84,8 +84,9 @@ lint: $(VENV)/.test-tools
 	$(BIN)/ruff format --check python tests examples .ci
 	$(BIN)/mypy
 
-docs: | $(BIN)/python
-	RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --exclude ledgerstone-python
+docs: $(VENV)/.test-tools
+	RUSTDOCFLAGS='-D warnings' cargo doc --no-deps -p ledgerstone -p ledgerstone-verify -p ledgerstone-cli
+	$(BIN)/python .ci/site.py $(TARGET)
 
 clean:
 	rm -rf $(VENV) demo-out .pytest_cache .mypy_cache .ruff_cache

@@ -29,7 +29,7 @@ pub(crate) const DECIMAL_COLUMN_DIGITS: u8 = 38;
 /// Rows in typed columns, and what is wrong with some.
 #[derive(Debug, Clone)]
 pub struct Checked {
-    /// All input rows, in the columns of [`arrow_schema`]; rows that failed hold placeholders.
+    /// All input rows, in the columns of [`arrow_schema()`]; rows that failed hold placeholders.
     pub rows: RecordBatch,
     /// Per failed row its first reason, sorted by row.
     pub failures: Vec<RowFailure>,

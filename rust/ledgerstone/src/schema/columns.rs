@@ -238,7 +238,7 @@ pub struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    /// Rows over a batch that has the columns of [`arrow_schema`], in that order; an error otherwise.
+    /// Rows over a batch that has the columns of [`arrow_schema()`], in that order; an error otherwise.
     pub fn new(rt: &'a RecordType, batch: &'a RecordBatch) -> Result<Self, TableError> {
         let expected = arrow_schema(rt);
         let given = batch.schema_ref();
