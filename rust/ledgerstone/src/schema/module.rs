@@ -63,7 +63,7 @@ pub struct RecordType {
     /// Rules, in the order declared: the order of reasons.
     pub rules: Vec<Rule>,
     /// Named reads of state that its expressions may use, in the order declared. Their place is that of
-    /// [`Env::found`](super::Env::found).
+    /// the values found, when an expression is evaluated.
     pub lookups: Vec<Lookup>,
     /// Full names of the roles that may append it; any one suffices.
     pub authorise: Vec<String>,
