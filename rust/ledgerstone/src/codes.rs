@@ -89,6 +89,7 @@ catalogue! {
     NOT_EXACT = "ledger.not_exact", Rejected: "a time is finer than a microsecond, or a date has a time of day", "round it where it is computed";
     RECORD_TOO_LARGE = "ledger.record_too_large", Rejected: "the record's canonical text is over the bound", "split it, or keep the large part elsewhere and store its hash";
     OVERFLOW = "ledger.overflow", Rejected: "a sum would have more digits than a decimal holds", "use smaller amounts, or several cells";
+    TOO_MANY_VOTES = "ledger.too_many_votes", Rejected: "a tally would count more records than one may", "count them outside, and record the result with an endorsement";
     ID_REUSED = "ledger.id_reused", Rejected: "a transaction has this id and other records", "repeat the same records, or choose another id";
 
     // Members, keys, roles and modules.

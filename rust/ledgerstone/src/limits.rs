@@ -29,6 +29,8 @@ pub const RULES: usize = 64;
 pub const SCHEMA_BYTES: usize = 262_144;
 /// Nodes of one expression: its static cost.
 pub const EXPRESSION_NODES: usize = 256;
+/// Votes of one `tally`: each is read for it, so it bounds what one record costs.
+pub const TALLY_RECORDS: usize = 100_000;
 /// Parts of a balance cell.
 pub const PARTS: usize = 8;
 /// Digits of a decimal: what an `i128` multiplies without surprise, and SQL systems agree on.

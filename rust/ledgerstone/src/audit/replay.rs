@@ -22,6 +22,7 @@ use crate::ledger::{EntriesList, Ledger, View, cell_entry, stored_checkpoint};
 use crate::limits::NODE_LEVEL;
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
 use crate::model::RowId;
+use crate::schema::parse_instant;
 use crate::store::{Table, number_key};
 
 /// The replay of a ledger, so far.
@@ -234,23 +235,27 @@ impl<'a> Replay<'a> {
         if intent.mode == Mode::Atomic && !content.exceptions.is_empty() {
             differs("an atomic transaction has exceptions".to_owned());
         }
-        let view = self.view;
-        let loaded = Working::load(&self.state, chunks, &|row| view.unique_keys(row));
-        let mut working = match loaded {
-            Ok(working) => working,
+        let time = parse_instant(&content.envelope.time).unwrap_or_default();
+        let mut gate = AuthorityGate::new(Arc::clone(&self.authority), &intent.author, index == 0, time);
+        let decided = Working::load(&self.state, chunks).and_then(|mut working| {
+            let refused = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &self.state)?;
+            Ok((working, refused))
+        });
+        let (working, refused) = match decided {
+            Ok(decided) => decided,
             Err(LoadError::State(error @ Error::Store(_))) => return Err(error),
             Err(LoadError::State(error)) => {
                 differs(format!("it cannot be replayed: {error}"));
                 self.stop(index, findings);
                 return Ok(());
             }
+            Err(LoadError::Rows) => {
+                return Err(Error::Fault("the replay made a record that is none of its type".to_owned()));
+            }
             Err(LoadError::Cell(name)) => {
                 return Err(Error::Fault(format!("the replay made the cell {name} unreadable")));
             }
         };
-        let mut gate = AuthorityGate::new(Arc::clone(&self.authority), &intent.author, index == 0);
-        let record = |row: RowId| view.record_bytes(row);
-        let refused = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &record)?;
         for refused in &refused {
             let position = chunks[refused.chunk].positions[refused.row];
             let message = format!("the log says accepted, the replay says {}", refused.rejection.reason.code);

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::ledger::{FileSecret, View};
-use crate::model::{RowId, State};
+use crate::model::{RowId, State, UniqueKey};
 
 /// Cells and unique keys as the replay made them.
 pub(super) struct ReplayedState<'a> {
     view: &'a View,
     secret: FileSecret,
+    /// How many transactions have been applied.
+    size: u64,
     /// Cell name to the index of its last change and its value.
     pub(super) cells: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
     /// Hash of each unique key, and its row.
@@ -69,11 +71,12 @@ fn merged(left: &[(u64, u64)], right: &[(u64, u64)]) -> Vec<(u64, u64)> {
 impl<'a> ReplayedState<'a> {
     /// The state before the genesis.
     pub(super) fn new(view: &'a View) -> Self {
-        ReplayedState { view, secret: view.secret, cells: BTreeMap::new(), keys: KeyRows::default() }
+        ReplayedState { view, secret: view.secret, size: 0, cells: BTreeMap::new(), keys: KeyRows::default() }
     }
 
     /// Applies the cells that a transaction changed.
     pub(super) fn apply(&mut self, index: u64, changed: Vec<(Vec<u8>, Vec<u8>)>) {
+        self.size = index + 1;
         for (name, value) in changed {
             if value == b"null" {
                 self.cells.remove(&name);
@@ -100,6 +103,19 @@ impl State for ReplayedState<'_> {
 
     fn record(&self, row: RowId) -> Result<Vec<u8>> {
         self.view.record_bytes(row)
+    }
+
+    fn unique_keys(&self, row: RowId) -> Result<Vec<UniqueKey>> {
+        self.view.unique_keys(row)
+    }
+
+    fn rows_with(&self, type_name: &str, field: &str, value: &[u8], visit: &mut dyn FnMut(RowId)) -> Result<()> {
+        let mut before = |row: RowId| {
+            if row.index < self.size {
+                visit(row);
+            }
+        };
+        self.view.rows_with(type_name, field, value, &mut before)
     }
 
     fn key_hash(&self, key: &[u8]) -> u64 {

@@ -1,5 +1,6 @@
 //! Who may do what: members, keys, grants and modules in force, built from the records of the module `ledger` in their order.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use ledgerstone_verify::key::PublicKey;
 
 use super::{Gate, PreparedChunk, Rejection};
 use crate::codes;
-use crate::schema::{Module, Reason, RecordType, parse_builtin, parse_with};
+use crate::schema::{Inputs, Module, Reason, RecordType, parse_builtin, parse_with};
 
 /// The role that the first member holds.
 pub(crate) const ADMIN: &str = "ledger.admin";
@@ -205,14 +206,18 @@ pub(crate) struct AuthorityGate {
     pub(crate) authority: Arc<Authority>,
     author: String,
     is_genesis: bool,
+    ledger_time: i64,
+    /// What rules see, until authority changes.
+    inputs: OnceCell<Arc<Inputs>>,
     /// The chunk asked about last, by its first position, and the answer: it is the same for every row.
     answered: Option<(u32, Result<(), Rejection>)>,
 }
 
 impl AuthorityGate {
-    /// The gate of a transaction by `author`; `is_genesis` for index 0.
-    pub(crate) fn new(authority: Arc<Authority>, author: &str, is_genesis: bool) -> Self {
-        AuthorityGate { authority, author: author.to_owned(), is_genesis, answered: None }
+    /// The gate of a transaction by `author` at a ledger time (microseconds since 1970); `is_genesis` for index 0.
+    pub(crate) fn new(authority: Arc<Authority>, author: &str, is_genesis: bool, ledger_time: i64) -> Self {
+        let author = author.to_owned();
+        AuthorityGate { authority, author, is_genesis, ledger_time, inputs: OnceCell::new(), answered: None }
     }
 
     fn ask(&self, record_type: &RecordType) -> Result<(), Rejection> {
@@ -258,12 +263,29 @@ impl Gate for AuthorityGate {
         self.authority.check(&chunk.record_type.name, &data)
     }
 
+    fn inputs(&self) -> Arc<Inputs> {
+        let made = self.inputs.get_or_init(|| {
+            Arc::new(Inputs {
+                author: self.author.clone(),
+                roles: self.authority.roles_of(&self.author).map(str::to_owned).collect(),
+                endorsers: Vec::new(),
+                ledger_time: self.ledger_time,
+            })
+        });
+        Arc::clone(made)
+    }
+
+    fn record_type(&self, name: &str, version: u64) -> Option<Arc<RecordType>> {
+        self.authority.version(name, version).cloned()
+    }
+
     fn accepted(&mut self, chunk: &PreparedChunk, row: usize) {
         if is_builtin(&chunk.record_type)
             && let Some(data) = super::matching::data_of(chunk.bytes.row(row))
         {
             Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, &data);
             self.answered = None;
+            self.inputs.take();
         }
     }
 }

@@ -8,29 +8,39 @@
 //!
 //! DECIDE ([`Decide`]) runs the operations against the state, and says which units stand. Its definition is [`serial`]: units in
 //! order, one thread. What a unit touches is known before it runs, so the cells are loaded once into a dense table
-//! ([`working`]), and the decision itself is a walk over that table: nothing is looked up by name, nothing is executed
-//! speculatively. Any other strategy has to give the same verdicts, bit for bit; none of threads, chunk borders, hash seeds or
+//! ([`working`]), and the decision itself is a walk over that table ([`steps`]): nothing is looked up by name, nothing is executed
+//! speculatively. What a rule finds out that it needs only when its turn comes is loaded then. Any other strategy has to give the same verdicts, bit for bit; none of threads, chunk borders, hash seeds or
 //! clocks can reach a verdict, because the walk sees only the order of records and the values of cells.
 //!
 //! Who may append ([`authority`]) is state as well, and is asked record by record, in the same order.
 
 pub(crate) mod authority;
+mod ballots;
+mod cells;
+mod lookup;
 mod matching;
 mod ops;
 mod plan;
 mod prepared;
+mod primitives;
 mod serial;
+mod steps;
+mod sums;
+mod tally;
 mod working;
+
+use std::sync::Arc;
 
 use ledgerstone_verify::envelope::Mode;
 
 pub(crate) use ops::Rejection;
-pub(crate) use plan::{not_executed, write_key};
+pub(crate) use plan::{Scope, not_executed, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 pub(crate) use serial::InOrder;
 pub(crate) use working::{LoadError, Working};
 
-use crate::model::RowId;
+use crate::model::State;
+use crate::schema::{Inputs, RecordType};
 
 /// A record that DECIDE refused, as the n-th row of a chunk of the batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +58,12 @@ pub(crate) trait Gate {
     /// What only the engine can check of a record.
     fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;
 
+    /// What rules see besides records and state, at this place of the transaction.
+    fn inputs(&self) -> Arc<Inputs>;
+
+    /// The type of that full name in a version that was in force at some time.
+    fn record_type(&self, name: &str, version: u64) -> Option<Arc<RecordType>>;
+
     /// The record's operations passed too.
     fn accepted(&mut self, chunk: &PreparedChunk, row: usize);
 }
@@ -55,13 +71,13 @@ pub(crate) trait Gate {
 /// A strategy of deciding. All strategies give the same verdicts and leave the same working state.
 pub(crate) trait Decide {
     /// Decides every unit. In mode `each` the refused records, in order; in mode `atomic` nothing, or the one record that felled the
-    /// transaction. `record` reads the bytes of a stored record.
+    /// transaction. `state` is what the working state was loaded from, for what turns out to be needed on the way.
     fn decide<E>(
         &self,
         mode: Mode,
         chunks: &[PreparedChunk],
         working: &mut Working,
         gate: &mut dyn Gate,
-        record: &dyn Fn(RowId) -> Result<Vec<u8>, E>,
-    ) -> Result<Vec<Refused>, E>;
+        state: &dyn State<Error = E>,
+    ) -> Result<Vec<Refused>, LoadError<E>>;
 }

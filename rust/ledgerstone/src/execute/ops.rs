@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use crate::codes;
-use crate::limits::DECIMAL_DIGITS;
-use crate::model::Parts;
+use crate::limits::{DECIMAL_DIGITS, TALLY_RECORDS};
+use crate::model::{Decimal, Fraction, Ordinal, Parts};
 use crate::schema::{CellType, LifecycleType, Reason, RecordType};
 
-/// One operation of a record. Cells and keys are numbered within the chunk.
+/// One operation of a record. Cells, keys, texts and the like are numbered within the chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Op {
     /// Place of the rule among the type's rules.
@@ -18,28 +18,82 @@ pub(crate) struct Op {
 /// What an operation does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// The rule needs more than the record: it is evaluated when its turn comes.
+    Evaluate,
     /// The key is new; it is taken from now on.
     Take { key: u32 },
-    /// A record with this key exists.
-    Exists { key: u32 },
+    /// The key is new, or this is the version after the newest that has it; it is the newest from now on.
+    Version { key: u32, version: Option<i64> },
+    /// Takes back what the newest version with this key did, if there is one.
+    TakeBack { key: u32 },
+    /// A record with one of so many keys, from this one on, exists.
+    Exists { key: u32, keys: u32 },
     /// Fields equal those of the record with this key. `item`: the place in the list of an `each` rule.
     Match { key: u32, item: Option<u32> },
     /// The balance does not exist yet; it has these parts from now on.
     Open { cell: u32, parts: u32 },
+    /// Where the amount is above a part of the balance, enough members have endorsed it.
+    Approve { cell: u32, amount: i128 },
     /// Adds to a part of a balance. `check`: its bounds are looked at at once.
     Add { cell: u32, part: u8, check: bool, delta: i128 },
-    /// The bounds of a balance hold now.
+    /// Assigns a part of a balance.
+    Assign { cell: u32, part: u8, value: i128 },
+    /// A part of a balance has no value from now on.
+    Clear { cell: u32, part: u8 },
+    /// The bounds of a balance or count hold now.
     Check { cell: u32 },
     /// The bounds of a balance hold at the end of the unit.
     CheckAtEnd { cell: u32 },
     /// The balance exists and these parts are zero; it does not exist from now on.
     Close { cell: u32, zero: u8 },
+    /// The author may make this move.
+    Allow,
     /// The lifecycle is in one of the states `from` (none: it does not exist yet); it is in `to` from now on.
     Step { cell: u32, from: u64, to: Option<u8> },
+    /// Steps a count, and looks at its bounds.
+    Count { cell: u32, step: i64 },
+    /// Looks at who holds a thing, and passes it on.
+    Hold { cell: u32, from: HeldBy, to: HeldBy },
+    /// Takes the next value of a sequence.
+    Advance { cell: u32, to: u32 },
+    /// Following holders from `to` does not meet `at`: both are texts.
+    Follow { at: u32, to: u32 },
+    /// Counts towards a sum that is looked at at the end of the unit.
+    Contribute { summand: u32 },
+    /// The record's counts are those of the votes of a group.
+    Tally { group: u32 },
     /// The operand cannot be held at the scale of the cell.
     TooPrecise { cell: u32 },
     /// An expression of the rule overflows.
     Overflow,
+    /// A value without which the rule cannot hold is absent.
+    Absent,
+}
+
+/// Who holds a thing, before or after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeldBy {
+    Nobody,
+    /// Whoever does.
+    Whoever,
+    /// This text.
+    This(u32),
+}
+
+/// The next value of a sequence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Advance {
+    Value(Ordinal),
+    /// From, to.
+    Range(Ordinal, Ordinal),
+    Reset(Ordinal),
+}
+
+/// What counts towards a sum over the unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Amount {
+    Decimal(Decimal),
+    Fraction(Fraction),
 }
 
 /// Why an operation failed.
@@ -51,10 +105,16 @@ pub(crate) enum Failure {
     Missing,
     /// The operand has more digits than the cell allows.
     TooPrecise,
-    /// That bound of the balance.
+    /// That bound of the balance, or the range of a count.
     Bound(u8),
+    /// The author may not make the move.
+    Forbidden,
+    /// Too few have endorsed the amount.
+    Unapproved,
     /// A number has more digits than a decimal may have.
     Overflow,
+    /// More votes than a tally counts.
+    TooMany,
 }
 
 /// A cell that a chunk touches.
@@ -84,6 +144,12 @@ pub(crate) struct OpChunk {
     pub(crate) keys: Vec<KeyUse>,
     pub(crate) key_bytes: Vec<u8>,
     pub(crate) opened: Vec<Parts>,
+    pub(crate) texts: Vec<Box<str>>,
+    pub(crate) advances: Vec<Advance>,
+    /// The sum that each counts towards (its group and `by` values), and how much.
+    pub(crate) summands: Vec<(Box<[u8]>, Amount)>,
+    /// The values of the group that a tally counts, as JSON.
+    pub(crate) groups: Vec<Vec<Vec<u8>>>,
 }
 
 impl OpChunk {
@@ -106,6 +172,11 @@ impl OpChunk {
         let start = if key == 0 { 0 } else { self.keys[key - 1].end as usize };
         &self.key_bytes[start..self.keys[key].end as usize]
     }
+
+    /// A text.
+    pub(crate) fn text(&self, text: u32) -> &str {
+        &self.texts[text as usize]
+    }
 }
 
 /// Why a record was refused: the operation that failed, and how.
@@ -127,10 +198,16 @@ impl Rejection {
                 code: codes::OVERFLOW.to_owned(),
                 message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),
             },
+            (Failure::TooMany, _) => Reason {
+                code: codes::TOO_MANY_VOTES.to_owned(),
+                message: format!("a tally counts at most {TALLY_RECORDS} records"),
+            },
             (Failure::Missing, Some(kind)) => kind.missing_reason(&rule.reason).clone(),
             (Failure::Missing, None) => rule.missing_reason().clone(),
             (Failure::TooPrecise, Some(kind)) => kind.too_precise_reason(&rule.reason).clone(),
             (Failure::Bound(bound), Some(kind)) => kind.bound_reason(bound, &rule.reason).clone(),
+            (Failure::Forbidden, _) => rule.forbidden_reason().clone(),
+            (Failure::Unapproved, _) => rule.unapproved_reason().clone(),
             _ => rule.reason.clone(),
         };
         let cell = cell.map(|cell| String::from_utf8_lossy(chunk.name(cell)).into_owned());
@@ -142,13 +219,30 @@ impl Action {
     /// The cell it touches.
     pub(crate) fn cell(&self) -> Option<u32> {
         match *self {
-            Action::Take { .. } | Action::Exists { .. } | Action::Match { .. } | Action::Overflow => None,
+            Action::Evaluate
+            | Action::Take { .. }
+            | Action::Version { .. }
+            | Action::TakeBack { .. }
+            | Action::Exists { .. }
+            | Action::Match { .. }
+            | Action::Allow
+            | Action::Follow { .. }
+            | Action::Contribute { .. }
+            | Action::Tally { .. }
+            | Action::Overflow
+            | Action::Absent => None,
             Action::Open { cell, .. }
+            | Action::Approve { cell, .. }
             | Action::Add { cell, .. }
+            | Action::Assign { cell, .. }
+            | Action::Clear { cell, .. }
             | Action::Check { cell }
             | Action::CheckAtEnd { cell }
             | Action::Close { cell, .. }
             | Action::Step { cell, .. }
+            | Action::Count { cell, .. }
+            | Action::Hold { cell, .. }
+            | Action::Advance { cell, .. }
             | Action::TooPrecise { cell } => Some(cell),
         }
     }

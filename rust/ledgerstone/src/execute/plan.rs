@@ -1,4 +1,7 @@
 //! From rows to operations: which cells and keys each record touches, and how. Order-free, so it runs in parallel.
+//!
+//! Rules that need the record alone are lowered here. A rule that needs inputs or lookups is one operation, [`Action::Evaluate`], and
+//! is lowered by the same code when its turn comes.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -6,67 +9,77 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::ops::{Action, CellUse, KeyUse, Op, OpChunk};
-use crate::model::{Decimal, Parts};
-use crate::schema::{CellKind, CellType, Env, Expr, Module, Primitive, RecordType, Rows, Rule, Scalar, Severity};
+use crate::schema::{CellType, Env, Expr, Module, Primitive, RecordType, Rows, Rule, Scalar, Severity};
 
-/// Makes the operations of every row. `key_hash` hashes the bytes of a unique key.
-pub(crate) fn lower<'a>(
-    rows: &'a Rows<'a>,
-    record_type: &'a RecordType,
-    key_hash: &'a dyn Fn(&[u8]) -> u64,
-) -> OpChunk {
-    let stateful: Vec<(u16, &Rule)> = record_type
-        .rules
-        .iter()
-        .enumerate()
-        .filter(|(_, rule)| !rule.is_of_record())
-        .map(|(place, rule)| (place as u16, rule))
-        .collect();
-    let computed = record_type
-        .rules
-        .iter()
-        .map(|rule| rule.expressions().filter(|expression| expression.as_field().is_none()).collect())
-        .collect();
-    let mut lowering = Lowering {
-        computed,
-        rows,
-        record_type,
-        key_hash,
-        chunk: OpChunk::default(),
-        interned: HashTable::new(),
-        hasher: DefaultHashBuilder::default(),
-        touched: Vec::new(),
-    };
-    lowering.chunk.ops.reserve(rows.len() * stateful.len());
+/// Hashes the bytes of a unique key.
+pub(super) type KeyHash<'a> = &'a dyn Fn(&[u8]) -> u64;
+
+/// Makes the operations of every row.
+pub(crate) fn lower(rows: &Rows<'_>, record_type: &RecordType, key_hash: KeyHash<'_>) -> OpChunk {
+    let rules: Vec<Planned<'_>> = planned(record_type).filter(|planned| !is_screened(planned.rule)).collect();
+    let mut lowering = Lowering::new(rows, key_hash, &Env::NONE);
+    lowering.chunk.ops.reserve(rows.len() * rules.len());
     for row in 0..rows.len() {
-        for &(place, rule) in &stateful {
-            lowering.rule(place, rule, row);
+        rules.iter().for_each(|planned| lowering.take_back(planned, row));
+        for planned in &rules {
+            if planned.rule.is_of_record() || planned.rule.is_dynamic() {
+                lowering.push(planned.place, Action::Evaluate);
+            } else {
+                lowering.rule(planned, row);
+            }
         }
         lowering.chunk.ends.push(lowering.chunk.ops.len() as u32);
     }
     lowering.chunk
 }
 
+/// Makes the operations of one rule of a row, with what it needs besides the record.
+pub(super) fn lower_rule(rows: &Rows<'_>, rule: u16, row: usize, key_hash: KeyHash<'_>, env: &Env<'_>) -> OpChunk {
+    let mut lowering = Lowering::new(rows, key_hash, env);
+    if let Some(planned) = planned(rows.record_type()).nth(usize::from(rule)) {
+        lowering.rule(&planned, row);
+    }
+    lowering.chunk
+}
+
+/// Makes the operations of a row on balances and counts: its effects, where its type replaces versions.
+pub(super) fn lower_effects(rows: &Rows<'_>, row: usize, key_hash: KeyHash<'_>) -> OpChunk {
+    let mut lowering = Lowering::new(rows, key_hash, &Env::NONE);
+    for planned in planned(rows.record_type()) {
+        if matches!(planned.rule.primitive, Primitive::Balance { .. } | Primitive::Count { .. }) {
+            lowering.rule(&planned, row);
+        }
+    }
+    lowering.chunk
+}
+
 /// The type and the place of the first rule that this version reads but does not run; a module that has one is not loaded.
 pub(crate) fn not_executed(module: &Module) -> Option<(&str, usize)> {
-    let runs = |rule: &Rule| {
-        let primitive = match &rule.primitive {
-            Primitive::Conserve { group, .. } => group.is_none(),
-            Primitive::Unique { versioned, .. } => versioned.is_none(),
-            Primitive::Ref { targets, .. } => targets.len() == 1,
-            Primitive::Balance { set, approval, .. } => set.is_empty() && approval.is_none(),
-            Primitive::Lifecycle { allowed, .. } => allowed.is_none(),
-            Primitive::Require(_)
-            | Primitive::Window { .. }
-            | Primitive::Match { .. }
-            | Primitive::Open { .. }
-            | Primitive::Close { .. } => true,
-            _ => false,
-        };
-        primitive && !rule.is_dynamic() && rule.severity == Severity::Reject
-    };
+    let runs = |rule: &Rule| !matches!(rule.primitive, Primitive::Emit { .. }) && rule.severity == Severity::Reject;
     let first = |declared: &'_ RecordType| declared.rules.iter().position(|rule| !runs(rule));
     module.types.iter().find_map(|declared| Some((declared.name.as_str(), first(declared)?)))
+}
+
+/// Whether a rule was looked at before the record was signed, and says nothing new afterwards.
+fn is_screened(rule: &Rule) -> bool {
+    rule.is_stateless() && rule.severity == Severity::Reject
+}
+
+/// A rule about to be lowered.
+pub(super) struct Planned<'r> {
+    /// Its place among the rules.
+    pub(super) place: u16,
+    pub(super) rule: &'r Rule,
+    /// Its expressions that compute something, and so may overflow.
+    computed: Vec<&'r Expr>,
+}
+
+fn planned(record_type: &RecordType) -> impl Iterator<Item = Planned<'_>> {
+    record_type.rules.iter().enumerate().map(|(place, rule)| Planned {
+        place: place as u16,
+        rule,
+        computed: rule.expressions().filter(|expression| expression.as_field().is_none()).collect(),
+    })
 }
 
 /// Appends the bytes of a unique key (FORMAT.md section 12); false where a value is absent, and the key with it. `number` is the
@@ -75,9 +88,7 @@ pub(crate) fn write_key(
     type_name: &str,
     number: usize,
     values: &[Expr],
-    rows: &Rows<'_>,
-    row: usize,
-    item: Option<usize>,
+    scope: Scope<'_, '_>,
     out: &mut Vec<u8>,
 ) -> bool {
     let start = out.len();
@@ -87,7 +98,7 @@ pub(crate) fn write_key(
     ledgerstone_verify::canon::write_int(out, number as i64);
     out.extend_from_slice(b",[");
     for (nth, value) in values.iter().enumerate() {
-        let value = value.eval(rows, row, item, &Env::NONE);
+        let value = scope.value(value);
         if matches!(value, Scalar::Absent) {
             out.truncate(start);
             return false;
@@ -101,153 +112,104 @@ pub(crate) fn write_key(
     true
 }
 
-struct Lowering<'a> {
-    /// For each rule, its expressions that compute something.
-    computed: Vec<Vec<&'a Expr>>,
-    rows: &'a Rows<'a>,
-    record_type: &'a RecordType,
-    key_hash: &'a dyn Fn(&[u8]) -> u64,
-    chunk: OpChunk,
+/// Where expressions are evaluated: a record or an item of it, and what there is besides.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'s, 'a> {
+    pub(crate) rows: &'s Rows<'a>,
+    pub(crate) row: usize,
+    pub(crate) item: Option<usize>,
+    pub(crate) env: &'s Env<'a>,
+}
+
+impl<'a> Scope<'_, 'a> {
+    /// The value of an expression; absent where it overflows.
+    pub(crate) fn value(&self, expr: &'a Expr) -> Scalar<'a> {
+        expr.eval(self.rows, self.row, self.item, self.env)
+    }
+}
+
+/// Lowering under way: what it has made, and where values come from.
+pub(super) struct Lowering<'a> {
+    pub(super) rows: &'a Rows<'a>,
+    key_hash: KeyHash<'a>,
+    pub(super) env: &'a Env<'a>,
+    pub(super) chunk: OpChunk,
     interned: HashTable<u32>,
     hasher: DefaultHashBuilder,
     /// Cells that the rule at hand has added to, in order.
-    touched: Vec<u32>,
+    pub(super) touched: Vec<u32>,
 }
 
-impl Lowering<'_> {
-    fn rule(&mut self, place: u16, rule: &Rule, row: usize) {
-        match rule.each {
-            None => self.application(place, rule, row, None),
+impl<'a> Lowering<'a> {
+    fn new(rows: &'a Rows<'a>, key_hash: KeyHash<'a>, env: &'a Env<'a>) -> Self {
+        Lowering {
+            rows,
+            key_hash,
+            env,
+            chunk: OpChunk::default(),
+            interned: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// A version that replaces takes back what the one before did, whatever stands before the rule that says so.
+    fn take_back(&mut self, planned: &Planned<'_>, row: usize) {
+        if let Primitive::Unique { values, versioned: Some(versioned) } = &planned.rule.primitive
+            && versioned.replace
+            && planned.rule.when.as_ref().is_none_or(|when| when.is_true(self.rows, row, None, self.env))
+            && let Some(key) = self.key(&self.rows.record_type().name, 0, values, row, None)
+        {
+            self.push(planned.place, Action::TakeBack { key });
+        }
+    }
+
+    fn rule(&mut self, planned: &Planned<'_>, row: usize) {
+        match planned.rule.each {
+            None => self.application(planned, row, None),
             Some(list) => {
                 for item in self.rows.list_range(list, row) {
-                    self.application(place, rule, row, Some(item));
+                    self.application(planned, row, Some(item));
                 }
-                self.checks_after_items(place, rule);
+                self.checks_after_items(planned);
             }
         }
     }
 
-    fn application(&mut self, place: u16, rule: &Rule, row: usize, item: Option<usize>) {
-        if self.computed[usize::from(place)]
-            .iter()
-            .any(|expression| expression.overflows(self.rows, row, item, &Env::NONE))
-        {
-            return self.push(place, Action::Overflow);
+    fn application(&mut self, planned: &Planned<'_>, row: usize, item: Option<usize>) {
+        let (rows, env) = (self.rows, self.env);
+        if planned.computed.iter().any(|expression| expression.overflows(rows, row, item, env)) {
+            return self.push(planned.place, Action::Overflow);
         }
-        if rule.when.as_ref().is_some_and(|when| !when.is_true(self.rows, row, item, &Env::NONE)) {
+        if planned.rule.when.as_ref().is_some_and(|when| !when.is_true(rows, row, item, env)) {
             return;
         }
-        match &rule.primitive {
-            Primitive::Unique { values, versioned: None } => {
-                let number = self.record_type.unique_number(usize::from(place));
-                if let Some(key) = self.key(&self.record_type.name, number, values, row, item) {
-                    self.push(place, Action::Take { key });
-                }
-            }
-            Primitive::Ref { targets, at, external: false } => {
-                for target in targets {
-                    if let Some(key) = self.key(target, 0, at, row, item) {
-                        self.push(place, Action::Exists { key });
-                    }
-                }
-            }
-            Primitive::Match { target, at, .. } => {
-                if let Some(key) = self.key(target, 0, at, row, item) {
-                    let first = rule.each.map_or(0, |list| self.rows.list_range(list, row).start);
-                    let item = item.map(|item| (item - first) as u32);
-                    self.push(place, Action::Match { key, item });
-                }
-            }
-            Primitive::Open { cell, at, by, set } => {
-                let id = self.cell(cell, at, by, row, item);
-                match self.opening(cell, set, row, item) {
-                    Some(parts) => {
-                        self.chunk.opened.push(parts);
-                        let parts = (self.chunk.opened.len() - 1) as u32;
-                        self.push(place, Action::Open { cell: id, parts });
-                    }
-                    None => self.push(place, Action::TooPrecise { cell: id }),
-                }
-            }
-            Primitive::Balance { cell, at, by, add, at_end, .. } => {
-                let id = self.cell(cell, at, by, row, item);
-                self.additions(place, rule, cell, id, add, *at_end, row, item);
-            }
-            Primitive::Close { cell, at, by, zero } => {
-                let cell = self.cell(cell, at, by, row, item);
-                let zero = zero.iter().fold(0, |mask, part| mask | 1 << part);
-                self.push(place, Action::Close { cell, zero });
-            }
-            Primitive::Lifecycle { cell, at, from, to, .. } => {
-                let cell = self.cell(cell, at, &[], row, item);
-                self.push(place, Action::Step { cell, from: *from, to: *to });
-            }
-            // What is left is not loaded: see `not_executed`.
-            _ => {}
-        }
+        self.primitive(planned, row, item);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the parts of one primitive, used once")]
-    fn additions(
-        &mut self,
-        place: u16,
-        rule: &Rule,
-        kind: &CellType,
-        cell: u32,
-        add: &[(usize, Expr, bool)],
-        at_end: bool,
-        row: usize,
-        item: Option<usize>,
-    ) {
-        let CellKind::Balance(balance) = &kind.kind else { return };
-        let last = add.len().saturating_sub(1);
-        for (nth, (part, summand, negated)) in add.iter().enumerate() {
-            let delta = match operand(summand.eval(self.rows, row, item, &Env::NONE), balance.scale) {
-                Operand::Absent => 0,
-                Operand::TooPrecise => return self.push(place, Action::TooPrecise { cell }),
-                Operand::Amount(amount) if *negated => -amount,
-                Operand::Amount(amount) => amount,
-            };
-            let check = nth == last && !at_end && rule.each.is_none();
-            self.push(place, Action::Add { cell, part: *part as u8, check, delta });
-        }
-        if at_end {
-            self.push(place, Action::CheckAtEnd { cell });
-        } else if rule.each.is_some() && !self.touched.contains(&cell) {
-            self.touched.push(cell);
-        }
-    }
-
-    /// Bounds are looked at when every item has been added, so that the legs of one entry may come in any order.
-    fn checks_after_items(&mut self, place: u16, rule: &Rule) {
-        if matches!(rule.primitive, Primitive::Balance { at_end: false, .. }) {
-            for cell in std::mem::take(&mut self.touched) {
-                self.push(place, Action::Check { cell });
-            }
-        }
-    }
-
-    fn push(&mut self, rule: u16, action: Action) {
+    pub(super) fn push(&mut self, rule: u16, action: Action) {
         self.chunk.ops.push(Op { rule, action });
     }
 
-    fn opening(&self, kind: &CellType, set: &[(usize, Expr)], row: usize, item: Option<usize>) -> Option<Parts> {
-        let CellKind::Balance(balance) = &kind.kind else { return None };
-        let mut parts = Parts::EMPTY;
-        for (part, value) in set {
-            match operand(value.eval(self.rows, row, item, &Env::NONE), balance.scale) {
-                Operand::Absent => {}
-                Operand::Amount(amount) => parts.set(*part, amount),
-                Operand::TooPrecise => return None,
-            }
-        }
-        Some(parts)
+    pub(super) fn value<'v>(&self, expr: &'v Expr, row: usize, item: Option<usize>) -> Scalar<'v>
+    where
+        'a: 'v,
+    {
+        expr.eval(self.rows, row, item, self.env)
     }
 
-    fn key(&mut self, type_name: &str, number: usize, values: &[Expr], row: usize, item: Option<usize>) -> Option<u32> {
+    pub(super) fn key(
+        &mut self,
+        type_name: &str,
+        number: usize,
+        values: &[Expr],
+        row: usize,
+        item: Option<usize>,
+    ) -> Option<u32> {
         let bytes = &mut self.chunk.key_bytes;
         let start = bytes.len();
-        if !write_key(type_name, number, values, self.rows, row, item, bytes) {
+        let scope = Scope { rows: self.rows, row, item, env: self.env };
+        if !write_key(type_name, number, values, scope, bytes) {
             return None;
         }
         let hash = (self.key_hash)(&bytes[start..]);
@@ -257,12 +219,19 @@ impl Lowering<'_> {
     }
 
     /// The number of a cell within the chunk.
-    fn cell(&mut self, kind: &Arc<CellType>, at: &[Expr], by: &[Expr], row: usize, item: Option<usize>) -> u32 {
+    pub(super) fn cell(
+        &mut self,
+        kind: &Arc<CellType>,
+        at: &[Expr],
+        by: &[Expr],
+        row: usize,
+        item: Option<usize>,
+    ) -> u32 {
         let start = self.chunk.names.len();
-        let rows = self.rows;
+        let (rows, env) = (self.rows, self.env);
         kind.write_name(
-            at.iter().map(|value| value.eval(rows, row, item, &Env::NONE)),
-            by.iter().map(|value| value.eval(rows, row, item, &Env::NONE)),
+            at.iter().map(|value| value.eval(rows, row, item, env)),
+            by.iter().map(|value| value.eval(rows, row, item, env)),
             &mut self.chunk.names,
         );
         let name = &self.chunk.names[start..];
@@ -279,20 +248,4 @@ impl Lowering<'_> {
         self.interned.insert_unique(hash, id, |&cell| hasher.hash_one(chunk.name(cell)));
         id
     }
-}
-
-enum Operand {
-    Absent,
-    Amount(i128),
-    TooPrecise,
-}
-
-fn operand(value: Scalar<'_>, scale: u8) -> Operand {
-    let exact = match value {
-        Scalar::Decimal(mantissa, own) if own == scale => Some(mantissa),
-        Scalar::Decimal(mantissa, own) => Decimal::new(mantissa, own).rescaled(scale),
-        Scalar::Int(value) => Decimal::new(i128::from(value), 0).rescaled(scale),
-        _ => return Operand::Absent,
-    };
-    exact.map_or(Operand::TooPrecise, Operand::Amount)
 }

@@ -1,7 +1,10 @@
 //! The state that one decision works on: the cells and keys its operations name, loaded once, changed in place, undone where a
 //! unit falls.
+//!
+//! Operations are numbered: those of the n-th chunk are n, those that are made during the decision are from [`LATE`] on, and what
+//! they name is loaded when they are admitted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
@@ -9,8 +12,11 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::ops::OpChunk;
 use super::prepared::PreparedChunk;
-use crate::model::{CellValue, RowId, State};
-use crate::schema::CellType;
+use crate::model::{CellValue, Parts, RowId, State, UniqueKey};
+use crate::schema::{CellKind, CellType, Scalar};
+
+/// The number of the first operations that are made during the decision.
+const LATE: u32 = 1 << 31;
 
 /// A place of a record within the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,18 +34,26 @@ pub(super) enum Holder {
     Batch(Place),
 }
 
-/// A key taken in this batch.
+/// A key taken in this batch: the `key` of the operations `ops`, by the record at `place`.
 struct Taken {
     hash: u64,
-    chunk: u32,
+    ops: u32,
     key: u32,
-    row: u32,
+    place: Place,
+}
+
+/// Operations that were made during the decision.
+struct Late {
+    ops: Arc<OpChunk>,
+    /// The slot of each of their cells.
+    slots: Vec<u32>,
 }
 
 /// What a unit did, to be undone if it falls.
 enum Undo {
     Cell { slot: u32, value: Option<CellValue> },
-    Key { chunk: u32, key: u32 },
+    Key { ops: u32, key: u32 },
+    Superseded { ops: u32, key: u32 },
 }
 
 /// A cell of the batch, apart from its value.
@@ -56,9 +70,21 @@ pub(crate) struct Working {
     info: Vec<SlotInfo>,
     /// For each chunk, the slot of each of its cells.
     slots: Vec<Vec<u32>>,
-    /// Keys of the ledger whose hash equals one of the batch: bytes and row.
-    stored_keys: BTreeMap<u64, Vec<(Vec<u8>, RowId)>>,
+    late: Vec<Late>,
+    /// How many late operations stay when their unit falls.
+    late_kept: usize,
+    /// Slots by the name of their cell.
+    known: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Hashes of keys that the chunks name, ascending: all of the ledger's keys that have them are loaded.
+    hashes: Vec<u64>,
+    /// The same for keys that late operations name.
+    late_hashes: BTreeSet<u64>,
+    /// Keys of the ledger whose hash equals one of the batch, and the row that holds each: of versions the newest.
+    stored_keys: BTreeMap<u64, Vec<(UniqueKey, RowId)>>,
     taken: HashTable<Taken>,
+    /// Keys taken whose record has a newer version in the batch: operations and key.
+    superseded: BTreeSet<(u32, u32)>,
     undo: Vec<Undo>,
 }
 
@@ -69,57 +95,86 @@ pub(crate) enum LoadError<E> {
     State(E),
     /// A stored cell does not hold a value of its kind.
     Cell(String),
+    /// A record does not have the columns of its type.
+    Rows,
 }
 
 impl Working {
     /// Loads the cells and keys that the chunks name.
-    pub(crate) fn load<S: State>(
-        state: &S,
-        chunks: &[PreparedChunk],
-        unique_keys: &dyn Fn(RowId) -> Result<Vec<Vec<u8>>, S::Error>,
-    ) -> Result<Self, LoadError<S::Error>> {
+    pub(crate) fn load<E>(state: &dyn State<Error = E>, chunks: &[PreparedChunk]) -> Result<Self, LoadError<E>> {
         let mut working = Working {
             now: Vec::new(),
             info: Vec::new(),
             slots: Vec::with_capacity(chunks.len()),
+            late: Vec::new(),
+            late_kept: 0,
+            known: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            hashes: Vec::new(),
+            late_hashes: BTreeSet::new(),
             stored_keys: BTreeMap::new(),
             taken: HashTable::new(),
+            superseded: BTreeSet::new(),
             undo: Vec::new(),
         };
-        working.number_cells(chunks);
+        for chunk in chunks {
+            let slots = working.number_cells(&chunk.ops);
+            working.slots.push(slots);
+        }
         working.load_cells(state)?;
-        working.load_keys(state, chunks, unique_keys).map_err(LoadError::State)?;
+        let mut hashes: Vec<u64> = chunks.iter().flat_map(|chunk| chunk.ops.keys.iter().map(|key| key.hash)).collect();
+        working.taken.reserve(hashes.len(), |taken| taken.hash);
+        hashes.sort_unstable();
+        hashes.dedup();
+        working.load_keys(state, &hashes).map_err(LoadError::State)?;
+        working.hashes = hashes;
         Ok(working)
     }
 
-    fn number_cells(&mut self, chunks: &[PreparedChunk]) {
-        let hasher = DefaultHashBuilder::default();
-        let mut known: HashTable<u32> = HashTable::new();
-        for chunk in chunks {
-            let ops = &chunk.ops;
-            let mut slots = Vec::with_capacity(ops.cells.len());
-            for (cell, used) in ops.cells.iter().enumerate() {
-                let name = ops.name(cell as u32);
-                let hash = hasher.hash_one(name);
-                let info = &self.info;
-                let found = known.find(hash, |&slot| *info[slot as usize].name == *name).copied();
-                slots.push(found.unwrap_or_else(|| {
-                    let slot = self.info.len() as u32;
-                    let kind = Arc::clone(&used.kind);
-                    self.info.push(SlotInfo { kind, name: name.into(), before: None });
-                    let info = &self.info;
-                    known.insert_unique(hash, slot, |&slot| hasher.hash_one(&*info[slot as usize].name));
-                    slot
-                }));
-            }
-            self.slots.push(slots);
-        }
+    /// Loads what further operations name; their number.
+    pub(super) fn admit<E>(&mut self, state: &dyn State<Error = E>, ops: OpChunk) -> Result<u32, LoadError<E>> {
+        let slots = self.number_cells(&ops);
+        self.load_cells(state)?;
+        let mut hashes: Vec<u64> = ops.keys.iter().map(|key| key.hash).collect();
+        hashes.sort_unstable();
+        hashes.dedup();
+        hashes.retain(|hash| self.hashes.binary_search(hash).is_err() && !self.late_hashes.contains(hash));
+        self.load_keys(state, &hashes).map_err(LoadError::State)?;
+        self.late_hashes.extend(hashes);
+        self.late.push(Late { ops: Arc::new(ops), slots });
+        Ok(LATE | (self.late.len() - 1) as u32)
     }
 
-    fn load_cells<S: State>(&mut self, state: &S) -> Result<(), LoadError<S::Error>> {
-        let names: Vec<&[u8]> = self.info.iter().map(|info| &*info.name).collect();
+    fn number_cells(&mut self, ops: &OpChunk) -> Vec<u32> {
+        let mut slots = Vec::with_capacity(ops.cells.len());
+        for (cell, used) in ops.cells.iter().enumerate() {
+            slots.push(self.number_cell(&used.kind, ops.name(cell as u32)));
+        }
+        slots
+    }
+
+    fn number_cell(&mut self, kind: &Arc<CellType>, name: &[u8]) -> u32 {
+        let hash = self.hasher.hash_one(name);
+        let info = &self.info;
+        if let Some(&known) = self.known.find(hash, |&slot| *info[slot as usize].name == *name) {
+            return known;
+        }
+        let slot = self.info.len() as u32;
+        self.info.push(SlotInfo { kind: Arc::clone(kind), name: name.into(), before: None });
+        let (info, hasher) = (&self.info, &self.hasher);
+        self.known.insert_unique(hash, slot, |&slot| hasher.hash_one(&*info[slot as usize].name));
+        slot
+    }
+
+    /// Loads the cells that are numbered and not loaded yet.
+    fn load_cells<E>(&mut self, state: &dyn State<Error = E>) -> Result<(), LoadError<E>> {
+        let new = &mut self.info[self.now.len()..];
+        if new.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&[u8]> = new.iter().map(|info| &*info.name).collect();
         let values = state.cells(&names).map_err(LoadError::State)?;
-        for (info, bytes) in self.info.iter_mut().zip(values) {
+        for (info, bytes) in new.iter_mut().zip(values) {
             info.before = match bytes {
                 None => None,
                 Some(bytes) => Some(
@@ -128,43 +183,101 @@ impl Working {
                         .ok_or_else(|| LoadError::Cell(String::from_utf8_lossy(&info.name).into_owned()))?,
                 ),
             };
-            self.now.push(info.before);
+            self.now.push(info.before.clone());
         }
         Ok(())
     }
 
-    fn load_keys<S: State>(
-        &mut self,
-        state: &S,
-        chunks: &[PreparedChunk],
-        unique_keys: &dyn Fn(RowId) -> Result<Vec<Vec<u8>>, S::Error>,
-    ) -> Result<(), S::Error> {
-        let mut hashes: Vec<u64> = chunks.iter().flat_map(|chunk| chunk.ops.keys.iter().map(|key| key.hash)).collect();
-        self.taken.reserve(hashes.len(), |taken| taken.hash);
-        hashes.sort_unstable();
-        hashes.dedup();
+    fn load_keys<E>(&mut self, state: &dyn State<Error = E>, hashes: &[u64]) -> Result<(), E> {
+        if hashes.is_empty() {
+            return Ok(());
+        }
         let mut rows = Vec::new();
-        state.rows_by_key_hash(&hashes, &mut |hash, row| rows.push((hash, row)))?;
+        state.rows_by_key_hash(hashes, &mut |hash, row| rows.push((hash, row)))?;
         // In the order of the ledger, so that neighbours are read together.
         rows.sort_unstable_by_key(|(_, row)| *row);
         for (hash, row) in rows {
-            for key in unique_keys(row)? {
-                if state.key_hash(&key) == hash {
-                    self.stored_keys.entry(hash).or_default().push((key, row));
+            for key in state.unique_keys(row)? {
+                if state.key_hash(&key.bytes) == hash {
+                    let stored = self.stored_keys.entry(hash).or_default();
+                    match stored.iter_mut().find(|(known, _)| known.bytes == key.bytes) {
+                        Some(known) if known.0.version < key.version => *known = (key, row),
+                        Some(_) => {}
+                        None => stored.push((key, row)),
+                    }
                 }
             }
         }
         Ok(())
     }
 
-    /// The slot of a cell of a chunk.
-    pub(super) fn slot(&self, chunk: usize, cell: u32) -> u32 {
-        self.slots[chunk][cell as usize]
+    /// Operations that were admitted.
+    pub(super) fn late(&self, number: u32) -> Arc<OpChunk> {
+        Arc::clone(&self.late[(number - LATE) as usize].ops)
+    }
+
+    /// The slot of a cell that no operation names, loaded.
+    pub(super) fn reach<E>(
+        &mut self,
+        state: &dyn State<Error = E>,
+        kind: &Arc<CellType>,
+        name: &[u8],
+    ) -> Result<u32, LoadError<E>> {
+        let slot = self.number_cell(kind, name);
+        self.load_cells(state)?;
+        Ok(slot)
+    }
+
+    /// Who holds the thing whose key is this text, alone.
+    pub(super) fn holder_of<E>(
+        &mut self,
+        state: &dyn State<Error = E>,
+        kind: &Arc<CellType>,
+        key: &str,
+    ) -> Result<Option<Arc<str>>, LoadError<E>> {
+        let mut name = Vec::new();
+        kind.write_name(std::iter::once(Scalar::Text(key)), std::iter::empty(), &mut name);
+        let slot = self.reach(state, kind, &name)?;
+        Ok(match self.value(slot) {
+            Some(CellValue::Holder(holder)) => Some(Arc::clone(holder)),
+            _ => None,
+        })
+    }
+
+    /// Loads the keys of the ledger with this hash.
+    pub(super) fn reach_key<E>(&mut self, state: &dyn State<Error = E>, hash: u64) -> Result<(), LoadError<E>> {
+        if self.hashes.binary_search(&hash).is_err() && self.late_hashes.insert(hash) {
+            self.load_keys(state, &[hash]).map_err(LoadError::State)?;
+        }
+        Ok(())
+    }
+
+    /// The operations of a number.
+    pub(super) fn operations<'k>(&'k self, chunks: &'k [PreparedChunk], number: u32) -> &'k OpChunk {
+        if number < LATE { &chunks[number as usize].ops } else { &self.late[(number - LATE) as usize].ops }
+    }
+
+    /// The slot of a cell of the operations of a number.
+    pub(super) fn slot(&self, ops: u32, cell: u32) -> u32 {
+        let slots = if ops < LATE { &self.slots[ops as usize] } else { &self.late[(ops - LATE) as usize].slots };
+        slots[cell as usize]
     }
 
     /// The value of a slot.
     pub(super) fn value(&self, slot: u32) -> Option<&CellValue> {
         self.now[slot as usize].as_ref()
+    }
+
+    /// The parts of a balance; those of its opening where no record touched it.
+    pub(super) fn parts(&self, slot: u32) -> Option<Parts> {
+        match &self.now[slot as usize] {
+            Some(CellValue::Parts(parts)) => Some(*parts),
+            Some(_) => None,
+            None => match &self.info[slot as usize].kind.kind {
+                CellKind::Balance(balance) => balance.opening(),
+                _ => None,
+            },
+        }
     }
 
     /// The kind of a slot.
@@ -173,8 +286,8 @@ impl Working {
     }
 
     /// Looks at a slot so that the processor has it when it is needed: a prefetch without `unsafe`.
-    pub(super) fn touch(&self, chunk: usize, cell: u32) {
-        std::hint::black_box(self.now[self.slots[chunk][cell as usize] as usize].is_some());
+    pub(super) fn touch(&self, ops: u32, cell: u32) {
+        std::hint::black_box(self.now[self.slot(ops, cell) as usize].is_some());
     }
 
     /// Changes a slot.
@@ -183,29 +296,62 @@ impl Working {
         self.undo.push(Undo::Cell { slot, value: before });
     }
 
-    /// Who holds a key.
+    /// Who holds a key; of versions the newest.
     pub(super) fn holder(&self, chunks: &[PreparedChunk], ops: &OpChunk, key: u32) -> Option<Holder> {
-        let bytes = ops.key(key);
-        let hash = ops.keys[key as usize].hash;
-        if let Some(stored) = self.stored_keys.get(&hash)
-            && let Some((_, row)) = stored.iter().find(|(known, _)| known == bytes)
-        {
-            return Some(Holder::Stored(*row));
-        }
-        self.taken
-            .find(hash, |taken| taken.hash == hash && chunks[taken.chunk as usize].ops.key(taken.key) == bytes)
-            .map(|taken| Holder::Batch(Place { chunk: taken.chunk, row: taken.row }))
+        self.find(chunks, ops.keys[key as usize].hash, ops.key(key))
     }
 
-    /// Takes a key that nobody holds.
-    pub(super) fn take(&mut self, ops: &OpChunk, chunk: u32, key: u32, row: u32) {
+    /// Who holds the key of these bytes.
+    pub(super) fn find(&self, chunks: &[PreparedChunk], hash: u64, bytes: &[u8]) -> Option<Holder> {
+        if let Some(taken) = self.newest_taken(chunks, hash, bytes) {
+            return Some(Holder::Batch(taken.place));
+        }
+        let (_, row) = self.stored_keys.get(&hash)?.iter().find(|(known, _)| known.bytes == bytes)?;
+        Some(Holder::Stored(*row))
+    }
+
+    fn newest_taken(&self, chunks: &[PreparedChunk], hash: u64, bytes: &[u8]) -> Option<&Taken> {
+        self.taken.find(hash, |taken| {
+            taken.hash == hash
+                && self.operations(chunks, taken.ops).key(taken.key) == bytes
+                && (self.superseded.is_empty() || !self.superseded.contains(&(taken.ops, taken.key)))
+        })
+    }
+
+    /// Takes a key that nobody holds, for the record at a place.
+    pub(super) fn take(&mut self, ops: &OpChunk, number: u32, key: u32, place: Place) {
         let hash = ops.keys[key as usize].hash;
-        self.taken.insert_unique(hash, Taken { hash, chunk, key, row }, |taken| taken.hash);
-        self.undo.push(Undo::Key { chunk, key });
+        self.taken.insert_unique(hash, Taken { hash, ops: number, key, place }, |taken| taken.hash);
+        self.undo.push(Undo::Key { ops: number, key });
+    }
+
+    /// Takes a key for the next version of its record.
+    pub(super) fn succeed(&mut self, chunks: &[PreparedChunk], ops: &OpChunk, number: u32, key: u32, place: Place) {
+        let (hash, bytes) = (ops.keys[key as usize].hash, ops.key(key));
+        if let Some(before) = self.newest_taken(chunks, hash, bytes) {
+            let (ops, key) = (before.ops, before.key);
+            self.superseded.insert((ops, key));
+            self.undo.push(Undo::Superseded { ops, key });
+        }
+        self.take(ops, number, key, place);
+    }
+
+    /// The newest records of a type that took its key in this batch.
+    pub(super) fn taken_of(&self, chunks: &[PreparedChunk], type_name: &str) -> Vec<Place> {
+        let prefix = format!("[\"{type_name}\",0,");
+        let is_of_type =
+            |taken: &&Taken| self.operations(chunks, taken.ops).key(taken.key).starts_with(prefix.as_bytes());
+        let newest = self.taken.iter().filter(|taken| !self.superseded.contains(&(taken.ops, taken.key)));
+        newest.filter(is_of_type).map(|taken| taken.place).collect()
     }
 
     /// The unit stands.
     pub(super) fn keep(&mut self) {
+        let takes_late = |step: &Undo| matches!(step, Undo::Key { ops, .. } if *ops >= LATE);
+        if self.late.len() > self.late_kept && self.undo.iter().any(takes_late) {
+            self.late_kept = self.late.len();
+        }
+        self.late.truncate(self.late_kept);
         self.undo.clear();
     }
 
@@ -214,14 +360,18 @@ impl Working {
         while let Some(step) = self.undo.pop() {
             match step {
                 Undo::Cell { slot, value } => self.now[slot as usize] = value,
-                Undo::Key { chunk, key } => {
-                    let hash = chunks[chunk as usize].ops.keys[key as usize].hash;
-                    if let Ok(entry) = self.taken.find_entry(hash, |taken| taken.chunk == chunk && taken.key == key) {
+                Undo::Key { ops, key } => {
+                    let hash = self.operations(chunks, ops).keys[key as usize].hash;
+                    if let Ok(entry) = self.taken.find_entry(hash, |taken| taken.ops == ops && taken.key == key) {
                         entry.remove();
                     }
                 }
+                Undo::Superseded { ops, key } => {
+                    self.superseded.remove(&(ops, key));
+                }
             }
         }
+        self.late.truncate(self.late_kept);
     }
 
     /// The cells that changed, with their value afterwards (`null`: removed), sorted by name: (name, value), both JCS.
@@ -242,6 +392,6 @@ impl Working {
 
     /// The keys that stand as taken: (hash, chunk, row).
     pub(crate) fn taken(&self) -> impl Iterator<Item = (u64, u32, u32)> {
-        self.taken.iter().map(|taken| (taken.hash, taken.chunk, taken.row))
+        self.taken.iter().map(|taken| (taken.hash, taken.place.chunk, taken.place.row))
     }
 }

@@ -21,7 +21,6 @@ use crate::execute::{Decide, InOrder, LoadError, PreparedChunk, Refused, Working
 use crate::keys::Key;
 use crate::limits::{ATOMIC_RECORDS, INTENT_LIFETIME_MICROS};
 use crate::log::{Checkpoints, LogTrees, NewNodes, RecordTree, node_key};
-use crate::model::RowId;
 use crate::schema::codec::decode_list;
 use crate::store::{Put, Table, number_key};
 
@@ -95,7 +94,7 @@ impl Ledger {
         let time = writer.next_time(self.sources.now())?;
         let intent = self.intent(writer, draft, &prepared, time)?;
         self.check_author(writer, draft)?;
-        let decided = decide(&view, writer, draft, &prepared)?;
+        let decided = decide(&view, writer, draft, &prepared, time)?;
         let refused = describe(&prepared, &decided.refused, draft);
         if decided.refused.len() as u32 == prepared.count {
             return refusal_of_all(refused, draft);
@@ -288,16 +287,16 @@ impl Draft<'_> {
     }
 }
 
-fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared) -> Result<Decided> {
+fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared, time: i64) -> Result<Decided> {
     let is_genesis = writer.trees.size() == 0;
-    let mut working =
-        Working::load(view, &prepared.chunks, &|row| view.unique_keys(row)).map_err(|error| match error {
-            LoadError::State(error) => error,
-            LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
-        })?;
-    let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis);
-    let record = |row: RowId| view.record_bytes(row);
-    let refused = InOrder.decide(draft.mode, &prepared.chunks, &mut working, &mut gate, &record)?;
+    let unread = |error| match error {
+        LoadError::State(error) => error,
+        LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
+        LoadError::Rows => Error::damaged("a record is not one of its type; audit the ledger".to_owned()),
+    };
+    let mut working = Working::load(view, &prepared.chunks).map_err(unread)?;
+    let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis, time);
+    let refused = InOrder.decide(draft.mode, &prepared.chunks, &mut working, &mut gate, view).map_err(unread)?;
     let felled = draft.mode == Mode::Atomic && !refused.is_empty();
     if felled {
         let (_, rejected) = describe(prepared, &refused, draft).swap_remove(0);

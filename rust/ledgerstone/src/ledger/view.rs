@@ -12,11 +12,11 @@ use siphasher::sip::SipHasher24;
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::execute::write_key;
+use crate::execute::{Scope, write_key};
 use crate::limits::CHUNK_ROWS;
-use crate::model::{RowId, State};
+use crate::model::{RowId, State, UniqueKey};
 use crate::query::{ChunkRows, ReadError, Reader, segments};
-use crate::schema::{Env, Primitive, RecordType};
+use crate::schema::{Env, Primitive, RecordType, lookup_path};
 use crate::store::{Snapshot, Table, number_key};
 
 /// Record types of the built-in module, whose records make the authority.
@@ -117,28 +117,6 @@ impl View {
         })
     }
 
-    /// The bytes of every unique key of a row.
-    pub(crate) fn unique_keys(&self, row: RowId) -> Result<Vec<Vec<u8>>> {
-        self.with_row(row, |chunk, place| {
-            let view = chunk.view(row).map_err(damage)?;
-            let mut keys = Vec::new();
-            let mut number = 0;
-            for rule in &chunk.record_type.rules {
-                let Primitive::Unique { values, .. } = &rule.primitive else { continue };
-                let items = rule.each.map_or(vec![None], |list| view.list_range(list, place).map(Some).collect());
-                for item in items {
-                    let applies = rule.when.as_ref().is_none_or(|when| when.is_true(&view, place, item, &Env::NONE));
-                    let mut bytes = Vec::new();
-                    if applies && write_key(&chunk.record_type.name, number, values, &view, place, item, &mut bytes) {
-                        keys.push(bytes);
-                    }
-                }
-                number += 1;
-            }
-            Ok(keys)
-        })
-    }
-
     /// Fails unless the index is one of this view's transactions.
     pub(crate) fn check_index(&self, index: u64) -> Result<()> {
         if index < self.size {
@@ -157,16 +135,17 @@ impl View {
         StoredEnvelope::parse(index, &stored)
     }
 
-    /// The row with this unique key, if one is stored.
+    /// The row with this unique key, if one is stored; of versions the newest.
     pub(crate) fn row_by_key(&self, key: &[u8]) -> Result<Option<RowId>> {
         let mut rows = Vec::new();
         self.rows_by_key_hash(&[self.secret.hash(key)], &mut |_, row| rows.push(row))?;
+        let mut newest = None;
         for row in rows {
-            if self.unique_keys(row)?.iter().any(|known| known == key) {
-                return Ok(Some(row));
+            if let Some(found) = self.unique_keys(row)?.into_iter().find(|known| known.bytes == key) {
+                newest = newest.max(Some((found.version, row)));
             }
         }
-        Ok(None)
+        Ok(newest.map(|(_, row)| row))
     }
 
     /// The record type of that name, in the version in force.
@@ -212,6 +191,46 @@ impl State for View {
 
     fn record(&self, row: RowId) -> Result<Vec<u8>> {
         self.record_bytes(row)
+    }
+
+    fn unique_keys(&self, row: RowId) -> Result<Vec<UniqueKey>> {
+        self.with_row(row, |chunk, place| {
+            let view = chunk.view(row).map_err(damage)?;
+            let mut keys = Vec::new();
+            let mut number = 0;
+            for rule in &chunk.record_type.rules {
+                let Primitive::Unique { values, versioned } = &rule.primitive else { continue };
+                let version = versioned.and_then(|versioned| view.int(versioned.version, place));
+                let items = rule.each.map_or(vec![None], |list| view.list_range(list, place).map(Some).collect());
+                for item in items {
+                    let applies = rule.when.as_ref().is_none_or(|when| when.is_true(&view, place, item, &Env::NONE));
+                    let scope = Scope { rows: &view, row: place, item, env: &Env::NONE };
+                    let mut bytes = Vec::new();
+                    if applies && write_key(&chunk.record_type.name, number, values, scope, &mut bytes) {
+                        keys.push(UniqueKey { bytes, version });
+                    }
+                }
+                number += 1;
+            }
+            Ok(keys)
+        })
+    }
+
+    fn rows_with(&self, type_name: &str, field: &str, value: &[u8], visit: &mut dyn FnMut(RowId)) -> Result<()> {
+        for (first, _) in segments(&*self.snapshot, type_name, RowId::new(0, 0))? {
+            let chunk = self.read(|reader| reader.chunk(first))?;
+            let Some(path) = lookup_path(&chunk.record_type, field) else { continue };
+            let view = chunk.view(first).map_err(damage)?;
+            let mut json = Vec::new();
+            for (place, row) in chunk.rows.iter().enumerate() {
+                json.clear();
+                view.scalar(&path, place, None).write_json(&mut json);
+                if json == value {
+                    visit(*row);
+                }
+            }
+        }
+        Ok(())
     }
 
     fn key_hash(&self, key: &[u8]) -> u64 {

@@ -1,17 +1,39 @@
 //! Values of cells, in memory; their bytes are FORMAT.md section 4.
 
+use std::sync::Arc;
+
+use super::Decimal;
 use crate::limits::{DECIMAL_DIGITS, PARTS};
 
 /// The first magnitude with too many digits, those behind the point counted.
 const DIGITS_END: u128 = 10u128.pow(DECIMAL_DIGITS as u32);
 
 /// The value of a cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CellValue {
     /// A balance.
     Parts(Parts),
+    /// A count, never zero.
+    Count(i64),
     /// A lifecycle: the number of its state.
     State(u8),
+    /// Who holds something.
+    Holder(Arc<str>),
+    /// The last value of a sequence.
+    Last(Ordinal),
+}
+
+/// A value of a sequence. Decimals have as few digits as they need, so equal numbers are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ordinal {
+    /// An integer.
+    Int(i64),
+    /// A decimal.
+    Decimal(Decimal),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
 }
 
 /// The parts of a balance, as mantissas at the scale of the cell; each may be absent.
@@ -34,6 +56,12 @@ impl Parts {
     pub fn set(&mut self, part: usize, value: i128) {
         self.present |= 1 << part;
         self.values[part] = value;
+    }
+
+    /// Takes the value of a part away.
+    pub fn clear(&mut self, part: usize) {
+        self.present &= !(1 << part);
+        self.values[part] = 0;
     }
 
     /// Adds to a part; an absent one counts as zero. `None` where the sum has more digits than a decimal may have, with nothing

@@ -5,7 +5,7 @@ mod fraction;
 mod state;
 mod value;
 
-pub use cell::{CellValue, Parts, RowId};
+pub use cell::{CellValue, Ordinal, Parts, RowId};
 pub use fraction::Fraction;
-pub use state::State;
+pub use state::{State, UniqueKey};
 pub use value::{Decimal, Value};

@@ -2,6 +2,25 @@
 
 use super::RowId;
 
+/// A unique key of a stored row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UniqueKey {
+    /// Its bytes (FORMAT.md section 12).
+    pub bytes: Vec<u8>,
+    /// The version that the row is, where records with this key are versions of one.
+    pub version: Option<i64>,
+}
+
+impl UniqueKey {
+    /// Whether it is the key of a record of that type: of its first `unique` rule.
+    pub(crate) fn is_first(&self, type_name: &str) -> bool {
+        self.bytes
+            .strip_prefix(b"[\"")
+            .and_then(|rest| rest.strip_prefix(type_name.as_bytes()))
+            .is_some_and(|rest| rest.starts_with(b"\",0,"))
+    }
+}
+
 /// The state of a ledger at one moment, as far as rules look at it.
 pub trait State {
     /// What reading can fail with.
@@ -16,6 +35,18 @@ pub trait State {
 
     /// The record bytes of a row (FORMAT.md section 2).
     fn record(&self, row: RowId) -> Result<Vec<u8>, Self::Error>;
+
+    /// Every unique key of a row.
+    fn unique_keys(&self, row: RowId) -> Result<Vec<UniqueKey>, Self::Error>;
+
+    /// Every row of a type in which a top-level indexed field has this value, as JSON; rows without effect included.
+    fn rows_with(
+        &self,
+        type_name: &str,
+        field: &str,
+        value: &[u8],
+        visit: &mut dyn FnMut(RowId),
+    ) -> Result<(), Self::Error>;
 
     /// The hash of a unique key's bytes under this state's secret.
     fn key_hash(&self, key: &[u8]) -> u64;

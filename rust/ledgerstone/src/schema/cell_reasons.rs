@@ -1,6 +1,6 @@
 //! Which reason a failed operation gives: the cell's own where it declares one, otherwise the rule's.
 
-use super::module::{CellKind, CellType, Primitive, Reason, RecordType, Rule};
+use super::module::{Allowed, CellKind, CellType, Primitive, Reason, RecordType, Rule};
 
 impl CellType {
     /// Where the cell does not exist.
@@ -36,6 +36,29 @@ impl Rule {
     pub(crate) fn missing_reason(&self) -> &Reason {
         match &self.primitive {
             Primitive::Match { missing, .. } => missing,
+            _ => &self.reason,
+        }
+    }
+}
+
+impl Rule {
+    /// Who may make the move, where not everybody may.
+    pub(crate) fn allowed(&self) -> Option<&Allowed> {
+        match &self.primitive {
+            Primitive::Lifecycle { allowed, .. } | Primitive::Holder { allowed, .. } => allowed.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Where the author may not make the move.
+    pub(crate) fn forbidden_reason(&self) -> &Reason {
+        self.allowed().map_or(&self.reason, |allowed| &allowed.reason)
+    }
+
+    /// Where too few have endorsed the amount.
+    pub(crate) fn unapproved_reason(&self) -> &Reason {
+        match &self.primitive {
+            Primitive::Balance { approval: Some(approval), .. } => &approval.reason,
             _ => &self.reason,
         }
     }

@@ -282,6 +282,14 @@ impl<'a> Rows<'a> {
         }
     }
 
+    /// The value of a top-level int field; `None` where it is absent, or no int.
+    pub(crate) fn int(&self, field_index: usize, row: usize) -> Option<i64> {
+        match self.members.columns.get(field_index)?.scalar(row) {
+            Scalar::Int(value) => Some(value),
+            _ => None,
+        }
+    }
+
     /// Absolute child indices of the items of a top-level list; empty where it is absent (or no list).
     pub fn list_range(&self, field_index: usize, row: usize) -> Range<usize> {
         match self.members.columns.get(field_index) {

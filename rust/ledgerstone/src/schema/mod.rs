@@ -37,4 +37,6 @@ pub use module::{
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;
 pub use scalar::{OwnedScalar, Scalar, ScalarKind};
+pub(crate) use stateless::rule_failure;
 pub use stateless::stateless_failure;
+pub(crate) use time::parse_instant;

@@ -1,0 +1,97 @@
+//! What is looked at when a unit ends: deferred bounds, and sums over all of its records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Refused;
+use super::cells;
+use super::ops::{Action, Amount, Failure, Op, Rejection};
+use super::prepared::PreparedChunk;
+use super::working::{Place, Working};
+use crate::model::{Decimal, Fraction};
+use crate::schema::{Primitive, Rule, Scalar};
+
+/// An operation that is looked at again when its unit ends.
+#[derive(Clone, Copy)]
+pub(super) struct Deferred {
+    pub(super) place: Place,
+    /// Number of the operations it is one of.
+    pub(super) ops: u32,
+    pub(super) op: Op,
+}
+
+/// The first deferred operation, in the order of records and rules, that fails: a bound that does not hold, or the first that counts
+/// towards a sum that is out of its bounds.
+pub(super) fn first_unmet(chunks: &[PreparedChunk], working: &Working, deferred: &[Deferred]) -> Option<Refused> {
+    let sums = sums(chunks, working, deferred);
+    let mut seen = BTreeSet::new();
+    deferred.iter().find_map(|deferred| {
+        let (chunk, row) = (deferred.place.chunk as usize, deferred.place.row as usize);
+        let record_type = &chunks[chunk].record_type;
+        let ops = working.operations(chunks, deferred.ops);
+        let failure = match deferred.op.action {
+            Action::Contribute { summand } => {
+                let (name, _) = &ops.summands[summand as usize];
+                if !seen.insert(&**name) {
+                    return None;
+                }
+                let rule = &record_type.rules[usize::from(deferred.op.rule)];
+                is_conserved(rule, sums.get(&**name).copied().flatten()).err()?
+            }
+            action => cells::check(working, working.slot(deferred.ops, action.cell()?)).err()?,
+        };
+        let rejection = Rejection::of(record_type, ops, deferred.op, failure);
+        Some(Refused { chunk, row, rejection })
+    })
+}
+
+/// The sums that the deferred operations count towards, by name; `None` where one overflows.
+fn sums<'w>(
+    chunks: &'w [PreparedChunk],
+    working: &'w Working,
+    deferred: &[Deferred],
+) -> BTreeMap<&'w [u8], Option<Amount>> {
+    let mut sums = BTreeMap::new();
+    for deferred in deferred {
+        if let Action::Contribute { summand } = deferred.op.action {
+            let (name, amount) = &working.operations(chunks, deferred.ops).summands[summand as usize];
+            sums.entry(&**name)
+                .and_modify(|sum: &mut Option<Amount>| *sum = sum.and_then(|sum| sum.plus(*amount)))
+                .or_insert(Some(*amount));
+        }
+    }
+    sums
+}
+
+fn is_conserved(rule: &Rule, sum: Option<Amount>) -> Result<(), Failure> {
+    let Primitive::Conserve { low, high, .. } = &rule.primitive else { return Err(Failure::Rule) };
+    let is_within = match sum.ok_or(Failure::Overflow)? {
+        Amount::Decimal(sum) => {
+            let scalar = |number: Decimal| Scalar::Decimal(number.mantissa, number.scale);
+            let at_least = |a: Decimal, b: Decimal| scalar(a).compare(&scalar(b)).is_some_and(|order| order.is_ge());
+            at_least(sum, *low) && at_least(*high, sum)
+        }
+        Amount::Fraction(sum) => {
+            let bound = |bound: Decimal| {
+                let unit = 10i128.checked_pow(u32::from(bound.scale)).ok_or(Failure::Overflow)?;
+                Fraction::new(bound.mantissa, unit).ok_or(Failure::Overflow)
+            };
+            (bound(*low)?..=bound(*high)?).contains(&sum)
+        }
+    };
+    if is_within { Ok(()) } else { Err(Failure::Rule) }
+}
+
+impl Amount {
+    /// The sum; `None` where it overflows. A group has amounts of one kind.
+    fn plus(self, other: Amount) -> Option<Amount> {
+        match (self, other) {
+            (Amount::Decimal(a), Amount::Decimal(b)) => {
+                let scale = a.scale.max(b.scale);
+                let sum = a.rescaled(scale)?.checked_add(b.rescaled(scale)?)?;
+                Some(Amount::Decimal(Decimal::new(sum, scale)))
+            }
+            (Amount::Fraction(a), Amount::Fraction(b)) => a.checked_add(b).map(Amount::Fraction),
+            _ => None,
+        }
+    }
+}
