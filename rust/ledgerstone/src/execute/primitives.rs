@@ -77,8 +77,7 @@ impl Lowering<'_> {
                 self.contribute(place, group, sum, by, row, item);
             }
             Primitive::Tally(tally) => {
-                let group = tally.group.iter().map(|(_, value)| self.json(value, row, item)).collect();
-                self.chunk.groups.push(group);
+                self.chunk.groups.push(tally.group.iter().map(|(_, value)| self.json(value, row, item)).collect());
                 self.push(place, Action::Tally { group: (self.chunk.groups.len() - 1) as u32 });
             }
             Primitive::Require(_)

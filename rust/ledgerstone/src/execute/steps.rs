@@ -243,15 +243,24 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         for done in &earlier.ops {
             let Some(cell) = done.action.cell() else { continue };
             let slot = self.working.slot(number, cell);
-            let check = Op { rule: op.rule, action: Action::Check { cell } };
+            // What it looked at then is looked at again, when both are done.
+            let again = |action| Deferred { place, ops: number, op: Op { rule: op.rule, action } };
             let undone = match done.action {
-                Action::Add { part, delta, .. } => {
-                    checks.push(Deferred { place, ops: number, op: check });
+                Action::Add { part, delta, check, .. } => {
+                    checks.extend(check.then(|| again(Action::Check { cell })));
                     cells::take_back(self.working, slot, part, delta)
                 }
                 Action::Count { step, .. } => {
-                    checks.push(Deferred { place, ops: number, op: check });
+                    checks.push(again(Action::Check { cell }));
                     cells::count(self.working, slot, -step, false)
+                }
+                Action::Check { .. } => {
+                    checks.push(again(Action::Check { cell }));
+                    Ok(())
+                }
+                Action::CheckAtEnd { .. } => {
+                    self.at_end.push(again(Action::CheckAtEnd { cell }));
+                    Ok(())
                 }
                 _ => Ok(()),
             };
