@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ledgerstone::{Error, Result};
 use pyo3::prelude::*;
 
-use crate::errors;
+use crate::{errors, events};
 
 /// How often long work looks for Ctrl-C: soon enough for a person, too seldom to cost anything.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -26,6 +26,7 @@ pub(crate) fn enter_long<T: Send>(py: Python<'_>, work: impl FnOnce(&Watch) -> R
         let done = catch_unwind(AssertUnwindSafe(|| work(&watch)));
         (done, watch.raised.into_inner())
     });
+    events::hand_over(py);
     let error = match done {
         Ok(Ok(value)) => return Ok(value),
         Ok(Err(error)) => error,

@@ -18,7 +18,7 @@ use crate::query::{PyQuery, predicates};
 use crate::receipt::{PyReceipt, Texts};
 use crate::transaction::PyTransaction;
 use crate::values::{to_decimal, to_record, to_value};
-use crate::{errors, facts, show, whole};
+use crate::{errors, events, facts, show, whole};
 
 /// An open ledger. Its methods may be called from any thread.
 ///
@@ -117,7 +117,8 @@ pub(crate) fn create(
     let modules = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
     let key = key.get();
     let engine = enter(py, || {
-        let mut create = Create::new(origin, key.0.clone()).threads(threads.unwrap_or_default());
+        let mut create = Create::new(origin, key.0.clone()).observer(events::observer());
+        create = create.threads(threads.unwrap_or_default());
         for (source, file) in &modules {
             create = create.module(source, file);
         }
@@ -142,7 +143,8 @@ pub(crate) fn open(
 ) -> PyResult<PyLedger> {
     let key = key.map(Bound::get);
     let engine = enter(py, || {
-        let mut open = Open::default().readonly(readonly).threads(threads.unwrap_or_default());
+        let mut open = Open::default().observer(events::observer()).readonly(readonly);
+        open = open.threads(threads.unwrap_or_default());
         if let Some(key) = key {
             open = open.key(key.0.clone());
         }

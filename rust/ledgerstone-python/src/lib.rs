@@ -5,8 +5,10 @@
 
 mod arrow;
 mod command;
+mod dicts;
 mod door;
 mod errors;
+mod events;
 mod facts;
 mod key;
 mod ledger;

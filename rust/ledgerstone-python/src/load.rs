@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
-use ledgerstone::model::Value;
-use ledgerstone::{Ledger, LoadOptions, LoadReport, Result};
+use ledgerstone::{Ledger, LoadOptions, LoadReport};
 use ledgerstone_verify::Mode;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
 
-use crate::door::{Watch, enter_long};
+use crate::dicts::Dicts;
+use crate::door::enter_long;
 use crate::show::{self, Progress};
 use crate::{arrow, errors, facts, values};
 
-/// Dicts that are taken from an iterable at a time: enough to let the interpreter go seldom, few enough to hold.
-const PIECE_ROWS: usize = 8_192;
 /// Rows that a notebook shows.
 const SHOWN_ROWS: usize = 20;
 
@@ -83,29 +81,14 @@ pub(crate) fn append_many(
                 ledger.append_tables(type_name, &mut tables, options)
             }
             Data::Rows(rows) => {
-                let mut taken = 0;
-                let mut pieces = std::iter::from_fn(|| piece(watch, &rows, &mut taken).transpose());
-                ledger.append_values(type_name, &mut pieces, options)
+                let mut rows = Dicts::new(&*ledger.record_type(type_name)?, rows);
+                let mut pieces = std::iter::from_fn(|| rows.piece(watch).transpose());
+                ledger.append_rows(type_name, &mut pieces, options)
             }
         }
     });
     progress.close(py)?;
     Ok(PyLoadResult(Arc::new(loaded?)))
-}
-
-/// The next rows of an iterable; `None` at its end.
-fn piece(watch: &Watch, rows: &Py<PyIterator>, taken: &mut u64) -> Result<Option<Vec<Value>>> {
-    watch.look()?;
-    let piece = watch.call(|py| {
-        let rows = rows.bind(py).clone().take(PIECE_ROWS);
-        rows.map(|row| {
-            let value = values::to_record(&row?).map_err(|error| errors::noted(py, error, format!("in row {taken}")));
-            *taken += 1;
-            value
-        })
-        .collect::<PyResult<Vec<_>>>()
-    })?;
-    Ok((!piece.is_empty()).then_some(piece))
 }
 
 /// What became of the rows of a load.

@@ -23,6 +23,11 @@ pub(crate) fn to_value(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     convert(value, 0)
 }
 
+/// The value of a field of a record.
+pub(crate) fn within_record(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    convert(value, 1)
+}
+
 /// A record: a dict, or another mapping with strings as keys.
 pub(crate) fn to_record(record: &Bound<'_, PyAny>) -> PyResult<Value> {
     match to_value(record)? {
@@ -118,11 +123,14 @@ fn convert_library_type(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Valu
 fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     let text = value.str()?;
     let text = text.to_str()?;
+    if let Some(decimal) = decimal_of(text) {
+        return Ok(Value::Decimal(decimal));
+    }
     if !value.call_method0("is_finite")?.extract()? {
         return Err(errors::schema(codes::BAD_VALUE, format!("the decimal {text} is no number")));
     }
     // Too long for 128 bits: as digits, which the field then refuses in its own words.
-    Ok(decimal_of(text).map_or_else(|| Value::BigInt(text.to_owned()), Value::Decimal))
+    Ok(Value::BigInt(text.to_owned()))
 }
 
 /// Python writes an exponent where it is above zero, or far below.

@@ -18,7 +18,7 @@ use crate::ledger::{
 };
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
-use crate::model::Value;
+use crate::model::{Event, Observer, Value};
 use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, number_key, remove_new};
 
 /// A ledger to be made.
@@ -30,6 +30,7 @@ pub struct Create {
     log_key: Option<PathBuf>,
     threads: usize,
     sources: Sources,
+    observer: Observer,
 }
 
 /// A ledger to be opened.
@@ -40,13 +41,15 @@ pub struct Open {
     readonly: bool,
     threads: usize,
     sources: Sources,
+    observer: Observer,
 }
 
 impl Create {
     /// A ledger of this origin, whose first member signs with this key.
     pub fn new(origin: &str, key: Key) -> Self {
         let origin = origin.to_owned();
-        Create { origin, key, modules: Vec::new(), log_key: None, threads: 0, sources: Sources::system() }
+        let (modules, sources, observer) = (Vec::new(), Sources::system(), Observer::default());
+        Create { origin, key, modules, log_key: None, threads: 0, sources, observer }
     }
 
     /// Loads a module at once: the text of its schema file, and the file's name for errors.
@@ -67,6 +70,13 @@ impl Create {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Who is told of notable events.
+    #[must_use]
+    pub fn observer(mut self, observer: Observer) -> Self {
+        self.observer = observer;
         self
     }
 
@@ -104,7 +114,7 @@ impl Create {
     }
 
     fn begin(self, store: Box<dyn Store>, path: Option<&Path>, log_key: LogKey) -> Result<Ledger> {
-        let Create { origin, key, modules, threads, sources, .. } = self;
+        let Create { origin, key, modules, threads, sources, observer, .. } = self;
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
         let member = hex::encode(first(sources.random()?));
         let secret = FileSecret(first(sources.random()?));
@@ -121,6 +131,7 @@ impl Create {
             last_time: i64::MIN,
             checkpoint: None,
             max_clock_step: MAX_CLOCK_STEP_SECS,
+            is_clock_behind: false,
         };
         let ledger = Ledger {
             path: path.map(Path::to_owned),
@@ -130,6 +141,7 @@ impl Create {
             secret,
             pool: Pool::new(threads),
             sources,
+            observer,
             writer: Ok(Mutex::new(writer)),
             known: RwLock::new((0, authority)),
         };
@@ -147,7 +159,8 @@ impl Create {
 
 impl Default for Open {
     fn default() -> Self {
-        Open { key: None, log_key: None, readonly: false, threads: 0, sources: Sources::system() }
+        let (sources, observer) = (Sources::system(), Observer::default());
+        Open { key: None, log_key: None, readonly: false, threads: 0, sources, observer }
     }
 }
 
@@ -180,6 +193,13 @@ impl Open {
         self
     }
 
+    /// Who is told of notable events.
+    #[must_use]
+    pub fn observer(mut self, observer: Observer) -> Self {
+        self.observer = observer;
+        self
+    }
+
     /// Another clock and other random bytes, for tests.
     #[must_use]
     pub fn sources(mut self, sources: Sources) -> Self {
@@ -202,9 +222,15 @@ impl Open {
             (false, None) => Err("there is no log key beside it, and none was named with log_key="),
             (false, Some(path)) => Ok(path),
         };
+        let wal_bytes = wal_bytes(path);
         let store = match reason {
             Err(_) => SqliteStore::open_readonly(path)?,
             Ok(_) => SqliteStore::open(path)?,
+        };
+        let event = match reason {
+            Err(why) if !self.readonly => Some(Event::OpenedReadOnly { why: why.to_owned() }),
+            Ok(_) if wal_bytes > 0 => Some(Event::WalFound { bytes: wal_bytes }),
+            _ => None,
         };
         let log_key = reason.map(LogKey::load);
         let log_key = match log_key {
@@ -212,7 +238,11 @@ impl Open {
             Ok(Err(error)) => return Err(error.into()),
             Err(why) => Err(why),
         };
-        self.finish(path, Box::new(store), log_key)
+        let ledger = self.finish(path, Box::new(store), log_key)?;
+        if let Some(event) = event {
+            ledger.tell(|| event);
+        }
+        Ok(ledger)
     }
 
     fn finish(
@@ -254,6 +284,7 @@ impl Open {
             secret,
             pool: Pool::new(self.threads),
             sources: self.sources,
+            observer: self.observer,
             writer,
             known,
         })
@@ -292,6 +323,7 @@ fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Res
         last_time: parse_time(&last.envelope.time)?,
         checkpoint: Some(checkpoint),
         max_clock_step,
+        is_clock_behind: false,
     })
 }
 
@@ -367,6 +399,13 @@ fn log_key_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".logkey.pem");
     PathBuf::from(name)
+}
+
+/// Length of the write-ahead log beside a ledger: none where it was closed, and nobody reads it.
+fn wal_bytes(path: &Path) -> u64 {
+    let mut wal = path.as_os_str().to_owned();
+    wal.push("-wal");
+    std::fs::metadata(wal).map_or(0, |file| file.len())
 }
 
 fn check_origin(origin: &str) -> Result<()> {

@@ -14,7 +14,9 @@ mod screen;
 mod sources;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod view;
+mod watch;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ pub use members::{Member, ModuleInForce};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;
 pub use sources::Sources;
+pub use trial::{CellNow, Trial, Tried};
 
 pub(crate) use append::SEMANTICS;
 pub(crate) use clock::parse as parse_time;
@@ -41,6 +44,7 @@ use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::log::Checkpoints;
+use crate::model::Observer;
 use crate::store::{Snapshot, Store, StoreError, Table};
 
 /// An open ledger. Every method takes `&self` and may be called from any thread.
@@ -52,6 +56,7 @@ pub struct Ledger {
     pub(crate) secret: FileSecret,
     pub(crate) pool: Pool,
     pub(crate) sources: Sources,
+    pub(crate) observer: Observer,
     /// The writer's state; where the ledger is open for reading only, the reason.
     pub(crate) writer: std::result::Result<Mutex<Writer>, &'static str>,
     /// Newest authority known, and the size at which it held.

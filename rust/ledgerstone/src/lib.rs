@@ -80,5 +80,5 @@ pub use export::ExportFormat;
 pub use keys::{Key, LogKey};
 pub use ledger::{
     Appended, Balance, ExportOptions, Ledger, LoadOptions, LoadProgress, LoadReport, Member, ModuleInForce,
-    QueryRequest, QueryRows, Sources, StoredRecord,
+    CellNow, QueryRequest, QueryRows, Sources, StoredRecord, Trial, Tried,
 };

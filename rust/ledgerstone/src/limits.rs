@@ -45,5 +45,9 @@ pub const ORIGIN_CHARS: usize = 128;
 pub const INTENT_LIFETIME_MICROS: i64 = 86_400_000_000;
 /// Default of the genesis option `max_clock_step`, in seconds: 366 days.
 pub const MAX_CLOCK_STEP_SECS: i64 = 31_622_400;
+/// A clock that far behind the last transaction is worth telling: more than what clocks are set by now and then.
+pub const CLOCK_LAG_MICROS: i64 = 1_000_000;
+/// A commit that takes longer is worth telling: the disk is slow, full or failing. The largest take less than a second.
+pub const SLOW_COMMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Level from which inner nodes of a tree are stored: a proof rebuilds at most 64 leaves.
 pub const NODE_LEVEL: u32 = 6;

@@ -1,6 +1,7 @@
 //! One transaction, from screened rows to the durable commit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use ledgerstone_verify::entry::Exception;
 use ledgerstone_verify::envelope::{
@@ -91,7 +92,9 @@ impl Ledger {
             return Ok(Outcome::Committed(earlier));
         }
         let prepared = self.prepare(draft, self.sources.random()?)?;
-        let time = writer.next_time(self.sources.now())?;
+        let now = self.sources.now();
+        self.watch_clock(writer, now);
+        let time = writer.next_time(now)?;
         let intent = self.intent(writer, draft, &prepared, time)?;
         self.check_author(writer, draft)?;
         let decided = decide(&view, writer, draft, &prepared, time)?;
@@ -250,7 +253,9 @@ impl Ledger {
         if let Some(id) = &draft.id {
             puts.push(put(Table::Idempotency, idempotency_key(&draft.author, id)?, number_key(index)));
         }
+        let started = Instant::now();
         self.store.commit(index, puts)?;
+        self.watch_commit(index, started);
 
         // Only what is durable becomes the writer's state.
         writer.trees = trees;

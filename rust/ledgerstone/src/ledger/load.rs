@@ -1,18 +1,24 @@
 //! Bulk loads: any number of records of one type, cut into transactions, resumable.
+//!
+//! Three things go on at once: the caller's thread reads rows (a Python caller holds its interpreter for that, and for nothing else),
+//! the pool screens the chunks that are read, and one more thread decides and commits the transaction before. Never more than one
+//! transaction is read ahead. What is done with a transaction, and told of it, is in the order of the rows all the same.
 
 use std::sync::Arc;
+use std::thread::ScopedJoinHandle;
 
-use arrow_select::concat::concat_batches;
+use arrow_schema::{DataType, SchemaRef};
 use ledgerstone_verify::envelope::Mode;
 
 use super::Ledger;
-use super::append::{Draft, Outcome};
+use super::append::{Committed, Draft, Outcome};
+use super::pool::{Started, panic_message};
 use super::records::{author_of, check_id};
-use super::screen::{Input, Screened, screen};
+use super::screen::{Input, Screened, changed, screen_chunk};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
-use crate::limits::{ATOMIC_RECORDS, CUT_ROWS};
-use crate::model::{RowId, Value};
+use crate::limits::{ATOMIC_RECORDS, CHUNK_ROWS, CUT_ROWS};
+use crate::model::{Event, FlatRows, RowId, Value};
 use crate::schema::RecordType;
 
 /// How far a load is.
@@ -85,11 +91,32 @@ impl LoadReport {
     }
 }
 
-/// Rows gathered for one transaction.
-#[derive(Default)]
+/// What the caller hands over, cut as it is needed.
+struct Reader<'i> {
+    inputs: &'i mut dyn Iterator<Item = Result<Input>>,
+    rest: Option<Input>,
+    /// The schema of the first table: all have the same, so that it is of no consequence how they are cut.
+    shape: Option<SchemaRef>,
+    is_at_end: bool,
+}
+
+/// The rows of one transaction. Whole chunks are screened as soon as they are read.
 struct Cut {
-    inputs: Vec<Input>,
+    /// The first row handed over, and how many.
+    first: u64,
     rows: usize,
+    chunks: Vec<Started<Screened>>,
+    /// What is not a whole chunk yet.
+    open: Vec<Input>,
+    open_rows: usize,
+}
+
+/// What became of a cut.
+struct Done {
+    part: Option<Part>,
+    rows: u64,
+    /// Rows refused, in order, counted from the start of the load.
+    rejections: Vec<Rejected>,
 }
 
 /// One load under way. The writer is locked for each transaction, not for the whole load: the caller's iterator and progress callback
@@ -119,7 +146,17 @@ impl Ledger {
         pieces: &mut dyn Iterator<Item = Result<Vec<Value>>>,
         options: LoadOptions<'_>,
     ) -> Result<LoadReport> {
-        self.load(type_name, &mut pieces.map(|piece| piece.map(Input::Values)), options)
+        self.load(type_name, &mut pieces.map(|piece| piece.map(Input::values)), options)
+    }
+
+    /// Appends records of one type from flat rows, a piece at a time, of which the names are the type's fields in declared order.
+    pub fn append_rows(
+        &self,
+        type_name: &str,
+        pieces: &mut dyn Iterator<Item = Result<FlatRows>>,
+        options: LoadOptions<'_>,
+    ) -> Result<LoadReport> {
+        self.load(type_name, &mut pieces.map(|piece| piece.map(Input::rows)), options)
     }
 
     fn load(
@@ -131,129 +168,197 @@ impl Ledger {
         check_id(options.id)?;
         let record_type = self.lock_writer()?.record_type(type_name)?;
         let mut load = Load { ledger: self, record_type, options, report: LoadReport::default() };
-        match load.run(inputs) {
-            Ok(()) => Ok(load.report),
-            Err(error) if load.report.parts.is_empty() => Err(error),
-            Err(error) => Err(Error::Stopped {
-                source: Box::new(error),
-                rows: load.report.parts.last().map_or(0, |part| part.first + part.rows),
-                transactions: load.report.parts.len() as u64,
-            }),
+        let Err(error) = load.run(inputs) else { return Ok(load.report) };
+        let rows = load.report.parts.last().map_or(0, |part| part.first + part.rows);
+        let transactions = load.report.parts.len() as u64;
+        let record_type = type_name.to_owned();
+        self.tell(|| Event::LoadStopped { record_type, rows, transactions, why: error.to_string() });
+        match transactions {
+            0 => Err(error),
+            _ => Err(Error::Stopped { source: Box::new(error), rows, transactions }),
         }
     }
 }
 
 impl Load<'_, '_> {
     fn run(&mut self, inputs: &mut dyn Iterator<Item = Result<Input>>) -> Result<()> {
-        let mut cut = Cut::default();
+        let mut reader = Reader { inputs, rest: None, shape: None, is_at_end: false };
+        let (ledger, mode) = (self.ledger, self.options.mode);
+        std::thread::scope(|threads| {
+            let mut first = 0;
+            let mut before: Option<ScopedJoinHandle<'_, Result<Done>>> = None;
+            loop {
+                let read = self.read(&mut reader, first);
+                if let Some(before) = before.take() {
+                    let done = before.join().unwrap_or_else(|panic| Err(Error::Fault(panic_message(&*panic))));
+                    self.finish(done?)?;
+                }
+                let cut = read?;
+                if cut.rows == 0 {
+                    return Ok(());
+                }
+                first += cut.rows as u64;
+                let (record_type, id) = (Arc::clone(&self.record_type), self.id_of(&cut));
+                let append = move || ledger.append_cut(&record_type, mode, id, cut);
+                // An atomic load is one transaction: more rows would be too many.
+                if reader.is_at_end || mode == Mode::Atomic {
+                    return self.finish(append()?);
+                }
+                let thread = std::thread::Builder::new().name("ledgerstone-load".to_owned());
+                let started = thread.spawn_scoped(threads, append);
+                before =
+                    Some(started.map_err(|error| Error::Fault(format!("a thread could not be started: {error}")))?);
+            }
+        })
+    }
+
+    /// Reads the rows of one transaction; none where there are no more.
+    fn read(&self, reader: &mut Reader<'_>, first: u64) -> Result<Cut> {
         let limit = match self.options.mode {
             Mode::Each => CUT_ROWS,
             Mode::Atomic => ATOMIC_RECORDS + 1,
         };
-        for input in inputs {
-            let input = input?;
-            let mut start = 0;
-            while start < input.len() {
-                let length = (limit - cut.rows).min(input.len() - start);
-                cut.inputs.push(input.slice(start, length));
-                cut.rows += length;
-                start += length;
-                if cut.rows == limit {
-                    self.transaction(std::mem::take(&mut cut))?;
-                }
+        let mut cut = Cut { first, rows: 0, chunks: Vec::new(), open: Vec::new(), open_rows: 0 };
+        while cut.rows < limit {
+            let most = (limit - cut.rows).min(CHUNK_ROWS - cut.open_rows);
+            let Some(input) = reader.next(most)? else { break };
+            cut.rows += input.len();
+            cut.open_rows += input.len();
+            cut.open.push(input);
+            if cut.open_rows == CHUNK_ROWS {
+                let (record_type, chunk) = (Arc::clone(&self.record_type), std::mem::take(&mut cut.open));
+                let start = (cut.rows - CHUNK_ROWS) as u32;
+                cut.open_rows = 0;
+                cut.chunks.push(self.ledger.pool.start(move || screen_chunk(&record_type, &chunk, start))?);
             }
         }
-        if cut.rows > 0 { self.transaction(cut) } else { Ok(()) }
+        Ok(cut)
     }
 
-    fn transaction(&mut self, cut: Cut) -> Result<()> {
-        let (first, rows) = (self.report.rows, cut.rows as u64);
-        let records = self.screen(cut)?;
-        let mut rejections: Vec<Rejected> =
-            records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
-        if self.options.mode == Mode::Atomic
-            && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
-        {
-            return Err(Error::Rejected(Box::new(rejected.clone())));
-        }
-        let unsigned: Vec<u32> = rejections.iter().map(|rejected| rejected.row as u32).collect();
-        let signed = rows - unsigned.len() as u64;
-        let number = first / CUT_ROWS as u64;
-        let id = self.options.id.map(|id| format!("{id}/{number}"));
-        let outcome = if signed == 0 { Outcome::Empty(Vec::new()) } else { self.append(records, id)? };
-        let refused = match outcome {
-            Outcome::Committed(committed) => {
-                self.report.parts.push(Part { index: committed.index, first, rows, unsigned });
-                committed.refused
-            }
-            Outcome::Empty(refused) => refused,
-        };
-        rejections.extend(refused.into_iter().map(|(_, rejected)| rejected));
-        rejections.sort_by_key(|rejected| rejected.row);
-        self.report.accepted += rows - rejections.len() as u64;
-        self.report.rejections.extend(rejections.into_iter().map(|mut rejected| {
-            rejected.row += first;
-            rejected
-        }));
-        self.report.rows += rows;
+    fn id_of(&self, cut: &Cut) -> Option<String> {
+        let number = cut.first / CUT_ROWS as u64;
+        self.options.id.map(|id| format!("{id}/{number}"))
+    }
+
+    /// Reports a transaction that is done.
+    fn finish(&mut self, done: Done) -> Result<()> {
+        self.report.rows += done.rows;
+        self.report.accepted += done.rows - done.rejections.len() as u64;
+        self.report.rejections.extend(done.rejections);
+        self.report.parts.extend(done.part);
         (self.options.progress)(LoadProgress {
             rows: self.report.rows,
             accepted: self.report.accepted,
             rejected: self.report.rejections.len() as u64,
         })
     }
+}
 
-    fn append(&self, records: Vec<Screened>, id: Option<String>) -> Result<Outcome> {
-        let mut writer = self.ledger.lock_writer()?;
-        if !Arc::ptr_eq(&writer.record_type(&self.record_type.name)?, &self.record_type) {
-            let name = &self.record_type.name;
-            return Err(Error::schema(
-                codes::TYPE_CHANGED,
-                format!("another version of {name} was loaded meanwhile: repeat the call"),
-            ));
+impl Reader<'_> {
+    /// The next rows, at least one and at most so many; `None` at the end.
+    fn next(&mut self, most: usize) -> Result<Option<Input>> {
+        while !self.is_at_end {
+            let input = match self.rest.take() {
+                Some(rest) => rest,
+                None => match self.inputs.next() {
+                    Some(input) => self.even(input?)?,
+                    None => {
+                        self.is_at_end = true;
+                        break;
+                    }
+                },
+            };
+            match input.len() {
+                0 => {}
+                length if length > most => {
+                    self.rest = Some(input.slice(most, length - most));
+                    return Ok(Some(input.slice(0, most)));
+                }
+                _ => return Ok(Some(input)),
+            }
         }
-        let key = self.ledger.author_key(&writer)?;
-        let author = author_of(&writer, &key);
-        let draft = Draft { mode: self.options.mode, records, id, key: &key, author };
-        self.ledger.transact(&mut writer, &draft)
+        Ok(None)
     }
 
-    fn screen(&self, cut: Cut) -> Result<Vec<Screened>> {
-        let mut start = 0;
-        let mut records = Vec::new();
-        for input in joined(cut.inputs)? {
-            let mut parts = screen(&self.ledger.pool, &self.record_type, &input)?;
-            for part in &mut parts {
-                part.shift(start);
+    /// The input, unless it is a table of another shape than the first.
+    fn even(&mut self, input: Input) -> Result<Input> {
+        if let Input::Table(table) = &input {
+            let shape = self.shape.get_or_insert_with(|| table.schema());
+            let columns = |schema: &SchemaRef| -> Vec<(String, DataType)> {
+                schema.fields().iter().map(|column| (column.name().clone(), column.data_type().clone())).collect()
+            };
+            if !Arc::ptr_eq(shape, table.schema_ref()) && columns(shape) != columns(table.schema_ref()) {
+                return Err(Error::schema(
+                    codes::UNEVEN_TABLES,
+                    format!("the tables of one load have one schema: {} is not {shape}", table.schema_ref()),
+                ));
             }
-            records.append(&mut parts);
-            start += input.len() as u32;
         }
-        Ok(records)
+        Ok(input)
     }
 }
 
-/// The records of a cut as one table or one list: how the caller cut its batches is of no consequence.
-fn joined(mut inputs: Vec<Input>) -> Result<Vec<Input>> {
-    if inputs.len() < 2 {
-        return Ok(inputs);
-    }
-    let mut tables = Vec::new();
-    let mut values = Vec::new();
-    for input in inputs.drain(..) {
-        match input {
-            Input::Table(table) => tables.push(table),
-            Input::Values(more) => values.extend(more),
+impl Ledger {
+    /// One transaction of a load.
+    fn append_cut(
+        &self,
+        record_type: &Arc<RecordType>,
+        mode: Mode,
+        id: Option<String>,
+        cut: Cut,
+    ) -> Result<Done> {
+        let (first, rows) = (cut.first, cut.rows as u64);
+        let records = cut.screened(record_type)?;
+        let mut rejections: Vec<Rejected> =
+            records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
+        if mode == Mode::Atomic
+            && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
+        {
+            return Err(Error::Rejected(Box::new(rejected.clone())));
         }
+        let unsigned: Vec<u32> = rejections.iter().map(|rejected| rejected.row as u32).collect();
+        let signed = rows - unsigned.len() as u64;
+        let outcome =
+            if signed == 0 { Outcome::Empty(Vec::new()) } else { self.append_screened(record_type, mode, id, records)? };
+        let (part, refused) = match outcome {
+            Outcome::Committed(Committed { index, refused, .. }) => {
+                (Some(Part { index, first, rows, unsigned }), refused)
+            }
+            Outcome::Empty(refused) => (None, refused),
+        };
+        rejections.extend(refused.into_iter().map(|(_, rejected)| rejected));
+        rejections.sort_by_key(|rejected| rejected.row);
+        for rejected in &mut rejections {
+            rejected.row += first;
+        }
+        Ok(Done { part, rows, rejections })
     }
-    if let Some(first) = tables.first() {
-        let table = concat_batches(&first.schema(), &tables).map_err(|error| {
-            Error::schema(codes::UNEVEN_TABLES, format!("the tables of one load have one schema: {error}"))
-        })?;
-        inputs.push(Input::Table(table));
+
+    fn append_screened(
+        &self,
+        record_type: &Arc<RecordType>,
+        mode: Mode,
+        id: Option<String>,
+        records: Vec<Screened>,
+    ) -> Result<Outcome> {
+        let mut writer = self.lock_writer()?;
+        if !Arc::ptr_eq(&writer.record_type(&record_type.name)?, record_type) {
+            return Err(changed(&record_type.name));
+        }
+        let key = self.author_key(&writer)?;
+        let author = author_of(&writer, &key);
+        let draft = Draft { mode, records, id, key: &key, author };
+        self.transact(&mut writer, &draft)
     }
-    if !values.is_empty() {
-        inputs.push(Input::Values(values));
+}
+
+impl Cut {
+    /// The rows, every chunk of them screened.
+    fn screened(self, record_type: &Arc<RecordType>) -> Result<Vec<Screened>> {
+        let mut screened = self.chunks.into_iter().map(Started::wait).collect::<Result<Vec<_>>>()?;
+        if self.open_rows > 0 {
+            screened.push(screen_chunk(record_type, &self.open, (self.rows - self.open_rows) as u32)?);
+        }
+        Ok(screened)
     }
-    Ok(inputs)
 }

@@ -1,7 +1,11 @@
 //! Who and what is in force: members with their keys and roles, and modules.
 
+use std::sync::Arc;
+
 use super::Ledger;
+use super::view::unknown_type;
 use crate::error::Result;
+use crate::schema::RecordType;
 
 /// An admitted identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +60,13 @@ impl Ledger {
             roles: module.roles.iter().map(|role| (role.name.clone(), role.doc.clone())).collect(),
         });
         Ok(modules.collect())
+    }
+
+    /// A record type in the version in force: its fields, cells and rules. [`Error::Schema`](crate::Error::Schema) where there is none
+    /// of that name, with the one that was probably meant.
+    pub fn record_type(&self, name: &str) -> Result<Arc<RecordType>> {
+        let authority = self.view()?.authority;
+        authority.record_type(name).cloned().ok_or_else(|| unknown_type(&authority, name))
     }
 
     /// The member whose key the ledger was opened with, if it is one.

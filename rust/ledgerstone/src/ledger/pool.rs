@@ -1,6 +1,7 @@
 //! The engine's own threads: built when first needed, and again in a forked child.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -22,7 +23,7 @@ impl Pool {
     /// Runs `work` within the pool. A panic becomes a fault.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         let pool = self.threads()?;
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| pool.install(work)))
+        catch_unwind(AssertUnwindSafe(|| pool.install(work)))
             .map_err(|panic| Error::Fault(panic_message(&*panic)))
     }
 
@@ -37,6 +38,20 @@ impl Pool {
             [only] => Ok(vec![work(only)?]),
             _ => self.run(|| items.par_iter().map(&work).collect())?,
         }
+    }
+
+    /// Starts `work` within the pool, and goes on meanwhile.
+    pub(crate) fn start<R: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<R> + Send + 'static,
+    ) -> Result<Started<R>> {
+        let (done, result) = mpsc::sync_channel(1);
+        self.threads()?.spawn(move || {
+            let worked = catch_unwind(AssertUnwindSafe(work));
+            // Nobody waits for it where the load was stopped meanwhile.
+            let _ = done.send(worked.unwrap_or_else(|panic| Err(Error::Fault(panic_message(&*panic)))));
+        });
+        Ok(Started(result))
     }
 
     fn threads(&self) -> Result<Arc<ThreadPool>> {
@@ -59,6 +74,16 @@ impl Pool {
         let pool = Arc::new(pool);
         *built = Some((process, Arc::clone(&pool)));
         Ok(pool)
+    }
+}
+
+/// Work that goes on within the pool.
+pub(crate) struct Started<R>(mpsc::Receiver<Result<R>>);
+
+impl<R> Started<R> {
+    /// What it gives, as soon as it is done. Not to be called within the pool.
+    pub(crate) fn wait(self) -> Result<R> {
+        self.0.recv().unwrap_or_else(|_| Err(Error::Fault("a thread of the engine ended".to_owned())))
     }
 }
 

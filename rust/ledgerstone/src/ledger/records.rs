@@ -12,7 +12,7 @@ use crate::codes;
 use crate::error::{Error, Rejected, Result};
 use crate::keys::{Key, random_bytes};
 use crate::limits::ID_BYTES;
-use crate::model::{RowId, Value};
+use crate::model::{Event, RowId, Value};
 
 /// A transaction that stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Ledger {
             }
             let count = values.len() as u32;
             let record_type = writer.record_type(&type_name)?;
-            let mut parts = screen(&self.pool, &record_type, &Input::Values(values))?;
+            let mut parts = screen(&self.pool, &record_type, &Input::values(values))?;
             for part in &mut parts {
                 part.shift(start);
             }
@@ -113,7 +113,10 @@ impl Ledger {
         if grant_roles {
             records.extend(module.roles.iter().map(|role| grant(&member, &role.name, true)));
         }
-        self.append_locked(&mut writer, records, None, None)
+        let appended = self.append_locked(&mut writer, records, None, None)?;
+        let (name, version, index) = (module.name.clone(), module.version, appended.index);
+        self.tell(|| Event::ModuleLoaded { name, version, index });
+        Ok(appended)
     }
 
     /// Admits a member with its first public key; gives the member's id.

@@ -1,24 +1,29 @@
 //! The first half of PREPARE: from what a caller hands over to rows that may be signed, and the reasons of those that may not.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{BooleanArray, RecordBatch};
+use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 
 use super::pool::Pool;
+use crate::codes;
 use crate::error::{Error, Rejected, Result};
 use crate::execute::{RecordBytes, stateless_refusals};
 use crate::limits::CHUNK_ROWS;
-use crate::model::Value;
-use crate::schema::{Checked, RecordType, Rows, from_arrow, from_values};
+use crate::model::{FlatRows, Value};
+use crate::schema::{Checked, Checker, RecordType, Rows, from_arrow};
 
-/// Records of one type as a caller hands them over.
+/// Records of one type as a caller hands them over. Cutting one copies no record.
 #[derive(Clone, Debug)]
 pub(crate) enum Input {
     /// An Arrow table.
     Table(RecordBatch),
     /// Named values, one object per record.
-    Values(Vec<Value>),
+    Values(Arc<Vec<Value>>, Range<usize>),
+    /// Named values, kept flat.
+    Rows(Arc<FlatRows>, Range<usize>),
 }
 
 /// Rows of one type that passed every check a record can be given on its own.
@@ -34,40 +39,49 @@ pub(crate) struct Screened {
 }
 
 impl Input {
+    /// Records given as objects.
+    pub(crate) fn values(values: Vec<Value>) -> Self {
+        let all = 0..values.len();
+        Input::Values(Arc::new(values), all)
+    }
+
+    /// Records given as flat rows.
+    pub(crate) fn rows(rows: FlatRows) -> Self {
+        let all = 0..rows.len();
+        Input::Rows(Arc::new(rows), all)
+    }
+
     /// Number of records.
     pub(crate) fn len(&self) -> usize {
         match self {
             Input::Table(batch) => batch.num_rows(),
-            Input::Values(values) => values.len(),
+            Input::Values(_, range) | Input::Rows(_, range) => range.len(),
         }
     }
 
     /// Some of the records.
     pub(crate) fn slice(&self, start: usize, length: usize) -> Input {
+        let within = |range: &Range<usize>| range.start + start..range.start + start + length;
         match self {
             Input::Table(batch) => Input::Table(batch.slice(start, length)),
-            Input::Values(values) => Input::Values(values[start..start + length].to_vec()),
+            Input::Values(values, range) => Input::Values(Arc::clone(values), within(range)),
+            Input::Rows(rows, range) => Input::Rows(Arc::clone(rows), within(range)),
         }
     }
 }
 
 /// Screens records of one type, in chunks, in parallel.
 pub(crate) fn screen(pool: &Pool, record_type: &Arc<RecordType>, input: &Input) -> Result<Vec<Screened>> {
-    if input.len() <= CHUNK_ROWS {
-        return Ok(vec![screen_chunk(record_type, input, 0)?]);
-    }
     let starts: Vec<usize> = (0..input.len()).step_by(CHUNK_ROWS).collect();
     pool.each(&starts, |&start| {
         let length = CHUNK_ROWS.min(input.len() - start);
-        screen_chunk(record_type, &input.slice(start, length), start as u32)
+        screen_chunk(record_type, &[input.slice(start, length)], start as u32)
     })
 }
 
-fn screen_chunk(record_type: &Arc<RecordType>, input: &Input, start: u32) -> Result<Screened> {
-    let checked = match input {
-        Input::Table(batch) => from_arrow(record_type, batch)?,
-        Input::Values(values) => from_values(record_type, values),
-    };
+/// Screens the records of one chunk, of which the first was handed over as the `start`-th.
+pub(crate) fn screen_chunk(record_type: &Arc<RecordType>, inputs: &[Input], start: u32) -> Result<Screened> {
+    let checked = checked(record_type, inputs)?;
     let Checked { rows: batch, failures } = checked;
     let mut keep = vec![true; batch.num_rows()];
     let mut refused = Vec::new();
@@ -100,6 +114,39 @@ fn screen_chunk(record_type: &Arc<RecordType>, input: &Input, start: u32) -> Res
     let inputs = (0u32..).zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| start + row).collect();
     let (batch, bytes) = if refused.is_empty() { (batch, bytes) } else { kept(&batch, &bytes, &keep)? };
     Ok(Screened { record_type: Arc::clone(record_type), batch, bytes: Arc::new(bytes), inputs, refused })
+}
+
+/// The records of a chunk in typed columns: how the caller cut them is of no consequence.
+fn checked(record_type: &RecordType, inputs: &[Input]) -> Result<Checked> {
+    if let [Input::Table(only)] = inputs {
+        return Ok(from_arrow(record_type, only)?);
+    }
+    let mut tables = Vec::new();
+    let mut checker = Checker::new(record_type);
+    for input in inputs {
+        match input {
+            Input::Table(table) => tables.push(table),
+            Input::Values(values, range) => checker.values(&values[range.clone()]),
+            Input::Rows(rows, range) => {
+                if !rows.names().iter().eq(record_type.fields.iter().map(|field| &field.name)) {
+                    return Err(changed(&record_type.name));
+                }
+                checker.flat(rows, range.clone());
+            }
+        }
+    }
+    match tables.first() {
+        None => Ok(checker.finish()),
+        Some(first) => {
+            let table = concat_batches(first.schema_ref(), tables.iter().copied());
+            Ok(from_arrow(record_type, &table.map_err(|error| Error::Fault(error.to_string()))?)?)
+        }
+    }
+}
+
+/// The record type is not what it was when the call began.
+pub(crate) fn changed(name: &str) -> Error {
+    Error::schema(codes::TYPE_CHANGED, format!("another version of {name} was loaded meanwhile: repeat the call"))
 }
 
 fn kept(batch: &RecordBatch, bytes: &RecordBytes, keep: &[bool]) -> Result<(RecordBatch, RecordBytes)> {

@@ -24,6 +24,8 @@ pub(crate) struct Writer {
     pub(crate) checkpoint: Option<Checkpoints>,
     /// In seconds.
     pub(crate) max_clock_step: i64,
+    /// Whether it was told that the clock is behind.
+    pub(crate) is_clock_behind: bool,
 }
 
 impl Writer {

@@ -1,11 +1,15 @@
 //! The nouns of the engine: values, cells, rows, and the trait by which state is read. No I/O.
 
 mod cell;
+mod event;
+mod flat;
 mod fraction;
 mod state;
 mod value;
 
 pub use cell::{CellValue, Ordinal, Parts, RowId};
+pub use event::{Event, Observer};
+pub use flat::FlatRows;
 pub use fraction::Fraction;
 pub use state::{State, UniqueKey};
-pub use value::{Decimal, Value};
+pub use value::{Decimal, Value, ValueRef};

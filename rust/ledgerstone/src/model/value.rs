@@ -34,18 +34,73 @@ pub enum Value {
 impl Value {
     /// The word for this kind of value in an error message.
     pub fn kind(&self) -> &'static str {
+        ValueRef::from(self).kind()
+    }
+}
+
+/// A [`Value`] that stands elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    /// Absent.
+    Null,
+    /// A truth value.
+    Bool(bool),
+    /// An integer that fits 64 bits.
+    Int(i64),
+    /// An integer that does not, as decimal digits.
+    BigInt(&'a str),
+    /// A binary floating-point number.
+    Float(f64),
+    /// A decimal number.
+    Decimal(Decimal),
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Bytes(&'a [u8]),
+    /// Days since 1970-01-01.
+    Date(i32),
+    /// Microseconds since 1970-01-01T00:00:00Z.
+    Timestamp(i64),
+    /// A list.
+    List(&'a [Value]),
+    /// Named values.
+    Object(&'a [(String, Value)]),
+}
+
+impl ValueRef<'_> {
+    /// The word for this kind of value in an error message.
+    pub fn kind(&self) -> &'static str {
         match self {
-            Value::Null => "null",
-            Value::Bool(_) => "a bool",
-            Value::Int(_) | Value::BigInt(_) => "an integer",
-            Value::Float(_) => "a float",
-            Value::Decimal(_) => "a decimal",
-            Value::Text(_) => "text",
-            Value::Bytes(_) => "bytes",
-            Value::Date(_) => "a date",
-            Value::Timestamp(_) => "a timestamp",
-            Value::List(_) => "a list",
-            Value::Object(_) => "an object",
+            ValueRef::Null => "null",
+            ValueRef::Bool(_) => "a bool",
+            ValueRef::Int(_) | ValueRef::BigInt(_) => "an integer",
+            ValueRef::Float(_) => "a float",
+            ValueRef::Decimal(_) => "a decimal",
+            ValueRef::Text(_) => "text",
+            ValueRef::Bytes(_) => "bytes",
+            ValueRef::Date(_) => "a date",
+            ValueRef::Timestamp(_) => "a timestamp",
+            ValueRef::List(_) => "a list",
+            ValueRef::Object(_) => "an object",
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => ValueRef::Null,
+            Value::Bool(value) => ValueRef::Bool(*value),
+            Value::Int(value) => ValueRef::Int(*value),
+            Value::BigInt(digits) => ValueRef::BigInt(digits),
+            Value::Float(value) => ValueRef::Float(*value),
+            Value::Decimal(value) => ValueRef::Decimal(*value),
+            Value::Text(text) => ValueRef::Text(text),
+            Value::Bytes(bytes) => ValueRef::Bytes(bytes),
+            Value::Date(days) => ValueRef::Date(*days),
+            Value::Timestamp(micros) => ValueRef::Timestamp(*micros),
+            Value::List(values) => ValueRef::List(values),
+            Value::Object(members) => ValueRef::Object(members),
         }
     }
 }

@@ -18,6 +18,7 @@ use arrow_array::RecordBatch;
 use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit};
 
 pub use arrow::from_arrow;
+pub(crate) use values::Checker;
 pub use values::from_values;
 
 use super::error::RowFailure;

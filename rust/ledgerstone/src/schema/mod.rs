@@ -24,6 +24,7 @@ pub mod scalar;
 pub mod stateless;
 mod time;
 
+pub(crate) use check::Checker;
 pub use check::{Checked, arrow_schema, from_arrow, from_values};
 pub use columns::{FieldPath, Rows, lookup_path, path_values};
 pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};

@@ -19,6 +19,7 @@ use crate::schema::error::{
 };
 use crate::schema::{Rows, from_record_bytes, parse};
 
+mod flat;
 mod round_trip;
 
 const WIDE: &str = r#"

@@ -1,5 +1,7 @@
 //! Rows given as values: dicts, JSON lines.
 
+use std::ops::Range;
+
 use arrow_array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,34 +13,81 @@ use super::scalars::{
     parse_instant, too_long,
 };
 use super::{Checked, arrow_schema};
-use crate::model::{Decimal, Value};
+use crate::model::{Decimal, FlatRows, Value, ValueRef};
 use crate::schema::error::{BAD_FORMAT, MISSING_FIELD, OUT_OF_RANGE, UNKNOWN_FIELD, WRONG_TYPE, suggestion};
 use crate::schema::module::{Field, FieldKind, RecordType};
 
 /// Checks rows given as objects, one each.
 pub fn from_values(rt: &RecordType, rows: &[Value]) -> Checked {
-    let mut builders: Vec<Builder> = rt.fields.iter().map(|field| Builder::new(&field.kind)).collect();
-    let mut failures = Failures::default();
-    for (row, value) in rows.iter().enumerate() {
-        let mut writer = Writer { row, failures: &mut failures };
-        match value {
-            Value::Object(members) => writer.members(&rt.fields, members, &mut builders, &Place::default()),
+    let mut checker = Checker::new(rt);
+    checker.values(rows);
+    checker.finish()
+}
+
+/// Rows being checked, one after another.
+pub(crate) struct Checker<'r> {
+    record_type: &'r RecordType,
+    builders: Vec<Builder>,
+    failures: Failures,
+    rows: usize,
+}
+
+impl<'r> Checker<'r> {
+    /// No rows yet.
+    pub(crate) fn new(record_type: &'r RecordType) -> Self {
+        let builders = record_type.fields.iter().map(|field| Builder::new(&field.kind)).collect();
+        Checker { record_type, builders, failures: Failures::default(), rows: 0 }
+    }
+
+    /// Checks rows given as objects.
+    pub(crate) fn values(&mut self, rows: &[Value]) {
+        rows.iter().for_each(|row| self.row(row));
+    }
+
+    /// Checks some of the rows, of which the names are those of the fields.
+    pub(crate) fn flat(&mut self, rows: &FlatRows, range: Range<usize>) {
+        let fields = &self.record_type.fields;
+        for row in range {
+            if let Some(odd) = rows.odd(row) {
+                self.row(odd);
+                continue;
+            }
+            let mut writer = Writer { row: self.rows, failures: &mut self.failures };
+            for (position, (field, builder)) in fields.iter().zip(&mut self.builders).enumerate() {
+                let place = || Place::default().field(position + 1, &field.name);
+                writer.value(field, rows.value(row, position), builder, &place);
+            }
+            self.rows += 1;
+        }
+    }
+
+    fn row(&mut self, row: &Value) {
+        let fields = &self.record_type.fields;
+        let mut writer = Writer { row: self.rows, failures: &mut self.failures };
+        match row {
+            Value::Object(members) => writer.members(fields, members, &mut self.builders, &Place::default()),
             other => {
                 writer.note(
                     Place::default(),
                     Fault::new(WRONG_TYPE, format!("a record is an object of named values, not {}", other.kind())),
                 );
-                builders.iter_mut().zip(&rt.fields).for_each(|(builder, field)| builder.absent(field.required));
+                self.builders.iter_mut().zip(fields).for_each(|(builder, field)| builder.absent(field.required));
             }
         }
+        self.rows += 1;
     }
-    let columns: Vec<ArrayRef> =
-        builders.into_iter().zip(&rt.fields).map(|(builder, field)| builder.finish(field.required)).collect();
-    let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-    // The builders are those of the declared fields, from which the schema is made.
-    let rows =
-        RecordBatch::try_new_with_options(arrow_schema(rt), columns, &options).expect("columns of the declared fields");
-    Checked { rows, failures: failures.sorted() }
+
+    /// The rows in typed columns.
+    pub(crate) fn finish(self) -> Checked {
+        let Checker { record_type, builders, failures, rows } = self;
+        let fields = &record_type.fields;
+        let columns: Vec<ArrayRef> =
+            builders.into_iter().zip(fields).map(|(builder, field)| builder.finish(field.required)).collect();
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        // The builders are those of the declared fields, from which the schema is made.
+        let rows = RecordBatch::try_new_with_options(arrow_schema(record_type), columns, &options);
+        Checked { rows: rows.expect("columns of the declared fields"), failures: failures.sorted() }
+    }
 }
 
 /// Writes one row.
@@ -55,8 +104,8 @@ impl Writer<'_> {
     fn members(&mut self, fields: &[Field], members: &[(String, Value)], builders: &mut [Builder], place: &Place) {
         for (position, (field, builder)) in fields.iter().zip(builders).enumerate() {
             // Of a name given twice the last counts, as in JSON readers; Python dicts cannot hold one.
-            let value =
-                members.iter().rev().find(|(name, _)| *name == field.name).map_or(&Value::Null, |(_, value)| value);
+            let given = members.iter().rev().find(|(name, _)| *name == field.name);
+            let value = given.map_or(ValueRef::Null, |(_, value)| value.into());
             self.value(field, value, builder, &|| place.field(position + 1, &field.name));
         }
         if members.len() > fields.len()
@@ -75,15 +124,15 @@ impl Writer<'_> {
     }
 
     /// Appends a value, or a placeholder and the fault.
-    fn value(&mut self, field: &Field, value: &Value, builder: &mut Builder, place: &dyn Fn() -> Place) {
-        if matches!(value, Value::Null) {
+    fn value(&mut self, field: &Field, value: ValueRef<'_>, builder: &mut Builder, place: &dyn Fn() -> Place) {
+        if matches!(value, ValueRef::Null) {
             if field.required {
                 self.note(place(), Fault::new(MISSING_FIELD, "the field is required"));
             }
             return builder.absent(field.required);
         }
         let written = match (&field.kind, value, &mut *builder) {
-            (FieldKind::List { item, max }, Value::List(values), Builder::List { offsets, valid, items, .. }) => {
+            (FieldKind::List { item, max }, ValueRef::List(values), Builder::List { offsets, valid, items, .. }) => {
                 if values.len() > *max {
                     Err(too_long("list", values.len(), "items", *max))
                 } else {
@@ -91,13 +140,13 @@ impl Writer<'_> {
                     values
                         .iter()
                         .enumerate()
-                        .for_each(|(index, value)| self.value(item, value, items, &|| here.item(index)));
+                        .for_each(|(index, value)| self.value(item, value.into(), items, &|| here.item(index)));
                     offsets.push(offsets.last().copied().unwrap_or_default() + values.len() as i32);
                     valid.push(true);
                     Ok(())
                 }
             }
-            (FieldKind::Struct(fields), Value::Object(given), Builder::Struct { valid, members, .. }) => {
+            (FieldKind::Struct(fields), ValueRef::Object(given), Builder::Struct { valid, members, .. }) => {
                 self.members(fields, given, members, &place());
                 valid.push(true);
                 Ok(())
@@ -112,31 +161,31 @@ impl Writer<'_> {
 }
 
 /// Appends a scalar that fits its field.
-fn scalar(kind: &FieldKind, value: &Value, builder: &mut Builder) -> Result<(), Fault> {
+fn scalar(kind: &FieldKind, value: ValueRef<'_>, builder: &mut Builder) -> Result<(), Fault> {
     match (builder, kind, value) {
-        (Builder::Text(builder), kind, Value::Text(text)) => {
+        (Builder::Text(builder), kind, ValueRef::Text(text)) => {
             check_text(kind, text)?;
             builder.append_value(text);
         }
-        (Builder::Bool(builder), _, Value::Bool(value)) => builder.append_value(*value),
-        (Builder::Int(builder), FieldKind::Int { min, max }, Value::Int(value)) => {
-            builder.append_value(check_int(*value, *min, *max)?)
+        (Builder::Bool(builder), _, ValueRef::Bool(value)) => builder.append_value(value),
+        (Builder::Int(builder), FieldKind::Int { min, max }, ValueRef::Int(value)) => {
+            builder.append_value(check_int(value, *min, *max)?)
         }
-        (Builder::Int(_), FieldKind::Int { min, max }, Value::BigInt(digits)) => {
+        (Builder::Int(_), FieldKind::Int { min, max }, ValueRef::BigInt(digits)) => {
             return Err(Fault::new(OUT_OF_RANGE, format!("{digits} is outside {min} to {max}")));
         }
         (Builder::Decimal(builder, _), FieldKind::Decimal { precision, scale }, value) => {
             builder.append_value(decimal(value, *precision, *scale)?)
         }
-        (Builder::Date(builder), _, Value::Date(days)) => builder.append_value(check_date(*days)?),
-        (Builder::Date(builder), _, Value::Text(text)) => builder.append_value(parse_date(text)?),
-        (Builder::Timestamp(builder), _, Value::Timestamp(micros)) => builder.append_value(check_instant(*micros)?),
-        (Builder::Timestamp(builder), _, Value::Text(text)) => builder.append_value(parse_instant(text)?),
-        (Builder::Bytes(builder), FieldKind::Bytes { max }, Value::Bytes(bytes)) => {
+        (Builder::Date(builder), _, ValueRef::Date(days)) => builder.append_value(check_date(days)?),
+        (Builder::Date(builder), _, ValueRef::Text(text)) => builder.append_value(parse_date(text)?),
+        (Builder::Timestamp(builder), _, ValueRef::Timestamp(micros)) => builder.append_value(check_instant(micros)?),
+        (Builder::Timestamp(builder), _, ValueRef::Text(text)) => builder.append_value(parse_instant(text)?),
+        (Builder::Bytes(builder), FieldKind::Bytes { max }, ValueRef::Bytes(bytes)) => {
             check_bytes(bytes, *max)?;
             builder.append_value(bytes);
         }
-        (Builder::Bytes(builder), FieldKind::Bytes { max }, Value::Text(text)) => {
+        (Builder::Bytes(builder), FieldKind::Bytes { max }, ValueRef::Text(text)) => {
             let bytes =
                 STANDARD.decode(text).map_err(|_| Fault::new(BAD_FORMAT, "text for a bytes field is padded base64"))?;
             check_bytes(&bytes, *max)?;
@@ -147,17 +196,17 @@ fn scalar(kind: &FieldKind, value: &Value, builder: &mut Builder) -> Result<(), 
     Ok(())
 }
 
-fn decimal(value: &Value, precision: u8, scale: u8) -> Result<i128, Fault> {
+fn decimal(value: ValueRef<'_>, precision: u8, scale: u8) -> Result<i128, Fault> {
     match value {
-        Value::Decimal(decimal) => check_decimal(*decimal, precision, scale),
-        Value::Int(value) => check_decimal(Decimal::new(i128::from(*value), 0), precision, scale),
-        Value::BigInt(digits) | Value::Text(digits) => parse_decimal(digits, precision, scale),
+        ValueRef::Decimal(decimal) => check_decimal(decimal, precision, scale),
+        ValueRef::Int(value) => check_decimal(Decimal::new(i128::from(value), 0), precision, scale),
+        ValueRef::BigInt(digits) | ValueRef::Text(digits) => parse_decimal(digits, precision, scale),
         other => Err(misfit(&FieldKind::Decimal { precision, scale }, other)),
     }
 }
 
 /// A value of another type, and what to send instead.
-fn misfit(kind: &FieldKind, value: &Value) -> Fault {
+fn misfit(kind: &FieldKind, value: ValueRef<'_>) -> Fault {
     let expected = match kind {
         FieldKind::Text { .. } => "text",
         FieldKind::Enum(_) => "text, one of its words",
