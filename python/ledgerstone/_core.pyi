@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
-from ._facts import Appended, AuditReport, Checkpoint, ErrorCode, Member, Module, Record, RowId, Verified
+from ._facts import Appended, AuditReport, Checkpoint, ErrorCode, Member, Module, Record, RowId, Trial, Verified
 
 __all__ = [
     "Key",
@@ -15,12 +15,14 @@ __all__ = [
     "Query",
     "Receipt",
     "Rejections",
+    "Schema",
     "Transaction",
     "__version__",
     "cli_main",
     "create",
     "errors",
     "open",
+    "try_module",
     "verify",
     "verify_checkpoint",
 ]
@@ -154,6 +156,10 @@ class Ledger:
         """The members, with their keys and roles."""
     def modules(self) -> list[Module]:
         """The modules in force."""
+    def types(self) -> list[str]:
+        """Full names of the record types of the modules in force."""
+    def schema(self, type: str) -> Schema:
+        """What a record type declares, in the version in force: fields, cells, rules."""
     def admit(self, public_key: bytes) -> str:
         """Admits a member with its public key, 32 bytes; gives the member's id."""
     def grant(self, member: str, role: str) -> Appended:
@@ -253,6 +259,40 @@ class Query:
     def _repr_html_(self) -> str: ...
 
 @final
+class Schema:
+    """A record type in the version in force: fields, cells, rules.
+
+    An Arrow schema where one is asked for: ``pyarrow.schema(schema)``.
+    """
+
+    @property
+    def type(self) -> str:
+        """Full name of the record type."""
+    @property
+    def version(self) -> int:
+        """Version of its module."""
+    @property
+    def doc(self) -> str:
+        """What a record of it means."""
+    @property
+    def fields(self) -> list[dict[str, Any]]:
+        """The fields in declared order: dicts of ``name``, ``type``, ``required``, ``index`` and ``doc``."""
+    @property
+    def cells(self) -> list[dict[str, Any]]:
+        """The cells that records of it own: dicts of ``name``, ``kind`` and ``parts``."""
+    @property
+    def rules(self) -> list[dict[str, Any]]:
+        """The rules in declared order.
+
+        Dicts of ``rule``, ``each``, ``when``, ``reach`` ("local" or "general"), ``severity``, ``code`` and ``message``.
+        """
+    def to_dict(self) -> dict[str, Any]:
+        """All of it: ``type``, ``version``, ``doc``, ``authorise``, ``reach``, ``key``, ``fields``, ``cells``, ``rules``."""
+    def __arrow_c_schema__(self) -> object:
+        """The Arrow PyCapsule protocol: the columns of a table of such records."""
+    def _repr_html_(self) -> str: ...
+
+@final
 class Receipt:
     """The proof of one record and of what became of it: verifies offline, alone."""
 
@@ -271,6 +311,19 @@ class Receipt:
     def __ne__(self, other: object, /) -> bool: ...
     def __getnewargs__(self) -> tuple[str]: ...
     def _repr_html_(self) -> str: ...
+
+def try_module(
+    name_or_path: _Path,
+    records: Mapping[str, Iterable[Mapping[str, Any]]] | Iterable[tuple[str, Mapping[str, Any]]],
+    *,
+    modules: Sequence[_Path] = (),
+) -> Trial:
+    """Tries a module before any ledger takes it: what would become of records, and what state they would leave.
+
+    Nothing is written. `name_or_path` is the name of a shipped module or the path of a schema file, `modules` are others that it
+    needs. `records` are pairs of type and dict, or a dict from types to lists of dicts; each is a transaction of its own, by a member
+    who holds every role.
+    """
 
 def verify(receipt: Receipt | _Path, *, trust: _Trust) -> Verified:
     """Verifies a receipt, or the file that holds one, offline. Raises VerificationError.

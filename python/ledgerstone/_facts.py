@@ -262,6 +262,71 @@ class AuditReport(NamedTuple):
         return _table(f"audit of {self.origin}", facts) + findings
 
 
+class Tried(NamedTuple):
+    """What became of one record of a trial.
+
+    >>> Tried("finance.transfer", "rejected", "finance.duplicate", "a transfer with this id exists", None, None).code
+    'finance.duplicate'
+    """
+
+    type: str
+    """Full name of the record type."""
+    outcome: str
+    """``accepted``, ``flagged``, ``held`` or ``rejected``."""
+    code: str | None
+    """The reason of another outcome than accepted."""
+    message: str | None
+    """The reason in words."""
+    field: str | None
+    """Dotted path of the field, where one field is the reason."""
+    cell: str | None
+    """Name of the cell, where the state is the reason."""
+
+
+class Cell(NamedTuple):
+    """A cell of the state that a trial left.
+
+    >>> Cell("finance.account", "balance", ("cash",), ("EUR",), {"posted": 12}).key
+    ('cash',)
+    """
+
+    type: str
+    """Full name of the type that owns it."""
+    name: str
+    """Its name within the type."""
+    key: tuple[Any, ...]
+    """Whose it is: the key of the owning record."""
+    by: tuple[Any, ...]
+    """What tells the cells of one owner apart, as a currency does."""
+    value: dict[str, Any]
+    """What it holds: the parts of a balance as Decimal."""
+
+
+class Trial(NamedTuple):
+    """What a module makes of records: see `try_module`.
+
+    >>> tried = Tried("finance.transfer", "rejected", "finance.duplicate", "a transfer with this id exists", None, None)
+    >>> [one.code for one in Trial([tried], []).refused]
+    ['finance.duplicate']
+    """
+
+    records: list[Tried]
+    """For each record handed over, in order."""
+    cells: list[Cell]
+    """The state afterwards, by cell name."""
+
+    @property
+    def refused(self) -> list[Tried]:
+        """The records that were not plainly accepted."""
+        return [tried for tried in self.records if tried.outcome != "accepted"]
+
+    def _repr_html_(self) -> str:
+        from . import _show
+
+        records = _show.table("records", [tried._asdict() for tried in self.records])
+        return records + _show.table("cells", [cell._asdict() for cell in self.cells])
+
+
 def _table(caption: str, facts: Mapping[str, Any]) -> str:
     from . import _show
 

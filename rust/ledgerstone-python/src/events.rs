@@ -8,6 +8,8 @@ use std::sync::{Mutex, PoisonError};
 use ledgerstone::model::{Event, Observer};
 use pyo3::prelude::*;
 
+use crate::ledger::is_loading;
+
 static IS_WAITING: AtomicBool = AtomicBool::new(false);
 static WAITING: Mutex<Vec<(String, Event)>> = Mutex::new(Vec::new());
 /// Events that wait at most: a thread may work long before it leaves, but these are rare.
@@ -24,9 +26,9 @@ pub(crate) fn observer() -> Observer {
     })
 }
 
-/// Hands over what waits.
+/// Hands over what waits; during a load not before its end, when a handler may append to its ledger.
 pub(crate) fn hand_over(py: Python<'_>) {
-    if !IS_WAITING.swap(false, Ordering::Acquire) {
+    if is_loading() || !IS_WAITING.swap(false, Ordering::Acquire) {
         return;
     }
     let waiting = std::mem::take(&mut *WAITING.lock().unwrap_or_else(PoisonError::into_inner));

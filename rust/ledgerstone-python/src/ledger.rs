@@ -16,6 +16,7 @@ use crate::key::PyKey;
 use crate::load::{self, PyLoadResult};
 use crate::query::{PyQuery, predicates};
 use crate::receipt::{PyReceipt, Texts};
+use crate::schema::PySchema;
 use crate::transaction::PyTransaction;
 use crate::values::{to_decimal, to_record, to_value};
 use crate::{errors, events, facts, show, whole};
@@ -44,6 +45,11 @@ pub(crate) struct PyLedger {
 thread_local! {
     /// Ledgers that this thread is loading: the data handed over must not append to them.
     static LOADING: RefCell<Vec<*const Ledger>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether this thread is loading a ledger.
+pub(crate) fn is_loading() -> bool {
+    LOADING.with_borrow(|loading| !loading.is_empty())
 }
 
 impl PyLedger {
@@ -196,6 +202,7 @@ impl PyLedger {
         LOADING.with_borrow_mut(|loading| loading.push(Arc::as_ptr(&engine)));
         let loaded = load::append_many(py, &engine, r#type, data, id, mode, progress);
         LOADING.with_borrow_mut(|loading| loading.pop());
+        events::hand_over(py);
         loaded
     }
 
@@ -323,6 +330,19 @@ impl PyLedger {
         modules.into_iter().map(|module| facts::module(py, module)).collect()
     }
 
+    /// Full names of the record types of the modules in force.
+    fn types(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let engine = self.engine()?;
+        let modules = enter(py, || engine.modules())?;
+        Ok(modules.into_iter().flat_map(|module| module.types).collect())
+    }
+
+    /// What a record type declares, in the version in force: fields, cells, rules.
+    fn schema(&self, py: Python<'_>, r#type: &str) -> PyResult<PySchema> {
+        let engine = self.engine()?;
+        enter(py, || engine.record_type(r#type)).map(PySchema)
+    }
+
     /// Admits a member with its public key, 32 bytes; gives the member's id.
     fn admit(&self, py: Python<'_>, public_key: &Bound<'_, PyBytes>) -> PyResult<String> {
         let engine = self.writing()?;
@@ -418,7 +438,7 @@ impl PyLedger {
 }
 
 /// The text of the schema file that a caller names, and its name for errors.
-fn module_source(named: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
+pub(crate) fn module_source(named: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
     let name = named.extract::<String>().unwrap_or_default();
     if let Some((name, source)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
         return Ok(((*source).to_owned(), format!("{name}.toml")));

@@ -15,6 +15,7 @@ mod ledger;
 mod load;
 mod query;
 mod receipt;
+mod schema;
 mod show;
 mod transaction;
 mod values;
@@ -39,6 +40,8 @@ mod _core {
     use crate::query::PyQuery;
     #[pymodule_export]
     use crate::receipt::{PyReceipt, check_checkpoint, verify};
+    #[pymodule_export]
+    use crate::schema::{PySchema, try_module};
     #[pymodule_export]
     use crate::transaction::PyTransaction;
 

@@ -164,6 +164,33 @@ fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     Ok(Value::Timestamp((days * 86_400 + seconds) * 1_000_000 + micros))
 }
 
+/// A value of the engine as Python's.
+pub(crate) fn from_value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
+    Ok(match value {
+        Value::Null => py.None().into_bound(py),
+        Value::Bool(value) => PyBool::new(py, *value).to_owned().into_any(),
+        Value::Int(value) => value.into_pyobject(py)?.into_any(),
+        Value::BigInt(digits) => py.get_type::<PyInt>().call1((digits,))?,
+        Value::Float(value) => PyFloat::new(py, *value).into_any(),
+        Value::Decimal(value) => to_decimal(py, *value)?,
+        Value::Text(text) => PyString::new(py, text).into_any(),
+        Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
+        Value::Date(days) => day(py, *days)?,
+        Value::Timestamp(micros) => instant(py, *micros)?,
+        Value::List(items) => {
+            let items = items.iter().map(|item| from_value(py, item)).collect::<PyResult<Vec<_>>>()?;
+            PyList::new(py, items)?.into_any()
+        }
+        Value::Object(members) => {
+            let dict = PyDict::new(py);
+            for (name, value) in members {
+                dict.set_item(name, from_value(py, value)?)?;
+            }
+            dict.into_any()
+        }
+    })
+}
+
 /// The rows of a batch as dicts, columns by name.
 pub(crate) fn to_dicts<'py>(py: Python<'py>, batch: &RecordBatch) -> PyResult<Vec<Bound<'py, PyDict>>> {
     let schema = batch.schema();
@@ -193,10 +220,7 @@ fn cell<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<'
             let mantissa = column.as_primitive::<Decimal128Type>().value(row);
             to_decimal(py, Decimal::new(mantissa, *scale as u8))?
         }
-        DataType::Date32 => {
-            let ordinal = column.as_primitive::<Date32Type>().value(row) + EPOCH_ORDINAL;
-            date_type(py)?.call_method1("fromordinal", (ordinal,))?
-        }
+        DataType::Date32 => day(py, column.as_primitive::<Date32Type>().value(row))?,
         DataType::Timestamp(..) => {
             let micros = column.as_primitive::<TimestampMicrosecondType>().value(row);
             instant(py, micros)?
@@ -224,6 +248,11 @@ fn cell<'py>(py: Python<'py>, column: &ArrayRef, row: usize) -> PyResult<Bound<'
 /// A decimal, in its canonical form.
 pub(crate) fn to_decimal<'py>(py: Python<'py>, value: Decimal) -> PyResult<Bound<'py, PyAny>> {
     decimal_type(py)?.call1((value.to_string(),))
+}
+
+/// A date, of days since 1970-01-01.
+fn day(py: Python<'_>, days: i32) -> PyResult<Bound<'_, PyAny>> {
+    date_type(py)?.call_method1("fromordinal", (days + EPOCH_ORDINAL,))
 }
 
 /// An instant, in UTC.

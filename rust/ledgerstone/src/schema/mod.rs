@@ -14,6 +14,7 @@ pub mod check;
 pub mod codec;
 pub mod columns;
 mod decimal_text;
+mod describe;
 pub mod error;
 pub mod expr;
 pub mod format;
