@@ -58,6 +58,8 @@ test: test-rust test-python
 test-rust: | $(BIN)/python
 	cargo test --workspace --no-fail-fast
 
+# Threads work on one ledger for that long; a plain pytest run is content with less.
+test-python: export LEDGERSTONE_HAMMER_SECONDS ?= 60
 test-python: $(VENV)/.test-tools
 	$(BIN)/maturin develop --quiet
 	$(BIN)/python -m pytest tests/python tests/verifier python
@@ -73,6 +75,7 @@ bench: $(VENV)/.build-tools
 	rm -rf $(TARGET)/demo-wheels
 	$(BIN)/maturin build --quiet --release --out $(TARGET)/demo-wheels
 	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(TARGET)/demo-wheels/*.whl
+	TMPDIR=$(TARGET) $(BIN)/python tests/bench/dicts.py $(TARGET)/figures.json $(ROWS)
 	$(BIN)/python .ci/figures.py $(TARGET)/figures.json README.md
 
 lint: $(VENV)/.test-tools

@@ -11,6 +11,7 @@ from pathlib import Path
 
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 IMPORTS = 21
+BY_HAND = "`json`, `hashlib.sha3_256`, `executemany`"
 
 
 def import_seconds(statement: str) -> float:
@@ -48,6 +49,16 @@ def table(figures: dict) -> str:
             f"append {million} transfers from an Arrow table, {figures['accounts']:,} accounts",
             f"{figures['append_rows_per_s']:,.0f} rows/s",
             f"{figures['append_to_plain']:.2f} of a plain insert of them ({figures['plain_rows_per_s']:,.0f} rows/s)",
+        ),
+        *(
+            (
+                f"append {figures['dict_rows']:,} dicts of {fields} fields from Python",
+                f"{figures[name]['rows_per_s']:,.0f} rows/s",
+                f"{figures[name]['to_by_hand']:.2f} times a hash chain by hand, {BY_HAND} "
+                f"({figures[name]['by_hand_rows_per_s']:,.0f} rows/s)",
+            )
+            for name, fields in (("dicts_5", 5), ("dicts_10", 10))
+            if name in figures
         ),
         (
             f"query {million} records to Arrow",

@@ -62,6 +62,9 @@ class Appended(NamedTuple):
             raise IndexError(f"the transaction has {self.count} record(s)")
         return RowId(self.index, position)
 
+    def _repr_html_(self) -> str:
+        return _table("appended", self._asdict())
+
 
 class Record(Mapping[str, Any]):
     """A record as stored, a mapping of its fields: ``record["amount"]``, ``dict(record)``. An absent field is ``None``.
@@ -127,6 +130,9 @@ class Checkpoint(NamedTuple):
     note_sha3: str | None = None
     """The signed note of the SHA3-256 tree; None where only one note was verified."""
 
+    def _repr_html_(self) -> str:
+        return _table("checkpoint", self._asdict())
+
 
 class Verified(NamedTuple):
     """What a receipt proved. Look at the outcome: a record can be in the log as rejected."""
@@ -174,6 +180,9 @@ class Member(NamedTuple):
     roles: list[str]
     """Full names of the roles held."""
 
+    def _repr_html_(self) -> str:
+        return _table("member", self._asdict())
+
 
 class Module(NamedTuple):
     """A module in force."""
@@ -189,6 +198,9 @@ class Module(NamedTuple):
     roles: dict[str, str]
     """Full names of its roles, and what each is for."""
 
+    def _repr_html_(self) -> str:
+        return _table("module", self._asdict())
+
 
 class Finding(NamedTuple):
     """One thing that an audit found wrong, as precisely as it can be named."""
@@ -203,6 +215,9 @@ class Finding(NamedTuple):
     """First and last position of the records among which the bad one is."""
     message: str
     """In words."""
+
+    def _repr_html_(self) -> str:
+        return _table("finding", self._asdict())
 
 
 class AuditReport(NamedTuple):

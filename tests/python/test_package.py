@@ -1,7 +1,9 @@
 """The package: what importing costs, what it exports, how things show themselves, the command."""
 
+import copy
 import inspect
 import io
+import pickle
 import re
 import subprocess
 import sys
@@ -37,18 +39,42 @@ def test_all_names_what_there_is() -> None:
     assert set(_core.__all__) - {"cli_main"} <= set(ls.__all__)
 
 
-def test_everything_is_documented() -> None:
-    undocumented = []
+# Public names that need no example, and why.
+WITHOUT_EXAMPLE = {
+    "Verified": "the example of Receipt makes one",
+    "Member": "the example of Ledger.members makes some",
+    "Module": "the example of Ledger.modules makes some",
+    "Finding": "the example of AuditReport would have to damage a ledger",
+    "AuditReport": "the example of Ledger.audit makes one",
+    "AuditReport.check": "the report itself, or an exception",
+    "Checkpoint": "the examples of Ledger.checkpoint and verify_checkpoint make some",
+    "ForbiddenError": "raised, never made",
+    "LedgerError": "raised, never made",
+    "FaultError": "raised, never made",
+}
+
+
+def test_everything_is_documented_with_an_example() -> None:
+    undocumented, unshown = [], []
     for name in set(ls.__all__) - {"__version__"}:
         thing = getattr(ls, name)
         members = vars(thing).items() if inspect.isclass(thing) else []
         public = [(f"{name}.{member}", value) for member, value in members if not member.startswith("_")]
-        checked = [
-            (name, thing),
-            *((at, value) for at, value in public if not isinstance(value, types.MemberDescriptorType)),
+        # Plain values of classes are defaults of what instances have.
+        plain = (types.MemberDescriptorType, str, type(None))
+        public = [(at, value) for at, value in public if not isinstance(value, plain)]
+        documented = [(name, thing), *public]
+        undocumented += [at for at, value in documented if not (value.__doc__ or "").strip()]
+        # What is called has an example of its own, or one of its class that calls it.
+        of_class = thing.__doc__ or ""
+        called = [(name, thing), *((at, value) for at, value in public if inspect.isroutine(value))]
+        unshown += [
+            at
+            for at, value in called
+            if ">>>" not in (value.__doc__ or "") and f"{at.rpartition('.')[2]}(" not in of_class.replace("``", "")
         ]
-        undocumented += [at for at, value in checked if not (value.__doc__ or "").strip()]
     assert undocumented == []
+    assert sorted(set(unshown)) == sorted(WITHOUT_EXAMPLE), "an example is missing, or a reason is not needed any more"
 
 
 def test_every_native_class_is_frozen() -> None:
@@ -127,3 +153,46 @@ def test_the_command_is_installed(path: Path, ledger: ls.Ledger) -> None:
     assert done.stdout.split()[-1] == ls.__version__
     done = subprocess.run([command, "no-such-verb"], capture_output=True, text=True, check=False)
     assert done.returncode == 2
+
+
+def test_what_is_known_travels(ledger: ls.Ledger) -> None:
+    """Receipts, results, facts and errors are pickled and copied; what is open is not, and says what to do."""
+    result = ledger.append_many("finance.transfer", [transfer("t1"), transfer("t1"), transfer("t2", 1.5)])
+    receipt = ledger.receipt(result.first)
+    record = ledger.get("finance.transfer", "t1")
+    for known in (receipt, result, record, ledger.checkpoint(), ledger.audit(), ledger.members(), result.first):
+        for again in (pickle.loads(pickle.dumps(known)), copy.copy(known), copy.deepcopy(known)):
+            assert again == known
+            assert repr(again) == repr(known)
+    again = pickle.loads(pickle.dumps(result))
+    assert [again.row(row) for row in range(4)] == [result.row(row) for row in range(4)]
+    assert list(pickle.loads(pickle.dumps(result.rejections))) == list(result.rejections)
+    for open_thing, words in [
+        (ledger, "open it there by its path"),
+        (ls.Key.generate("me"), "save it to a file"),
+        (ledger.query("finance.transfer"), "send the rows"),
+    ]:
+        with pytest.raises(TypeError, match=words):
+            pickle.dumps(open_thing)
+
+
+def test_everything_shows_itself_escaped(ledger: ls.Ledger) -> None:
+    nasty = "<script>"
+    ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0, "name": nasty})
+    result = ledger.append_many(
+        "finance.commodity", [{"code": "MSFT", "exponent": nasty}, {"code": nasty * 8, "exponent": 0}]
+    )
+    trial = ls.try_module("finance", [("finance.commodity", {"code": nasty, "exponent": nasty})])
+    record = ledger.get("finance.commodity", "AAPL")
+    receipt = ledger.receipt(record)
+    shown = [ledger, result, result.rejections, trial, record, receipt, receipt.verify(ledger.verifier_keys)]
+    shown += [
+        ledger.query("finance.commodity"),
+        ledger.schema("finance.commodity"),
+        ledger.audit(),
+        ledger.transaction(),
+    ]
+    for thing in shown:
+        assert type(thing).__name__ in repr(thing)
+        if hasattr(thing, "_repr_html_"):
+            assert nasty not in thing._repr_html_()

@@ -1,15 +1,18 @@
 """Threads, processes, forks, signals: the ledger stays whole, and nobody waits for ever."""
 
+import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,37 +76,58 @@ def test_a_reading_process_sees_whole_transactions(ledger: ls.Ledger, path: Path
     assert out == "seen\n", error
 
 
-def test_threads_hammer_one_ledger(ledger: ls.Ledger) -> None:
-    failures: list[BaseException] = []
-    stop = threading.Event()
+# Threads work that long; `make test` gives them a minute.
+HAMMER_SECONDS = float(os.environ.get("LEDGERSTONE_HAMMER_SECONDS", "3"))
 
-    def read() -> None:
+
+def test_threads_hammer_one_ledger(ledger: ls.Ledger, tmp_path: Path) -> None:
+    failures: list[BaseException] = []
+    end = time.monotonic() + HAMMER_SECONDS
+    rounds = [0] * 4
+
+    def until_the_end(work: Callable[[], None]) -> None:
         try:
-            while not stop.is_set():
-                count = pa.table(ledger.query("finance.transfer")).num_rows
-                assert len(ledger.query("finance.transfer").to_dicts()) >= count
-                assert posted(ledger) >= 0
-                ledger.receipt((0, 0)).verify(ledger.verifier_keys)
+            while time.monotonic() < end and not failures:
+                work()
         except BaseException as error:
             failures.append(error)
 
-    def write(thread: int) -> None:
-        for number in range(10):
-            ledger.append("finance.transfer", transfer(f"a{thread}-{number}", "1"))
-            ledger.append_many("finance.transfer", transfers(10, f"b{thread}-{number}-"))
-            with ledger.transaction() as tx:
-                tx.append("finance.transfer", transfer(f"c{thread}-{number}", "1"))
+    def read() -> None:
+        count = pa.table(ledger.query("finance.transfer", columns=["id"])).num_rows
+        assert sum(1 for _ in ledger.query("finance.transfer", columns=["id"])) >= count
+        assert posted(ledger) >= 0
+        newest = ledger.size - 1
+        ledger.receipt((newest, 0)).verify(ledger.verifier_keys)
+        assert ls.verify_checkpoint(ledger.checkpoint().note, trust=ledger.verifier_keys).size > newest
 
-    readers = [threading.Thread(target=read) for _ in range(2)]
-    for reader in readers:
-        reader.start()
-    with ThreadPoolExecutor(4) as writers:
-        list(writers.map(write, range(4)))
-    stop.set()
-    for reader in readers:
-        reader.join(PATIENCE_SECONDS)
+    def copy() -> None:
+        # Each view is of one moment: the books balance in it.
+        target = tmp_path / f"trail-{threading.get_ident()}.parquet"
+        ledger.export(target, type="finance.transfer", progress=False)
+        size = ledger.size
+        assert ledger.audit(progress=False).size >= size
+        ledger.query("finance.transfer", where={"id": "a0-0"}).to_dicts()
+
+    def write(thread: int) -> None:
+        number = rounds[thread]
+        ledger.append("finance.transfer", transfer(f"a{thread}-{number}", "1"))
+        ledger.append_many("finance.transfer", transfers(10, f"b{thread}-{number}-"))
+        with ledger.transaction() as tx:
+            tx.append("finance.transfer", transfer(f"c{thread}-{number}", "1"))
+        with pytest.raises(ls.RejectedError):
+            ledger.append("finance.transfer", transfer(f"a{thread}-{number}", "1"))
+        rounds[thread] += 1
+
+    work = [read, read, copy, *(partial(write, thread) for thread in range(len(rounds)))]
+    threads = [threading.Thread(target=until_the_end, args=(one,)) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(HAMMER_SECONDS + PATIENCE_SECONDS)
     assert failures == []
-    assert posted(ledger) == 4 * 10 * (1 + Decimal("12.5") + 1)
+    assert not any(thread.is_alive() for thread in threads)
+    assert min(rounds) > 0
+    assert posted(ledger) == sum(rounds) * (1 + Decimal("12.5") + 1)
     assert ledger.audit().ok
 
 
@@ -115,31 +139,103 @@ def test_threads_share_one_iterator(ledger: ls.Ledger) -> None:
     assert sorted(id for part in parts for id in part) == sorted(row["id"] for row in transfers(5_000))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_a_forked_child_opens_its_own(ledger: ls.Ledger, path: Path) -> None:
-    ledger.append_many("finance.transfer", transfers(1_000))  # the engine's threads are running
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+threaded = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+
+
+def said_by_a_fork(work: Callable[[], object]) -> str:
+    """What work gives in a forked child, as text; the name and words of what it raises."""
     read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
-        said = b"nothing"
+        said = "nothing"
         try:
-            try:
-                ledger.append("finance.transfer", transfer("child"))
-            except ls.FaultError as error:
-                said = str(error).encode()
-            with ls.open(path, readonly=True) as own:
-                said += f", {len(own.query('finance.transfer').to_dicts())} rows".encode()
+            said = str(work())
+        except BaseException as error:
+            said = f"{type(error).__name__}: {error}"
         finally:
-            os.write(write_end, said)
+            os.write(write_end, said.encode())
             os._exit(0)
     os.close(write_end)
     os.waitpid(child, 0)
-    said = os.read(read_end, 1_000).decode()
+    said = os.read(read_end, 10_000).decode()
     os.close(read_end)
-    assert said == "the ledger was opened in another process; open it again in this one, 1000 rows"
+    return said
+
+
+IN_ANOTHER = "FaultError: the ledger was opened in another process; open it again in this one"
+
+
+@forks
+@threaded
+def test_a_forked_child_opens_its_own(ledger: ls.Ledger, path: Path, me: ls.Key) -> None:
+    ledger.append_many("finance.transfer", transfers(1_000))  # the engine's threads are running
+    query, rows = ledger.query("finance.transfer"), iter(ledger.query("finance.transfer"))
+    next(rows)
+    for inherited in (
+        lambda: ledger.append("finance.transfer", transfer("child")),
+        lambda: ledger.append_many("finance.transfer", transfers(3, "child")),
+        lambda: ledger.size,
+        lambda: ledger.audit(),
+        lambda: ledger.close(),
+        lambda: query.to_dicts(),
+    ):
+        assert said_by_a_fork(inherited) == IN_ANOTHER
+
+    def own() -> int:
+        with ls.open(path, readonly=True) as own:
+            return len(own.query("finance.transfer").to_dicts())
+
+    assert said_by_a_fork(own) == "1000"
+    assert said_by_a_fork(lambda: ls.open(path, key=me)).startswith("StoreError: ")
+    assert len(list(rows)) == 999
     ledger.append("finance.transfer", transfer("parent"))
     assert ledger.audit().ok
+
+
+@forks
+@threaded
+def test_a_fork_in_the_middle_of_a_load_harms_neither(
+    ledger: ls.Ledger, path: Path, me: ls.Key, tmp_path: Path
+) -> None:
+    said = []
+
+    def rows() -> Iterator[dict[str, Any]]:
+        for number in range(300_000):
+            if number == 10_000:  # the engine's threads screen
+                said.append(said_by_a_fork(lambda: work_in_a_new_ledger(tmp_path / "child.ledger", me)))
+            if (
+                number == 290_000
+            ):  # one of them commits: a child must not touch SQLite now, and what it inherits does not
+                said.append(said_by_a_fork(lambda: ledger.append("finance.transfer", transfer("child"))))
+            yield transfer(f"t{number}", "1")
+
+    assert ledger.append_many("finance.transfer", rows()).accepted == 300_000
+    assert said == ["20000 True", IN_ANOTHER]
+    assert ledger.audit().ok
+
+
+def work_in_a_new_ledger(path: Path, me: ls.Key) -> str:
+    """A ledger of its own, with work for the engine's threads."""
+    with ls.create(path, origin="acme.example/child", key=me, modules=["finance"]) as own:
+        own.append_many("finance.account", [{"id": id, "kind": "asset", "currency": "EUR"} for id in ("cash", "sales")])
+        accepted = own.append_many("finance.transfer", transfers(20_000)).accepted
+        return f"{accepted} {own.audit().ok}"
+
+
+def rows_of(path: Path) -> int:
+    with ls.open(path, readonly=True) as own:
+        return len(own.query("finance.transfer").to_dicts())
+
+
+@threaded
+@pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
+def test_a_pool_of_processes_reads(ledger: ls.Ledger, path: Path, method: str) -> None:
+    ledger.append_many("finance.transfer", transfers(100))
+    with multiprocessing.get_context(method).Pool(2) as pool:
+        assert pool.map(rows_of, [path] * 4) == [100] * 4
+    with pytest.raises(TypeError, match="open it there by its path"):
+        pickle.dumps(ledger)
 
 
 def test_ctrl_c_ends_a_load_and_leaves_the_ledger_whole(path: Path, me: ls.Key, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
+use crate::open::be_verbose;
 use crate::output::Output;
 use crate::verbs;
 
@@ -12,6 +13,9 @@ use crate::verbs;
 struct Arguments {
     #[command(subcommand)]
     verb: Verb,
+    /// Tell on standard error what is notable: a module in force, a clock that is behind, a slow commit
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
 const AFTER: &str = "\
@@ -56,6 +60,9 @@ pub fn main(arguments: &[String]) -> i32 {
             return error.exit_code();
         }
     };
+    if parsed.verbose {
+        be_verbose();
+    }
     let mut out = Output::standard();
     let ended = parsed.verb.run(&mut out).and_then(|code| out.finish().map(|()| code));
     match ended {

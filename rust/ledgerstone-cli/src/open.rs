@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
+use ledgerstone::model::Observer;
 use ledgerstone::{Error, Key, Ledger, Open};
 
 use crate::failure::Failure;
@@ -28,15 +30,34 @@ pub(crate) struct Writing {
     pub(crate) log_key: Option<PathBuf>,
 }
 
+/// Whether events are told.
+static IS_VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Events are told from now on.
+pub(crate) fn be_verbose() {
+    IS_VERBOSE.store(true, Ordering::Relaxed);
+}
+
+/// Tells events on standard error, with --verbose.
+pub(crate) fn observer() -> Observer {
+    if !IS_VERBOSE.load(Ordering::Relaxed) {
+        return Observer::default();
+    }
+    Observer::new(|origin, event| {
+        let level = if event.is_warning() { "warning" } else { "info" };
+        eprintln!("{level}: {origin}: {event}");
+    })
+}
+
 impl Reading {
     pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
-        Ok(Arc::new(Open::default().readonly(true).at(&self.ledger)?))
+        Ok(Arc::new(Open::default().observer(observer()).readonly(true).at(&self.ledger)?))
     }
 }
 
 impl Writing {
     pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
-        let mut open = Open::default().key(load_key(&self.key)?);
+        let mut open = Open::default().observer(observer()).key(load_key(&self.key)?);
         if let Some(path) = &self.log_key {
             open = open.log_key(path);
         }

@@ -16,4 +16,5 @@ pub(crate) mod members;
 pub(crate) mod query;
 pub(crate) mod receipt;
 pub(crate) mod schema;
+pub(crate) mod try_module;
 pub(crate) mod verify;

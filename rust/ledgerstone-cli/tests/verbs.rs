@@ -351,3 +351,39 @@ fn help_and_version_end_well() {
     assert_eq!(folder.run("").code, 2);
     assert_eq!(folder.run("frobnicate").code, 2);
 }
+
+#[test]
+fn records_are_tried_without_a_ledger() {
+    let folder = Folder::new();
+    let record = |kind: &str, data: String| format!("{{\"type\":\"finance.{kind}\",\"data\":{}}}\n", data.trim());
+    let account = |id: &str| format!("{{\"id\":\"{id}\",\"kind\":\"asset\",\"currency\":\"EUR\"}}");
+    let records = [
+        record("account", account("cash")),
+        record("account", account("sales")),
+        record("transfer", transfer("t1", "cash", "sales", "12.50")),
+    ]
+    .concat();
+    let tried = folder.run_with("schema try finance", &records);
+    assert_eq!(tried.code, 0, "{}", tried.err);
+    assert!(tried.out.contains("2 finance.transfer: accepted"), "{}", tried.out);
+    assert!(tried.out.contains("finance.account balance of cash in EUR: "), "{}", tried.out);
+    let refused = folder.run_with("schema try finance -", &record("transfer", transfer("t1", "cash", "sales", "1")));
+    assert_eq!(refused.code, 1);
+    assert!(refused.out.starts_with("0 finance.transfer: rejected: finance.account_not_open: "), "{}", refused.out);
+    let malformed = folder.run_with("schema try finance", "{\"type\":\"finance.account\"}\n");
+    assert_eq!(malformed.code, 3);
+    assert!(malformed.err.contains("standard input, line 1: a record is one JSON object"), "{}", malformed.err);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing but the key is there");
+}
+
+#[test]
+fn events_are_told_to_whoever_asks() {
+    let folder = Folder::new();
+    let create = "create books.ledger --origin acme.example/books --key me.pem --module finance";
+    let told = folder.run(&format!("{create} --verbose"));
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.err.contains("info: acme.example/books: module finance, version 1, is in force"), "{}", told.err);
+    std::fs::remove_file(folder.path().join("books.ledger")).unwrap();
+    std::fs::remove_file(folder.path().join("books.ledger.logkey.pem")).unwrap();
+    assert_eq!(folder.run(create).err, "");
+}

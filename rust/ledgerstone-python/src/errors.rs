@@ -23,6 +23,9 @@ use python::*;
 use crate::facts;
 
 /// The catalogue of errors.
+///
+/// >>> [entry.remedy for entry in errors() if entry.code == "ledger.missing_field"]
+/// ['give the field a value']
 #[pyfunction]
 pub(crate) fn errors(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyAny>>> {
     let of =

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use ledgerstone::Key;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -46,6 +47,11 @@ impl PyKey {
     #[getter]
     fn public<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.public())
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let message = "a key cannot be pickled, its private half does not leave it: save it to a file, and load it there";
+        Err(PyTypeError::new_err(message))
     }
 
     fn __repr__(&self) -> String {

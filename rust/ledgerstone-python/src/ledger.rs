@@ -106,6 +106,11 @@ impl Drop for PyLedger {
 
 /// Makes a ledger at a path where nothing is yet. The key is that of its first member; the log key goes to `<path>.logkey.pem` unless
 /// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files.
+///
+/// >>> key, path = Key.generate("controller"), getfixture("tmp_path") / "books.ledger"
+/// >>> with create(path, origin="acme.example/books", key=key, modules=["finance"]) as ledger:
+/// ...     ledger.size
+/// 2
 #[pyfunction]
 #[pyo3(
     signature = (path, *, origin, key, modules=Vec::new(), log_key=None, threads=None),
@@ -137,6 +142,11 @@ pub(crate) fn create(
 }
 
 /// Opens the ledger at a path. `key` is the member's that will append. Without its log key a ledger is opened for reading only.
+///
+/// >>> path = getfixture("books").path
+/// >>> with open(path, readonly=True) as ledger:
+/// ...     ledger.size
+/// 4
 #[pyfunction]
 #[pyo3(signature = (path, *, key=None, log_key=None, readonly=false, threads=None))]
 pub(crate) fn open(
@@ -165,6 +175,12 @@ pub(crate) fn open(
 #[pymethods]
 impl PyLedger {
     /// Appends one record, durably. With an `id` the call can be repeated: the same id and record give the same transaction.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0}, id="first")
+    /// Appended(index=4, count=1, is_new=True)
+    /// >>> ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0}, id="first")
+    /// Appended(index=4, count=1, is_new=False)
     #[pyo3(signature = (r#type, record, *, id=None))]
     fn append<'py>(
         &self,
@@ -180,6 +196,13 @@ impl PyLedger {
     }
 
     /// A transaction: all its records or none, appended where the `with` block ends without an exception.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> with ledger.transaction() as tx:
+    /// ...     tx.append("finance.commodity", {"code": "AAPL", "exponent": 0})
+    /// ...     tx.append("finance.commodity", {"code": "MSFT", "exponent": 0})
+    /// >>> tx.result
+    /// Appended(index=4, count=2, is_new=True)
     #[pyo3(signature = (*, id=None))]
     fn transaction(this: Py<Self>, id: Option<String>) -> PyTransaction {
         PyTransaction::new(this, id)
@@ -188,6 +211,11 @@ impl PyLedger {
     /// Appends any number of records of one type: an Arrow table or stream (pyarrow, polars, pandas, duckdb, …), or an iterable of
     /// dicts. In mode "each" every row stands or falls alone, in mode "atomic" all do together. With an `id` a load that was stopped
     /// goes on where it was when the call is repeated.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> result = ledger.append_many("finance.commodity", [{"code": "AAPL", "exponent": 0}, {"code": "AAPL", "exponent": 0}])
+    /// >>> result.accepted, result.rejections[0]["code"]
+    /// (1, 'finance.duplicate')
     #[pyo3(signature = (r#type, data, *, id=None, mode="each", progress=None))]
     fn append_many(
         &self,
@@ -207,6 +235,11 @@ impl PyLedger {
     }
 
     /// Loads a module: the name of a shipped one, or the path of a schema file. Its roles are granted to the caller.
+    ///
+    /// >>> key, path = Key.generate("me"), getfixture("tmp_path") / "new.ledger"
+    /// >>> ledger = create(path, origin="acme.example/new", key=key)
+    /// >>> ledger.load_module("finance").index
+    /// 1
     #[pyo3(signature = (name_or_path, *, grant_roles=true))]
     fn load_module<'py>(
         &self,
@@ -222,6 +255,10 @@ impl PyLedger {
 
     /// A query of the records of one type. `where` maps fields to a value, None (absent), a list (one of them), or
     /// operators: `{"amount": {">=": 10, "<": 20}}`. `_index` and `_position` among the columns say where a record stands.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.query("finance.transfer", where={"amount": {">=": 10}}, columns=["id", "amount", "_index"]).to_dicts()
+    /// [{'id': 't1', 'amount': Decimal('12.5'), '_index': 3}]
     #[pyo3(signature = (r#type, *, r#where=None, columns=None, limit=None))]
     fn query(
         this: &Bound<'_, Self>,
@@ -235,6 +272,12 @@ impl PyLedger {
     }
 
     /// The newest record with this key; None where there is none.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.get("finance.transfer", "t1")["amount"]
+    /// Decimal('12.5')
+    /// >>> ledger.get("finance.transfer", "t2") is None
+    /// True
     #[pyo3(signature = (r#type, *key))]
     fn get<'py>(
         &self,
@@ -250,6 +293,10 @@ impl PyLedger {
 
     /// The balances of the record with this key, now: for each unit its parts, `{"EUR": {"posted": Decimal("12.5"), …}}`; empty where
     /// there is none. With `by`, the parts of that unit, or None. An answer, not a proof.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.balance("finance.account", "cash", by="EUR")["posted"]
+    /// Decimal('12.5')
     #[pyo3(signature = (r#type, *key, by=None))]
     fn balance<'py>(
         &self,
@@ -277,6 +324,10 @@ impl PyLedger {
     }
 
     /// The newest durable checkpoint.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.checkpoint().note.splitlines()[:2]
+    /// ['acme.example/books', '4']
     fn checkpoint<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.engine()?;
         let newest = enter(py, || engine.checkpoint())?;
@@ -285,6 +336,10 @@ impl PyLedger {
     }
 
     /// The receipt of a record: of a RowId, of a Record, or of the first record of what `append` gave.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.receipt(ledger.get("finance.transfer", "t1")).verify(ledger.verifier_keys).outcome
+    /// 'accepted'
     fn receipt(&self, py: Python<'_>, at: &Bound<'_, PyAny>) -> PyResult<PyReceipt> {
         let engine = self.engine()?;
         let row = facts::place(at)?;
@@ -293,6 +348,11 @@ impl PyLedger {
 
     /// Re-reads every stored row, checks every signature and tree, replays every decision, and says what is wrong. `against` is a
     /// checkpoint note that left the file: without one, truncation cannot be seen.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> note = ledger.checkpoint().note
+    /// >>> ledger.audit(against=note).verdict
+    /// 'ok'
     #[pyo3(signature = (*, against=None, progress=None))]
     fn audit<'py>(
         &self,
@@ -305,6 +365,10 @@ impl PyLedger {
 
     /// Writes the audit trail to a `.parquet` or `.arrow` file: of one type, its fields as columns, or of everything. Gives the number
     /// of rows.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.export(getfixture("tmp_path") / "trail.parquet", type="finance.account")
+    /// 2
     #[pyo3(signature = (path, *, r#type=None, progress=None))]
     fn export(
         &self,
@@ -317,6 +381,10 @@ impl PyLedger {
     }
 
     /// The members, with their keys and roles.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> [member.roles for member in ledger.members()]
+    /// [['finance.bookkeeper', 'finance.controller', 'ledger.admin']]
     fn members<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let engine = self.engine()?;
         let members = enter(py, || engine.members())?;
@@ -324,6 +392,10 @@ impl PyLedger {
     }
 
     /// The modules in force.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> [(module.name, module.version) for module in ledger.modules()]
+    /// [('finance', 1), ('ledger', 0)]
     fn modules<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let engine = self.engine()?;
         let modules = enter(py, || engine.modules())?;
@@ -331,6 +403,10 @@ impl PyLedger {
     }
 
     /// Full names of the record types of the modules in force.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> "finance.transfer" in ledger.types()
+    /// True
     fn types(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let engine = self.engine()?;
         let modules = enter(py, || engine.modules())?;
@@ -338,12 +414,23 @@ impl PyLedger {
     }
 
     /// What a record type declares, in the version in force: fields, cells, rules.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> [field["name"] for field in ledger.schema("finance.commodity").fields]
+    /// ['code', 'exponent', 'name']
     fn schema(&self, py: Python<'_>, r#type: &str) -> PyResult<PySchema> {
         let engine = self.engine()?;
         enter(py, || engine.record_type(r#type)).map(PySchema)
     }
 
     /// Admits a member with its public key, 32 bytes; gives the member's id.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> member = ledger.admit(Key.generate("clerk").public)
+    /// >>> ledger.grant(member, "finance.bookkeeper").count
+    /// 1
+    /// >>> ledger.withdraw(member, "finance.bookkeeper").count
+    /// 1
     fn admit(&self, py: Python<'_>, public_key: &Bound<'_, PyBytes>) -> PyResult<String> {
         let engine = self.writing()?;
         let key = public_key.as_bytes().try_into();
@@ -352,6 +439,11 @@ impl PyLedger {
     }
 
     /// Gives a role to a member.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> member = ledger.admit(Key.generate("clerk").public)
+    /// >>> ledger.grant(member, "finance.bookkeeper").is_new
+    /// True
     fn grant<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let appended = enter(py, || engine.grant(member, role, true))?;
@@ -359,6 +451,11 @@ impl PyLedger {
     }
 
     /// Withdraws a role from a member.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> [me] = ledger.members()
+    /// >>> ledger.withdraw(me.id, "finance.bookkeeper").is_new
+    /// True
     fn withdraw<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let appended = enter(py, || engine.grant(member, role, false))?;
@@ -398,6 +495,9 @@ impl PyLedger {
     }
 
     /// Lets go of the file, as soon as calls and streams under way are done. Closing twice is no error.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.close()
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         if self.process != std::process::id() {
             return Err(errors::in_another_process());
@@ -407,6 +507,11 @@ impl PyLedger {
             drop(engine);
             Ok(())
         })
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let message = "a ledger cannot be pickled, nor used in another process: open it there by its path, with readonly=True";
+        Err(PyTypeError::new_err(message))
     }
 
     fn __enter__(this: Py<Self>) -> Py<Self> {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
-use ledgerstone::{Ledger, LoadOptions, LoadReport};
+use ledgerstone::{Ledger, LoadOptions, LoadPart, LoadReport, Rejected};
 use ledgerstone_verify::Mode;
 use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
 
@@ -91,8 +92,36 @@ pub(crate) fn append_many(
     Ok(PyLoadResult(Arc::new(loaded?)))
 }
 
+/// A [`LoadPart`] as it is pickled.
+type Part = (u64, u64, u64, Vec<u32>);
+
+/// A refusal as it is pickled: the dict that shows it.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Refusal {
+    row: u64,
+    code: String,
+    message: String,
+    field: Option<String>,
+    cell: Option<String>,
+    #[pyo3(item("type"))]
+    record_type: String,
+}
+
+impl From<Refusal> for Rejected {
+    fn from(refusal: Refusal) -> Self {
+        let Refusal { row, code, message, field, cell, record_type } = refusal;
+        Rejected { code, message, record_type, row, field, cell }
+    }
+}
+
 /// What became of the rows of a load.
-#[pyclass(frozen, name = "LoadResult", module = "ledgerstone")]
+///
+/// >>> ledger = getfixture("books")
+/// >>> ledger.append_many("finance.commodity", [{"code": "AAPL", "exponent": 0}])
+/// LoadResult(rows=1, accepted=1, rejections=0, transactions=1)
+#[pyclass(frozen, eq, name = "LoadResult", module = "ledgerstone")]
+#[derive(PartialEq)]
 pub(crate) struct PyLoadResult(Arc<LoadReport>);
 
 #[pymethods]
@@ -129,9 +158,31 @@ impl PyLoadResult {
     }
 
     /// The place of the record of a row handed over, counted from 0; None where the row was refused before it was signed.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> result = ledger.append_many("finance.commodity", [{"code": 1, "exponent": 0}, {"code": "AAPL", "exponent": 0}])
+    /// >>> result.row(0), result.row(1)
+    /// (None, RowId(index=4, position=0))
     fn row<'py>(&self, py: Python<'py>, row: u64) -> PyResult<Option<Bound<'py, PyAny>>> {
         let row = self.0.row(row);
         row.map(|row| facts::row_id(py, row)).transpose()
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let part = |part: &LoadPart| (part.index, part.first, part.rows, part.unsigned.clone());
+        let parts: Vec<Part> = self.0.parts.iter().map(part).collect();
+        let state = (self.0.rows, self.0.accepted, parts, self.rejections().dicts(py, 0, self.0.rejections.len())?);
+        let restore = py.get_type::<Self>().getattr("_restore")?;
+        (restore, state).into_bound_py_any(py)
+    }
+
+    /// What `pickle` has kept.
+    #[staticmethod]
+    fn _restore(rows: u64, accepted: u64, parts: Vec<Part>, rejections: Vec<Refusal>) -> Self {
+        let parts = parts.into_iter();
+        let parts = parts.map(|(index, first, rows, unsigned)| LoadPart { index, first, rows, unsigned }).collect();
+        let rejections = rejections.into_iter().map(Rejected::from).collect();
+        PyLoadResult(Arc::new(LoadReport { rows, accepted, rejections, parts }))
     }
 
     fn __repr__(&self) -> String {
@@ -150,6 +201,11 @@ impl PyLoadResult {
 }
 
 /// The rows of a load that were refused: a sequence of dicts, and an Arrow table.
+///
+/// >>> ledger = getfixture("books")
+/// >>> result = ledger.append_many("finance.commodity", [{"code": "AAPL", "exponent": 0.5}])
+/// >>> [(one["row"], one["field"], one["code"]) for one in result.rejections]
+/// [(0, 'exponent', 'ledger.wrong_type')]
 #[pyclass(frozen, sequence, name = "Rejections", module = "ledgerstone")]
 pub(crate) struct PyRejections(Arc<LoadReport>);
 
@@ -185,6 +241,11 @@ impl PyRejections {
     /// The Arrow PyCapsule protocol: the schema alone.
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         arrow::export_schema(py, &self.batch(0, 0)?.schema())
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let of_result = py.import("operator")?.call_method1("attrgetter", ("rejections",))?;
+        (of_result, (PyLoadResult(Arc::clone(&self.0)),)).into_bound_py_any(py)
     }
 
     fn __repr__(&self) -> String {

@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use arrow_schema::SchemaRef;
 use ledgerstone::query::{Comparison, Predicate};
 use ledgerstone::{QueryRequest, QueryRows, codes};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::{PyCapsule, PyDict, PyList, PyTuple};
@@ -19,6 +20,11 @@ const SHOWN_ROWS: u64 = 20;
 
 /// A query. Reading it runs it: as an Arrow stream (`polars.DataFrame(query)`, `pyarrow.table(query)`), or as dicts.
 /// Each reading sees the ledger as it is at that moment, whole, whatever is appended meanwhile.
+///
+/// >>> ledger = getfixture("books")
+/// >>> query = ledger.query("finance.account", columns=["id", "kind"])
+/// >>> query.to_dicts()
+/// [{'id': 'cash', 'kind': 'asset'}, {'id': 'sales', 'kind': 'income'}]
 #[pyclass(frozen, name = "Query", module = "ledgerstone")]
 pub(crate) struct PyQuery {
     ledger: Py<PyLedger>,
@@ -71,6 +77,11 @@ impl PyQuery {
     /// The Arrow PyCapsule protocol: the schema alone.
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
         arrow::export_schema(py, &self.schema)
+    }
+
+    fn __reduce__(&self) -> PyResult<()> {
+        let message = "a query cannot be pickled: send the rows that it read, or ask again where the ledger is open";
+        Err(PyTypeError::new_err(message))
     }
 
     fn __repr__(&self) -> String {

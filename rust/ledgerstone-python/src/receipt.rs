@@ -13,6 +13,14 @@ use crate::door::enter;
 use crate::{errors, facts, show};
 
 /// The proof of one record and of what became of it: verifies offline, alone. `Receipt(text)` reads what `to_json` wrote.
+///
+/// >>> ledger = getfixture("books")
+/// >>> receipt, file = ledger.receipt((3, 0)), getfixture("tmp_path") / "sale.receipt"
+/// >>> receipt.save(file)
+/// >>> Receipt.load(file) == Receipt(receipt.to_json()) == receipt
+/// True
+/// >>> receipt.verify(ledger.verifier_keys).data["amount"]
+/// '12.5'
 #[pyclass(frozen, eq, name = "Receipt", module = "ledgerstone")]
 #[derive(PartialEq)]
 pub(crate) struct PyReceipt(pub(crate) Receipt);
@@ -92,6 +100,10 @@ pub(crate) enum Evidence<'py> {
 /// Verifies a receipt, or the file that holds one, offline. Raises VerificationError.
 ///
 /// `trust` is the log's verifier key, or several (`ledger.verifier_keys`), which have to come by another way than the receipt.
+///
+/// >>> ledger = getfixture("books")
+/// >>> verify(ledger.receipt((3, 0)), trust=ledger.verifier_keys).outcome
+/// 'accepted'
 #[pyfunction]
 #[pyo3(signature = (receipt, *, trust))]
 pub(crate) fn verify<'py>(py: Python<'py>, receipt: Evidence<'py>, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
@@ -102,6 +114,10 @@ pub(crate) fn verify<'py>(py: Python<'py>, receipt: Evidence<'py>, trust: Texts)
 }
 
 /// Verifies a signed checkpoint under the key that has its origin's name. Raises VerificationError.
+///
+/// >>> ledger = getfixture("books")
+/// >>> verify_checkpoint(ledger.checkpoint().note, trust=ledger.verifier_keys).size
+/// 4
 #[pyfunction(name = "verify_checkpoint")]
 pub(crate) fn check_checkpoint<'py>(py: Python<'py>, note: &str, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
     let keys = verifier_keys(trust)?;

@@ -13,6 +13,12 @@ use crate::ledger::PyLedger;
 use crate::values::to_record;
 
 /// Records that are appended together, all or none.
+///
+/// >>> ledger = getfixture("books")
+/// >>> with ledger.transaction() as tx:
+/// ...     tx.append("finance.commodity", {"code": "AAPL", "exponent": 0})
+/// >>> tx.result.row()
+/// RowId(index=4, position=0)
 #[pyclass(frozen, name = "Transaction", module = "ledgerstone")]
 pub(crate) struct PyTransaction {
     ledger: Py<PyLedger>,

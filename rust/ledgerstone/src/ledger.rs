@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use ledgerstone_verify::note::VerifierKey;
 
 pub use export::ExportOptions;
-pub use load::{LoadOptions, LoadProgress, LoadReport};
+pub use load::{LoadOptions, LoadPart, LoadProgress, LoadReport};
 pub use members::{Member, ModuleInForce};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;

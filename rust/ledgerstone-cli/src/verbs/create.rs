@@ -7,7 +7,7 @@ use ledgerstone::Create;
 
 use crate::failure::Failure;
 use crate::modules::source_of;
-use crate::open::load_key;
+use crate::open::{load_key, observer};
 use crate::output::Output;
 
 /// Make a ledger, and beside it the key of its log
@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
-        let mut create = Create::new(&self.origin, load_key(&self.key)?);
+        let mut create = Create::new(&self.origin, load_key(&self.key)?).observer(observer());
         for name in &self.modules {
             let (source, file) = source_of(name)?;
             create = create.module(&source, &file);

@@ -20,6 +20,7 @@ pub(crate) enum Verb {
         /// The schema file, or the name of a module shipped with ledgerstone
         module: String,
     },
+    Try(super::try_module::Arguments),
     /// Show what a module declares
     #[command(after_help = "\
 Example:
@@ -50,6 +51,7 @@ impl Verb {
                     module.types.len()
                 ))?;
             }
+            Verb::Try(arguments) => return arguments.run(out),
             Verb::Show { module, ledger, source } => {
                 let (text, file) = match ledger {
                     None => source_of(module)?,
@@ -142,7 +144,7 @@ fn cell_reasons(kind: &CellKind) -> Vec<&Reason> {
 fn push_field(table: &mut Table, prefix: &str, field: &Field) {
     let name = format!("{prefix}{}", field.name);
     let required = if field.required { "required" } else { "" };
-    table.push(vec![name.clone(), type_name(&field.kind), required.to_owned(), field.doc.clone()]);
+    table.push(vec![name.clone(), field.kind.to_string(), required.to_owned(), field.doc.clone()]);
     let inner = match &field.kind {
         FieldKind::Struct(fields) => fields.as_slice(),
         FieldKind::List { item, .. } => match &item.kind {
@@ -153,23 +155,5 @@ fn push_field(table: &mut Table, prefix: &str, field: &Field) {
     };
     for field in inner {
         push_field(table, &format!("{name}."), field);
-    }
-}
-
-fn type_name(kind: &FieldKind) -> String {
-    match kind {
-        FieldKind::Text { format: Some(format), .. } => format.name().to_owned(),
-        FieldKind::Text { max, .. } => format!("text({max})"),
-        FieldKind::Enum(words) => words.join("|"),
-        FieldKind::Bool => "bool".to_owned(),
-        FieldKind::Int { .. } => "int".to_owned(),
-        FieldKind::Decimal { precision, scale } => format!("decimal({precision},{scale})"),
-        FieldKind::Date => "date".to_owned(),
-        FieldKind::Timestamp => "timestamp".to_owned(),
-        FieldKind::Bytes { max } => format!("bytes({max})"),
-        FieldKind::Uuid => "uuid".to_owned(),
-        FieldKind::Fraction => "fraction".to_owned(),
-        FieldKind::List { item, .. } => format!("list of {}", type_name(&item.kind)),
-        FieldKind::Struct(_) => "struct".to_owned(),
     }
 }

@@ -51,18 +51,21 @@ pub struct LoadReport {
     pub accepted: u64,
     /// Rows refused, in order.
     pub rejections: Vec<Rejected>,
-    parts: Vec<Part>,
+    /// The transactions, in order.
+    pub parts: Vec<LoadPart>,
 }
 
 /// One transaction of a load.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Part {
-    index: u64,
-    /// First row handed over, and how many.
-    first: u64,
-    rows: u64,
-    /// Rows of the part (from 0) that were refused before signing, ascending.
-    unsigned: Vec<u32>,
+pub struct LoadPart {
+    /// Its index.
+    pub index: u64,
+    /// The first row handed over that it is about.
+    pub first: u64,
+    /// How many.
+    pub rows: u64,
+    /// Which of them, from 0, were refused before signing, ascending: the others stand in it, in order.
+    pub unsigned: Vec<u32>,
 }
 
 impl LoadReport {
@@ -113,7 +116,7 @@ struct Cut {
 
 /// What became of a cut.
 struct Done {
-    part: Option<Part>,
+    part: Option<LoadPart>,
     rows: u64,
     /// Rows refused, in order, counted from the start of the load.
     rejections: Vec<Rejected>,
@@ -300,13 +303,7 @@ impl Reader<'_> {
 
 impl Ledger {
     /// One transaction of a load.
-    fn append_cut(
-        &self,
-        record_type: &Arc<RecordType>,
-        mode: Mode,
-        id: Option<String>,
-        cut: Cut,
-    ) -> Result<Done> {
+    fn append_cut(&self, record_type: &Arc<RecordType>, mode: Mode, id: Option<String>, cut: Cut) -> Result<Done> {
         let (first, rows) = (cut.first, cut.rows as u64);
         let records = cut.screened(record_type)?;
         let mut rejections: Vec<Rejected> =
@@ -318,11 +315,14 @@ impl Ledger {
         }
         let unsigned: Vec<u32> = rejections.iter().map(|rejected| rejected.row as u32).collect();
         let signed = rows - unsigned.len() as u64;
-        let outcome =
-            if signed == 0 { Outcome::Empty(Vec::new()) } else { self.append_screened(record_type, mode, id, records)? };
+        let outcome = if signed == 0 {
+            Outcome::Empty(Vec::new())
+        } else {
+            self.append_screened(record_type, mode, id, records)?
+        };
         let (part, refused) = match outcome {
             Outcome::Committed(Committed { index, refused, .. }) => {
-                (Some(Part { index, first, rows, unsigned }), refused)
+                (Some(LoadPart { index, first, rows, unsigned }), refused)
             }
             Outcome::Empty(refused) => (None, refused),
         };

@@ -23,8 +23,7 @@ impl Pool {
     /// Runs `work` within the pool. A panic becomes a fault.
     pub(crate) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> Result<T> {
         let pool = self.threads()?;
-        catch_unwind(AssertUnwindSafe(|| pool.install(work)))
-            .map_err(|panic| Error::Fault(panic_message(&*panic)))
+        catch_unwind(AssertUnwindSafe(|| pool.install(work))).map_err(|panic| Error::Fault(panic_message(&*panic)))
     }
 
     /// Runs `work` on every item: within the pool, or right here where there is only one.

@@ -115,7 +115,9 @@ fn plain(json: &Json) -> Value {
         Json::Float(value) => Value::Float(*value),
         Json::Text(text) => Value::Text(text.clone()),
         Json::List(items) => Value::List(items.iter().map(plain).collect()),
-        Json::Object(members) => Value::Object(members.iter().map(|(name, json)| (name.clone(), plain(json))).collect()),
+        Json::Object(members) => {
+            Value::Object(members.iter().map(|(name, json)| (name.clone(), plain(json))).collect())
+        }
     }
 }
 
@@ -151,7 +153,10 @@ mod tests {
         assert_eq!(codes, [None, None, None, Some("finance.account_not_open")]);
         assert_eq!(trial.records[3].refused.as_ref().map(|rejected| rejected.row), Some(3));
         let cell = &trial.cells[0];
-        assert_eq!((cell.record_type.as_str(), &cell.key[..], &cell.by[..]), ("finance.account", &[text("a")][..], &[text("EUR")][..]));
+        assert_eq!(
+            (cell.record_type.as_str(), &cell.key[..], &cell.by[..]),
+            ("finance.account", &[text("a")][..], &[text("EUR")][..])
+        );
         assert!(cell.value.contains(&("posted".to_owned(), Value::Decimal(Decimal::new(15, 1)))));
         let missing = Trial::run(&finance, vec![of("nothing", Value::Null)]);
         assert!(matches!(missing, Err(Error::Schema(misfit)) if misfit.message.starts_with("record 0: ")));

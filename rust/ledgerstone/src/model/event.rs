@@ -87,10 +87,9 @@ impl fmt::Display for Event {
             Event::ModuleLoaded { name, version, index } => {
                 write!(f, "module {name}, version {version}, is in force from transaction {index} on")
             }
-            Event::LoadStopped { record_type, rows, transactions, why } => write!(
-                f,
-                "a load of {record_type} stopped after {rows} rows in {transactions} transaction(s): {why}"
-            ),
+            Event::LoadStopped { record_type, rows, transactions, why } => {
+                write!(f, "a load of {record_type} stopped after {rows} rows in {transactions} transaction(s): {why}")
+            }
             Event::SlowCommit { index, millis } => write!(f, "transaction {index} took {millis} ms to become durable"),
         }
     }

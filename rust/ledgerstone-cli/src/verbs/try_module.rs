@@ -1,0 +1,123 @@
+//! `schema try`: what a module would make of records, without a ledger.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ledgerstone::model::Value;
+use ledgerstone::{CellNow, Trial};
+use ledgerstone_verify::Json;
+
+use crate::failure::{Failure, REFUSED};
+use crate::modules::source_of;
+use crate::open::read_text;
+use crate::output::Output;
+use crate::values::from_json;
+
+/// Bytes of a file of records: a trial is for examples, kept in memory.
+const FILE_BYTES: usize = 64 << 20;
+
+/// Try records against a module; nothing is written
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  echo '{\"type\":\"finance.account\",\"data\":{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}}' |
+      ledgerstone schema try finance
+  ledgerstone schema try loans.toml examples.jsonl --module finance
+
+Each line is a record, {\"type\": …, \"data\": {…}}; each is a transaction of its own, by a member who holds every role.
+Prints what became of each, and the cells that are left. Exit code 1 where a record was refused.")]
+pub(crate) struct Arguments {
+    /// The schema file, or the name of a module shipped with ledgerstone
+    module: String,
+    /// The file of JSON lines; - or nothing: standard input
+    records: Option<PathBuf>,
+    /// Another module that it needs; may be given several times
+    #[arg(long = "module", value_name = "MODULE")]
+    modules: Vec<String>,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        let named = self.modules.iter().chain([&self.module]);
+        let modules = named.map(|name| source_of(name)).collect::<Result<Vec<_>, _>>()?;
+        let trial = Trial::run(&modules, self.records()?)?;
+        for (number, tried) in trial.records.iter().enumerate() {
+            match &tried.refused {
+                None => out.line(format!("{number} {}: accepted", tried.record_type))?,
+                Some(refused) => {
+                    let field = refused.field.as_ref().map_or_else(String::new, |field| format!(", field {field}"));
+                    let cell = refused.cell.as_ref().map_or_else(String::new, |cell| format!(" (cell {cell})"));
+                    let (code, message) = (&refused.code, &refused.message);
+                    out.line(format!("{number} {}: rejected{field}: {code}: {message}{cell}", tried.record_type))?;
+                }
+            }
+        }
+        for cell in &trial.cells {
+            out.line(cell_line(cell))?;
+        }
+        Ok(if trial.records.iter().all(|tried| tried.refused.is_none()) { 0 } else { REFUSED })
+    }
+
+    fn records(&self) -> Result<Vec<(String, Value)>, Failure> {
+        let (text, name) = match self.records.as_deref().filter(|path| *path != Path::new("-")) {
+            Some(path) => (read_text(path)?, path.display().to_string()),
+            None => {
+                let mut text = String::new();
+                std::io::stdin().take(FILE_BYTES as u64 + 1).read_to_string(&mut text)?;
+                (text, "standard input".to_owned())
+            }
+        };
+        if text.len() > FILE_BYTES {
+            return Err(Failure::other(format!("{name}: a trial takes at most {FILE_BYTES} bytes of records")));
+        }
+        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        lines
+            .map(|(number, line)| {
+                record(line).ok_or_else(|| {
+                    Failure::other(format!(
+                        "{name}, line {}: a record is one JSON object {{\"type\": …, \"data\": {{…}}}}",
+                        number + 1
+                    ))
+                })
+            })
+            .collect()
+    }
+}
+
+/// The record of a line.
+fn record(line: &str) -> Option<(String, Value)> {
+    let Ok(Json::Object(members)) = Json::parse(line.trim().as_bytes()) else { return None };
+    let [first, second] = <[(String, Json); 2]>::try_from(members).ok()?;
+    let (data, record_type) = if first.0 == "data" { (first, second) } else { (second, first) };
+    match (data.0.as_str(), record_type) {
+        ("data", (name, Json::Text(record_type))) if name == "type" => Some((record_type, from_json(data.1))),
+        _ => None,
+    }
+}
+
+fn cell_line(cell: &CellNow) -> String {
+    let list = |values: &[Value]| values.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let parts: Vec<String> = cell.value.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
+    let by = if cell.by.is_empty() { String::new() } else { format!(" in {}", list(&cell.by)) };
+    format!("{} {} of {}{by}: {}", cell.record_type, cell.name, list(&cell.key), parts.join(", "))
+}
+
+/// A value for people.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Int(value) | Value::Timestamp(value) => value.to_string(),
+        Value::Float(value) => value.to_string(),
+        Value::Decimal(value) => value.to_string(),
+        Value::Date(value) => value.to_string(),
+        Value::Text(text) | Value::BigInt(text) => text.clone(),
+        Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
+        Value::List(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", ")),
+        Value::Object(members) => {
+            let members: Vec<String> = members.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
+            format!("{{{}}}", members.join(", "))
+        }
+    }
+}
