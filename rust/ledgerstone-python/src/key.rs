@@ -50,7 +50,8 @@ impl PyKey {
     }
 
     fn __reduce__(&self) -> PyResult<()> {
-        let message = "a key cannot be pickled, its private half does not leave it: save it to a file, and load it there";
+        let message =
+            "a key cannot be pickled, its private half does not leave it: save it to a file, and load it there";
         Err(PyTypeError::new_err(message))
     }
 

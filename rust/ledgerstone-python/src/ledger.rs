@@ -510,7 +510,8 @@ impl PyLedger {
     }
 
     fn __reduce__(&self) -> PyResult<()> {
-        let message = "a ledger cannot be pickled, nor used in another process: open it there by its path, with readonly=True";
+        let message =
+            "a ledger cannot be pickled, nor used in another process: open it there by its path, with readonly=True";
         Err(PyTypeError::new_err(message))
     }
 

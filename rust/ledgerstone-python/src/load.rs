@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
 use ledgerstone::{Ledger, LoadOptions, LoadPart, LoadReport, Rejected};
 use ledgerstone_verify::Mode;
-use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::IntoPyObjectExt;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
 
