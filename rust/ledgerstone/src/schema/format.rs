@@ -2,6 +2,7 @@
 //!
 //! A format takes the canonical spelling only: upper case, no spaces, no separators.
 
+mod digital_link;
 mod tables;
 
 use regex::{Regex, RegexBuilder};
@@ -36,6 +37,8 @@ pub enum Format {
     Gln,
     /// Serial shipping container code: 18 digits, mod 10.
     Sscc,
+    /// Canonical GS1 Digital Link URI of an article, lot, serial, parcel, place, party or asset; check digits.
+    DigitalLink,
     /// US national provider identifier: 10 digits, Luhn with prefix 80840.
     Npi,
     /// US DEA registration number: two characters, six digits, check digit.
@@ -49,7 +52,7 @@ pub enum Format {
 }
 
 /// (name, format), in the order messages list them.
-const NAMED: [(&str, Format); 14] = [
+const NAMED: [(&str, Format); 15] = [
     ("iban", Format::Iban),
     ("bic", Format::Bic),
     ("lei", Format::Lei),
@@ -60,6 +63,7 @@ const NAMED: [(&str, Format); 14] = [
     ("gtin", Format::Gtin),
     ("gln", Format::Gln),
     ("sscc", Format::Sscc),
+    ("digital-link", Format::DigitalLink),
     ("npi", Format::Npi),
     ("dea", Format::Dea),
     ("period", Format::Period),
@@ -110,6 +114,7 @@ impl Format {
             Format::Gtin => gs1_problem(text, &[8, 12, 13, 14], "a GTIN is 8, 12, 13 or 14 digits"),
             Format::Gln => gs1_problem(text, &[13], "a GLN is 13 digits"),
             Format::Sscc => gs1_problem(text, &[18], "an SSCC is 18 digits"),
+            Format::DigitalLink => digital_link::problem(text),
             Format::Npi => npi_problem(text),
             Format::Dea => dea_problem(text),
             Format::Period => problem(period_bounds(text).is_none(), "a period is a calendar month, written 2026-03"),

@@ -8,6 +8,7 @@
 //!
 //! Nothing here reads a ledger, a clock or a random number: the result is a function of the schema and the rows alone.
 
+mod amount;
 mod cell_bytes;
 mod cell_reasons;
 pub mod check;

@@ -1,13 +1,12 @@
 //! Rules that need nothing but the record: `require`, `conserve`, `window`.
 
+use super::amount::Amount;
 use super::columns::Rows;
-use super::decimal_text::write_decimal;
 use super::expr::{Env, Expr};
 use super::format::period_bounds;
 use super::module::{Primitive, Reason, RecordType, Rule, Severity};
 use super::scalar::Scalar;
 use super::time::DAY_MICROS;
-use crate::model::Decimal;
 
 /// The first stateless rule that rejects, in declared order, that a row fails: its index, its reason, and the field or detail that failed.
 ///
@@ -99,10 +98,10 @@ fn day_of(value: &Scalar<'_>) -> Option<i32> {
 /// The sum of one group of items.
 struct Group<'a> {
     key: Vec<Scalar<'a>>,
-    sum: Decimal,
+    sum: Amount,
 }
 
-/// Sums per group, groups in the order of their first item; an absent summand counts as nothing.
+/// Sums per group, groups in the order of their first item; an absent summand counts as nothing. No items, no group: nothing fails.
 fn conserve_failure(
     rule: &Rule,
     rows: &Rows<'_>,
@@ -120,7 +119,7 @@ fn conserve_failure(
             Some(false) => continue,
             None => return Some(format!("{} overflows", sum.source())),
         }
-        let Some(summand) = sum.eval(rows, row, Some(item), env).as_decimal() else {
+        let Some(summand) = Amount::of(&sum.eval(rows, row, Some(item), env)) else {
             if sum.overflows(rows, row, Some(item), env) {
                 return Some(format!("{} overflows", sum.source()));
             }
@@ -129,37 +128,22 @@ fn conserve_failure(
         let same = |group: &Group<'_>| {
             by.iter().zip(&group.key).all(|(key, value)| key.eval(rows, row, Some(item), env) == *value)
         };
-        let place = groups.iter().position(same).unwrap_or_else(|| {
-            groups.push(Group {
-                key: by.iter().map(|key| key.eval(rows, row, Some(item), env)).collect(),
-                sum: Decimal::new(0, 0),
-            });
-            groups.len() - 1
-        });
-        match added(groups[place].sum, summand) {
-            Some(total) => groups[place].sum = total,
-            None => return Some(format!("{} overflows", sum.source())),
+        match groups.iter().position(same) {
+            Some(place) => match groups[place].sum.plus(summand) {
+                Some(total) => groups[place].sum = total,
+                None => return Some(format!("{} overflows", sum.source())),
+            },
+            None => groups
+                .push(Group { key: by.iter().map(|key| key.eval(rows, row, Some(item), env)).collect(), sum: summand }),
         }
     }
-    let outside = |group: &&Group<'_>| {
-        let total = Scalar::Decimal(group.sum.mantissa, group.sum.scale);
-        let (low, high) = (Scalar::Decimal(low.mantissa, low.scale), Scalar::Decimal(high.mantissa, high.scale));
-        total.compare(&low).is_some_and(|order| order.is_lt())
-            || total.compare(&high).is_some_and(|order| order.is_gt())
-    };
+    let outside = |group: &&Group<'_>| group.sum.is_within(*low, *high) != Some(true);
     groups.iter().find(outside).map(|group| described(group, sum))
-}
-
-fn added(a: Decimal, b: Decimal) -> Option<Decimal> {
-    let scale = a.scale.max(b.scale);
-    Some(Decimal::new(a.rescaled(scale)?.checked_add(b.rescaled(scale)?)?, scale))
 }
 
 /// `item.amount sums to 12.5 for "EUR"`.
 fn described(group: &Group<'_>, sum: &Expr) -> String {
-    let mut total = Vec::new();
-    write_decimal(group.sum.mantissa, group.sum.scale, &mut total);
-    let mut text = format!("{} sums to {}", sum.source(), String::from_utf8_lossy(&total));
+    let mut text = format!("{} sums to {}", sum.source(), group.sum);
     for (index, value) in group.key.iter().enumerate() {
         let mut key = Vec::new();
         value.write_json(&mut key);
