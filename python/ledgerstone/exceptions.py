@@ -23,6 +23,7 @@ __all__ = [
     "ForbiddenError",
     "LedgerError",
     "LimitError",
+    "PlainPrivateWarning",
     "RejectedError",
     "SchemaError",
     "StoreError",
@@ -159,7 +160,14 @@ class LimitError(LedgerError):
 class FaultError(LedgerError):
     """Something that must not happen. Nothing was logged; open the ledger again, and report it."""
 
-    def __init__(self, text: str, code: str | None = None) -> None:
-        super().__init__(text, code)
+    def __init__(self, text: str, code: str | None = None, module: str | None = None) -> None:
+        super().__init__(text, code, module)
         self.code = code
         """Stable name of the reason."""
+        self.module = module
+        """The module whose rules faulted, where one did: it takes no records here until the ledger is opened again."""
+
+
+class PlainPrivateWarning(UserWarning):
+    """Private fields were stored in the clear, because the caller said ``plain=True``. The records are flagged
+    ``ledger.plain_private``."""

@@ -31,6 +31,7 @@ from primitives import (
 
 KNOWN_SEMANTICS = {0}
 MAX_RECORDS = 2**20
+MAX_EMITTED = 2**16
 
 
 # Sections 4 and 5: entries, intents, envelopes
@@ -100,6 +101,7 @@ def open_envelope(text: bytes) -> Object:
     for name in ("exceptions", "emitted", "cells"):
         check_list(envelope[name], name)
     need(envelope["exceptions"]["count"] <= intent["count"], "more exceptions than records")
+    need(envelope["emitted"]["count"] <= MAX_EMITTED, "more than 2^16 emitted records")
     check_signatures(envelope["signatures"], intent)
     return envelope
 
@@ -147,13 +149,22 @@ class Verified:
     position: int
     record: str
     trees: list[str]
+    cause: int | None = None
 
 
-def entry_leaf(part: Any, which: int) -> tuple[Object, bytes]:
+def entry_leaf(part: Any, which: int, bound: int = MAX_RECORDS) -> tuple[Object, bytes]:
     """An entry of a receipt with its leaf hash."""
     members(part, "bytes path position salt")
-    integer(part["position"], 0, MAX_RECORDS - 1, "position")
+    integer(part["position"], 0, bound - 1, "position")
     return part, SHA3.leaf(TAGS[which] + unbase64(part["salt"], 16) + utf8(part["bytes"]))
+
+
+def emitted_entry(data: bytes) -> Object:
+    """One entry of the emitted list."""
+    entry = members(canonical(data, "an emitted record"), "cause record")
+    integer(entry["cause"], 0, MAX_RECORDS - 1, "cause")
+    check_record(jcs(entry["record"]))
+    return entry
 
 
 def check_record(data: bytes) -> None:
@@ -200,7 +211,8 @@ def receipt_outcome(receipt: Object, envelope: Object, position: int, record_lea
 def verify_receipt(data: bytes, trust: list[VerifierKey]) -> Verified:
     """The five steps; an unknown version is reported before anything else."""
     need(len(data) <= 4 << 20, "a receipt is at most 4 MiB")
-    receipt = members(parse(data), "type record envelope sha256", "exceptions sha3-256")
+    receipt = members(parse(data), "type envelope sha256", "record emitted exceptions sha3-256")
+    need(("record" in receipt) != ("emitted" in receipt), "a receipt is of a signed record or of an emitted one")
     need(receipt["type"] == "ledgerstone/receipt/v1", f"type {receipt['type']!r}")
     text = utf8(receipt["envelope"])
     envelope = open_envelope(text)  # steps 2 (without the tree) and 3
@@ -217,9 +229,24 @@ def verify_receipt(data: bytes, trust: list[VerifierKey]) -> Verified:
             )
         trees += [name] if trusted else []
     need("sha256" in trees, "no trusted key is that of the SHA-256 log tree")
-    record, leaf = entry_leaf(receipt["record"], RECORDS)
     intent = envelope["intent"]
+    if "emitted" in receipt:
+        return verify_emitted(receipt, envelope, trees)
+    record, leaf = entry_leaf(receipt["record"], RECORDS)
     SHA3.check_inclusion(leaf, record["position"], intent["count"], record["path"], unbase64(intent["root"], 32))
     check_record(record["bytes"].encode())
     outcome, code = receipt_outcome(receipt, envelope, record["position"], leaf)
     return Verified(outcome, code, envelope["index"], record["position"], record["bytes"], trees)
+
+
+def verify_emitted(receipt: Object, envelope: Object, trees: list[str]) -> Verified:
+    """Steps 4 and 5 of a record that a rule made: what stands in the list was accepted."""
+    need("exceptions" not in receipt, "an emitted record is in no exception")
+    record, leaf = entry_leaf(receipt["emitted"], EMITTED, MAX_EMITTED)
+    listed, count = envelope["emitted"], envelope["intent"]["count"]
+    need("root" in listed, "the envelope holds no emitted records")
+    SHA3.check_inclusion(leaf, record["position"], listed["count"], record["path"], unbase64(listed["root"], 32))
+    entry = emitted_entry(record["bytes"].encode())
+    need(entry["cause"] < count, "the cause is a record that the transaction does not have")
+    text = jcs(entry["record"]).decode()
+    return Verified("accepted", None, envelope["index"], count + record["position"], text, trees, entry["cause"])

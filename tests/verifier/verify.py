@@ -42,14 +42,24 @@ from primitives import (
     unbase64,
     verifier_key,
 )
-from receipts import CELLS, EXCEPTIONS, RECORDS, TAGS, exception_entry, open_envelope, salts, verify_receipt
+from receipts import (
+    CELLS,
+    EMITTED,
+    EXCEPTIONS,
+    RECORDS,
+    TAGS,
+    exception_entry,
+    open_envelope,
+    salts,
+    verify_receipt,
+)
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "schemas" / "ledger.toml"
 
 
 # Sections 6, 9, 11 and 12: the file
 
-NUMBERED = ["envelopes", "chunks", "exceptions", "cell_runs", "record_nodes", "log_nodes"]
+NUMBERED = ["envelopes", "chunks", "exceptions", "emitted", "cell_runs", "record_nodes", "log_nodes"]
 NAMED = ["meta", "segments", "cells", "unique_keys", "postings", "idempotency"]
 ROW = 1 << 24  # a row id is index * ROW + position
 
@@ -127,8 +137,9 @@ class Ledger:
         self.types: dict[tuple[str, int], Object] = {}
         self.keys: dict[str, list[Any]] = {}  # key: member, revoked or not
         self.count = dict.fromkeys(("records", "exceptions", "cells", "chunks"), 0)
-        self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[4:] + NAMED[1:5]}
+        self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[5:] + NAMED[1:5]}
         self.named_ids: dict[int, tuple[str, bytes, str]] = {}  # index: author, secret, idempotency
+        self.held: dict[int, tuple[str, Object, Object]] = {}  # row id: type, its declaration, record
         self.load_module(BUILT_IN.read_text(encoding="utf-8"))
 
     def value(self, sql: str, *given: Any) -> Any:
@@ -166,7 +177,12 @@ class Ledger:
             except (RefusedError, KeyError, ValueError, OverflowError, struct.error) as error:
                 raise RefusedError(f"envelope {index}: {error}") from None
         need(at >= 0, "there is no envelope")
-        for name, count in (("chunks", "chunks"), ("exceptions", "exception_lists"), ("cell_runs", "cell_lists")):
+        for name, count in (
+            ("chunks", "chunks"),
+            ("exceptions", "exception_lists"),
+            ("emitted", "emitted_lists"),
+            ("cell_runs", "cell_lists"),
+        ):
             need(
                 self.value(f"SELECT count(*) FROM {name}") == self.count.get(count, 0), f"{name} belong to no envelope"
             )
@@ -194,18 +210,19 @@ class Ledger:
                 "what the author has seen is not this log",
             )
         exceptions = self.exceptions(envelope, index, secret)
-        records = self.records(intent, index, secret, exceptions)
-        need(envelope["emitted"]["count"] == 0, "emitted records stand in no table of the page")
+        records = self.records(envelope, index, secret, exceptions)
         self.cell_run(envelope["cells"], index, secret)
         if index == 0:
-            self.check_genesis(intent, records)
+            self.check_genesis(intent, list(records.values()))
         for one in envelope["signatures"]:
             need(
                 self.keys.get(one["key"]) == [one["member"], False],
                 f"the key of member {one['member']} is not in force",
             )
-        for record in records:
-            self.authority(record)
+        for position, record in records.items():
+            outcome = exceptions[position]["outcome"] if position in exceptions else "accepted"
+            if outcome != "held":
+                self.authority(record)
         if "idempotency" in intent:
             self.named_ids[index] = (intent["author"], secret, intent["idempotency"])
         for tree in self.logs:
@@ -213,8 +230,8 @@ class Ledger:
         self.genesis = self.genesis or self.logs[1].levels[0][0]
         self.time = envelope["time"]
 
-    def exceptions(self, envelope: Object, index: int, secret: bytes) -> dict[int, bytes]:
-        """The leaf hash of every exception, by position."""
+    def exceptions(self, envelope: Object, index: int, secret: bytes) -> dict[int, Object]:
+        """Every exception, by position."""
         stored = self.value("SELECT value FROM exceptions WHERE key = ?", index)
         entries = stored_list(stored) if stored is not None else []
         need(stored is None or entries, "an empty list is stored")
@@ -230,12 +247,15 @@ class Ledger:
         )
         self.count["exceptions"] += len(entries)
         self.count["exception_lists"] = self.count.get("exception_lists", 0) + bool(entries)
-        return {one["position"]: unbase64(one["leaf"], 32) for one in opened}
+        return {one["position"]: one for one in opened}
 
-    def records(self, intent: Object, index: int, secret: bytes, exceptions: dict[int, bytes]) -> list[Object]:
-        """The records that stand in chunks; with the exceptions' leaves they make the root that the author signed."""
-        found: dict[int, bytes] = {}
-        last_type = ""
+    def records(
+        self, envelope: Object, index: int, secret: bytes, exceptions: dict[int, Object]
+    ) -> dict[int, Object]:
+        """The records that stand in chunks; with the leaves of those that do not they make the root that the author signed."""
+        intent, found = envelope["intent"], dict[int, bytes]()
+        rejected = {at for at, one in exceptions.items() if one["outcome"] == "rejected"}
+        held = {at for at, one in exceptions.items() if one["outcome"] == "held"}
         chunks = self.db.execute(
             "SELECT key, value FROM chunks WHERE key >= ? AND key < ? ORDER BY key", (index * ROW, (index + 1) * ROW)
         )
@@ -244,13 +264,12 @@ class Ledger:
             need(row_id == index * ROW + chunk.positions[0], "a chunk stands at another row")
             need(not found or max(found) < chunk.positions[0], "chunks overlap")
             gaps = set(range(chunk.positions[0], chunk.positions[-1])) - set(chunk.positions)
-            need(gaps <= exceptions.keys(), "a chunk leaves out more than exceptions")
+            need(gaps <= rejected, "a chunk leaves out more than rejected records")
             declared = self.types[chunk.type, chunk.version]
             records = chunk_records(chunk, declared["fields"])
             found |= zip(chunk.positions, records, strict=True)
-            self.derive(chunk, row_id, declared, [parse(one) for one in records])
-            last_type = chunk.type
-            if last_type == "ledger.module":
+            self.derive(chunk, row_id, declared, [parse(one) for one in records], held)
+            if chunk.type == "ledger.module":
                 for record in records:
                     source = parse(record)["data"]
                     need(
@@ -258,30 +277,49 @@ class Ledger:
                         "a module's hash differs",
                     )
                     self.load_module(source["source"])
-        need(found.keys().isdisjoint(exceptions), "an exception stands in a chunk")
-        need(found.keys() | exceptions.keys() == set(range(intent["count"])), "records are missing or too many")
+        need(found.keys().isdisjoint(rejected), "a rejected record stands in a chunk")
+        count, emitted = intent["count"], envelope["emitted"]["count"]
+        need(found.keys() | rejected == set(range(count + emitted)), "records are missing or too many")
         tree = Tree()
-        for at, salt in zip(range(intent["count"]), salts(secret, RECORDS, intent["count"]), strict=False):
-            tree.append(tree.leaf(TAGS[RECORDS] + salt + found[at]) if at in found else exceptions[at])
+        for at, salt in zip(range(count), salts(secret, RECORDS, count), strict=False):
+            leaf = tree.leaf(TAGS[RECORDS] + salt + found[at]) if at in found else b""
+            told = unbase64(exceptions[at]["leaf"], 32) if at in exceptions else leaf
+            need(told == leaf or not leaf, f"the exception at {at} is of another record")
+            tree.append(told)
         check_root(tree, intent, "records")
         nodes = b"".join(node for _, _, node in tree.nodes_from_level_6())
         if nodes:
             self.derived["record_nodes"][index] = nodes
+        self.emitted(envelope, index, secret, [found[at] for at in range(count, count + emitted)])
         self.count["records"] += len(found)
-        return [parse(found[at]) for at in sorted(found)]
+        return {at: parse(found[at]) for at in sorted(found)}
 
-    def derive(self, chunk: Chunk, row_id: int, declared: Object, records: list[Object]) -> None:
+    def emitted(self, envelope: Object, index: int, secret: bytes, records: list[bytes]) -> None:
+        """The records that rules made, each behind the position of its cause."""
+        first = index * ROW + envelope["intent"]["count"]
+        stored = self.value("SELECT value FROM emitted WHERE key = ?", first) or b""
+        need(len(stored) == 4 * len(records), "the causes are not those of the emitted records")
+        causes = [cause for (cause,) in struct.iter_unpack("<I", stored)]
+        need(all(cause < envelope["intent"]["count"] for cause in causes), "a cause is no signed record")
+        entries = [b'{"cause":%d,"record":%b}' % one for one in zip(causes, records, strict=True)]
+        check_root(list_root(EMITTED, secret, entries), envelope["emitted"], "emitted records")
+        self.count["emitted_lists"] = self.count.get("emitted_lists", 0) + bool(entries)
+
+    def derive(self, chunk: Chunk, row_id: int, declared: Object, records: list[Object], held: set[int]) -> None:
         """What segments, unique keys and postings hold for a chunk (sections 9 and 12)."""
         secret, type_name = self.meta[b"file_secret"], chunk.type.encode()
         self.count["chunks"] += 1
         self.derived["segments"][type_name + struct.pack(">xQ", row_id)] = struct.pack("<I", len(records))
-        uniques = [rule["unique"] for rule in declared.get("rules", []) if "unique" in rule]
-        for place, names in enumerate(uniques):
-            for position, record in zip(chunk.positions, records, strict=True):
-                values = [record["data"].get(name) for name in names]
-                hashed = siphash(secret, jcs([chunk.type, place, values]))
-                if None not in values:
-                    self.derived["unique_keys"][struct.pack(">2Q", hashed, row_id // ROW * ROW + position)] = b""
+        for position, record in zip(chunk.positions, records, strict=True):
+            row = row_id // ROW * ROW + position
+            if position in held:
+                self.held[row] = (chunk.type, declared, record)
+                continue
+            self.unique_keys(chunk.type, declared, record, row)
+            if chunk.type == "ledger.release":
+                released = record["data"]["index"] * ROW + record["data"]["position"]
+                need(released in self.held, "a release names a record that is not held")
+                self.unique_keys(*self.held.pop(released), released)
         for name in (name for name, field in declared["fields"].items() if field.get("index") and len(records) >= 64):
             rows: dict[int, list[int]] = {}
             known: dict[bytes, int] = {}
@@ -296,6 +334,15 @@ class Ledger:
             counts = [len(rows[one]) for one in hashes]
             value = struct.pack(f"<I{len(hashes)}I{len(hashes)}H{len(places)}H", len(hashes), *hashes, *counts, *places)
             self.derived["postings"][type_name + b"\0" + name.encode() + struct.pack(">xQ", row_id)] = value
+
+    def unique_keys(self, type_name: str, declared: Object, record: Object, row: int) -> None:
+        """The keys of one record that stands; a held one has none before its release."""
+        uniques = [rule["unique"] for rule in declared.get("rules", []) if "unique" in rule]
+        for place, names in enumerate(uniques):
+            values = [record["data"].get(name) for name in names]
+            hashed = siphash(self.meta[b"file_secret"], jcs([type_name, place, values]))
+            if None not in values:
+                self.derived["unique_keys"][struct.pack(">2Q", hashed, row)] = b""
 
     def cell_run(self, listed: Object, index: int, secret: bytes) -> None:
         """The cells that a transaction changed; the last change of each is what table `cells` holds."""

@@ -35,6 +35,8 @@ enum Verb {
     Query(verbs::query::Arguments),
     Get(verbs::get::Arguments),
     Balance(verbs::balance::Arguments),
+    Held(verbs::held::Arguments),
+    Release(verbs::release::Arguments),
     Members(verbs::members::Arguments),
     Grant(verbs::grant::Arguments),
     #[command(subcommand)]
@@ -46,6 +48,8 @@ enum Verb {
     Export(verbs::export::Arguments),
     #[command(subcommand)]
     Schema(verbs::schema::Verb),
+    Suspend(verbs::suspend::Suspend),
+    Resume(verbs::suspend::Resume),
     Info(verbs::info::Arguments),
     Errors(verbs::errors::Arguments),
 }
@@ -84,6 +88,8 @@ impl Verb {
             Verb::Query(arguments) => arguments.run(out),
             Verb::Get(arguments) => arguments.run(out),
             Verb::Balance(arguments) => arguments.run(out),
+            Verb::Held(arguments) => arguments.run(out),
+            Verb::Release(arguments) => arguments.run(out),
             Verb::Members(arguments) => arguments.run(out),
             Verb::Grant(arguments) => arguments.run(out),
             Verb::Keys(verb) => verb.run(out),
@@ -93,6 +99,8 @@ impl Verb {
             Verb::Audit(arguments) => arguments.run(out),
             Verb::Export(arguments) => arguments.run(out),
             Verb::Schema(verb) => verb.run(out),
+            Verb::Suspend(arguments) => arguments.run(out),
+            Verb::Resume(arguments) => arguments.run(out),
             Verb::Info(arguments) => arguments.run(out),
             Verb::Errors(arguments) => arguments.run(out),
         }

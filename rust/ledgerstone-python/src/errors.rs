@@ -50,6 +50,7 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
         Error::Limit { value, limit, bound, .. } => LimitError::new_err((text, limit, value, bound, code)),
         Error::Interrupted(_) => PyKeyboardInterrupt::new_err(()),
         Error::Fault(_) => FaultError::new_err((text, code)),
+        Error::ModuleFault { module, .. } => FaultError::new_err((text, code, module)),
         Error::Stopped { source, rows, transactions } => after(py, raise(py, *source), rows, transactions),
     }
 }

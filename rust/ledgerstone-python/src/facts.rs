@@ -1,7 +1,7 @@
 //! What is facts and nothing else is a named tuple in Python (`ledgerstone/_facts.py`); this makes them, and reads places back.
 
 use ledgerstone::model::RowId;
-use ledgerstone::{Appended, Member, ModuleInForce, StoredRecord};
+use ledgerstone::{Appended, HeldRecord, Member, ModuleInForce, StoredRecord};
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -23,13 +23,28 @@ pub(crate) fn row_id(py: Python<'_>, row: RowId) -> PyResult<Bound<'_, PyAny>> {
     new(py, "RowId", (row.index, row.position))
 }
 
-pub(crate) fn appended(py: Python<'_>, appended: Appended) -> PyResult<Bound<'_, PyAny>> {
-    new(py, "Appended", (appended.index, appended.count, appended.is_new))
+pub(crate) fn appended<'py>(py: Python<'py>, appended: &Appended) -> PyResult<Bound<'py, PyAny>> {
+    let exceptions = PyDict::new(py);
+    for (position, exception) in &appended.exceptions {
+        let outcome = exception.to_outcome();
+        let reason = &exception.reason;
+        exceptions.set_item(position, new(py, "Outcome", (outcome.name(), &reason.code, &reason.message))?)?;
+    }
+    new(py, "Appended", (appended.index, appended.count, appended.is_new, exceptions))
+}
+
+/// A held record, with the code of the reason.
+pub(crate) fn held(py: Python<'_>, held: HeldRecord) -> PyResult<Bound<'_, PyAny>> {
+    let data = values::to_dicts(py, &held.batch)?.pop();
+    let row = row_id(py, held.row)?;
+    new(py, "Record", (held.record_type, held.version, row, data, "held", held.code))
 }
 
 pub(crate) fn record(py: Python<'_>, stored: StoredRecord) -> PyResult<Bound<'_, PyAny>> {
     let data = values::to_dicts(py, &stored.batch)?.pop();
-    new(py, "Record", (stored.record_type, stored.version, row_id(py, stored.row)?, data))
+    let row = row_id(py, stored.row)?;
+    let (outcome, code) = (stored.standing.name(), stored.standing.code());
+    new(py, "Record", (stored.record_type, stored.version, row, data, outcome, code, stored.cause))
 }
 
 pub(crate) fn member(py: Python<'_>, member: Member) -> PyResult<Bound<'_, PyAny>> {
@@ -42,7 +57,8 @@ pub(crate) fn member(py: Python<'_>, member: Member) -> PyResult<Bound<'_, PyAny
 
 pub(crate) fn module(py: Python<'_>, module: ModuleInForce) -> PyResult<Bound<'_, PyAny>> {
     let roles = module.roles.into_py_dict(py)?;
-    new(py, "Module", (module.name, module.version, module.title, module.types, roles))
+    let state = module.state.name();
+    new(py, "Module", (module.name, module.version, module.title, module.types, roles, state))
 }
 
 /// The place that a caller means: `(index, position)`, or anything with an `index`, and a `position` unless it is the first.

@@ -1,25 +1,24 @@
-//! Ledgers: making, opening, and everything that is asked of an open one.
+//! Open ledgers, and everything that is asked of one.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use ledgerstone::model::Value;
-use ledgerstone::{Balance, Create, Ledger, Open, QueryRequest, codes};
-use ledgerstone_schemas::SHIPPED;
+use ledgerstone::{Balance, Ledger, QueryRequest, codes};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::door::enter;
-use crate::key::PyKey;
 use crate::load::{self, PyLoadResult};
+use crate::opening::module_source;
 use crate::query::{PyQuery, predicates};
 use crate::receipt::{PyReceipt, Texts};
 use crate::schema::PySchema;
 use crate::transaction::PyTransaction;
 use crate::values::{to_decimal, to_record, to_value};
-use crate::{errors, events, facts, show, whole};
+use crate::{errors, events, facts, held, show, whole};
 
 /// An open ledger. Its methods may be called from any thread.
 ///
@@ -53,7 +52,7 @@ pub(crate) fn is_loading() -> bool {
 }
 
 impl PyLedger {
-    fn new(engine: Ledger, path: PathBuf) -> Self {
+    pub(crate) fn new(engine: Ledger, path: PathBuf) -> Self {
         PyLedger {
             origin: engine.origin().to_owned(),
             path,
@@ -104,95 +103,29 @@ impl Drop for PyLedger {
     }
 }
 
-/// Makes a ledger at a path where nothing is yet. The key is that of its first member; the log key goes to `<path>.logkey.pem` unless
-/// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files.
-///
-/// >>> key, path = Key.generate("controller"), getfixture("tmp_path") / "books.ledger"
-/// >>> with create(path, origin="acme.example/books", key=key, modules=["finance"]) as ledger:
-/// ...     ledger.size
-/// 2
-#[pyfunction]
-#[pyo3(
-    signature = (path, *, origin, key, modules=Vec::new(), log_key=None, threads=None),
-    text_signature = "(path, *, origin, key, modules=(), log_key=None, threads=None)"
-)]
-pub(crate) fn create(
-    py: Python<'_>,
-    path: PathBuf,
-    origin: &str,
-    key: &Bound<'_, PyKey>,
-    modules: Vec<Bound<'_, PyAny>>,
-    log_key: Option<PathBuf>,
-    threads: Option<usize>,
-) -> PyResult<PyLedger> {
-    let modules = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
-    let key = key.get();
-    let engine = enter(py, || {
-        let mut create = Create::new(origin, key.0.clone()).observer(events::observer());
-        create = create.threads(threads.unwrap_or_default());
-        for (source, file) in &modules {
-            create = create.module(source, file);
-        }
-        if let Some(log_key) = &log_key {
-            create = create.log_key(log_key);
-        }
-        create.at(&path)
-    })?;
-    Ok(PyLedger::new(engine, path))
-}
-
-/// Opens the ledger at a path. `key` is the member's that will append. Without its log key a ledger is opened for reading only.
-///
-/// >>> path = getfixture("books").path
-/// >>> with open(path, readonly=True) as ledger:
-/// ...     ledger.size
-/// 4
-#[pyfunction]
-#[pyo3(signature = (path, *, key=None, log_key=None, readonly=false, threads=None))]
-pub(crate) fn open(
-    py: Python<'_>,
-    path: PathBuf,
-    key: Option<&Bound<'_, PyKey>>,
-    log_key: Option<PathBuf>,
-    readonly: bool,
-    threads: Option<usize>,
-) -> PyResult<PyLedger> {
-    let key = key.map(Bound::get);
-    let engine = enter(py, || {
-        let mut open = Open::default().observer(events::observer()).readonly(readonly);
-        open = open.threads(threads.unwrap_or_default());
-        if let Some(key) = key {
-            open = open.key(key.0.clone());
-        }
-        if let Some(log_key) = &log_key {
-            open = open.log_key(log_key);
-        }
-        open.at(&path)
-    })?;
-    Ok(PyLedger::new(engine, path))
-}
-
 #[pymethods]
 impl PyLedger {
     /// Appends one record, durably. With an `id` the call can be repeated: the same id and record give the same transaction.
+    /// With `plain`, private fields may hold values, which are stored in the clear.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0}, id="first")
     /// Appended(index=4, count=1, is_new=True)
     /// >>> ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0}, id="first")
     /// Appended(index=4, count=1, is_new=False)
-    #[pyo3(signature = (r#type, record, *, id=None))]
+    #[pyo3(signature = (r#type, record, *, id=None, plain=false))]
     fn append<'py>(
         &self,
         py: Python<'py>,
         r#type: &str,
         record: &Bound<'py, PyAny>,
         id: Option<&str>,
+        plain: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let record = to_record(record)?;
-        let appended = enter(py, || engine.append(r#type, record, id))?;
-        facts::appended(py, appended)
+        let records = vec![(r#type.to_owned(), to_record(record)?)];
+        let appended = held::append(py, &engine, records, id, plain)?;
+        facts::appended(py, &appended)
     }
 
     /// A transaction: all its records or none, appended where the `with` block ends without an exception.
@@ -203,9 +136,67 @@ impl PyLedger {
     /// ...     tx.append("finance.commodity", {"code": "MSFT", "exponent": 0})
     /// >>> tx.result
     /// Appended(index=4, count=2, is_new=True)
-    #[pyo3(signature = (*, id=None))]
-    fn transaction(this: Py<Self>, id: Option<String>) -> PyTransaction {
-        PyTransaction::new(this, id)
+    #[pyo3(signature = (*, id=None, plain=false))]
+    fn transaction(this: Py<Self>, id: Option<String>, plain: bool) -> PyTransaction {
+        PyTransaction::new(this, id, plain)
+    }
+
+    /// Records that are held and wait for their release, of one type or of all.
+    ///
+    /// >>> getfixture("books").held()
+    /// []
+    #[pyo3(signature = (r#type=None, *, limit=1000))]
+    fn held<'py>(&self, py: Python<'py>, r#type: Option<&str>, limit: usize) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let engine = self.engine()?;
+        let held = enter(py, || engine.held(r#type, limit))?;
+        held.into_iter().map(|record| facts::held(py, record)).collect()
+    }
+
+    /// Releases a held record: its rules run again, those that hold excepted, and its effects happen now.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> try:
+    /// ...     ledger.release((1, 0), "looked at")
+    /// ... except RejectedError as error:
+    /// ...     print(error.code)
+    /// ledger.not_held
+    #[pyo3(signature = (at, reason=None))]
+    fn release<'py>(
+        &self,
+        py: Python<'py>,
+        at: &Bound<'py, PyAny>,
+        reason: Option<&str>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let engine = self.writing()?;
+        let row = facts::place(at)?;
+        let appended = enter(py, || engine.release(row, reason))?;
+        facts::appended(py, &appended)
+    }
+
+    /// Suspends a module: its records are rejected until it is resumed.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.suspend("finance", "a wrong rate table").count
+    /// 1
+    /// >>> {module.name: module.state for module in ledger.modules()}["finance"]
+    /// 'suspended'
+    #[pyo3(signature = (module, reason=None))]
+    fn suspend<'py>(&self, py: Python<'py>, module: &str, reason: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let engine = self.writing()?;
+        let appended = enter(py, || engine.suspend(module, reason))?;
+        facts::appended(py, &appended)
+    }
+
+    /// Resumes a suspended module.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.suspend("finance").outcome, ledger.resume("finance").outcome
+    /// ('accepted', 'accepted')
+    #[pyo3(signature = (module, reason=None))]
+    fn resume<'py>(&self, py: Python<'py>, module: &str, reason: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
+        let engine = self.writing()?;
+        let appended = enter(py, || engine.resume(module, reason))?;
+        facts::appended(py, &appended)
     }
 
     /// Appends any number of records of one type: an Arrow table or stream (pyarrow, polars, pandas, duckdb, …), or an iterable of
@@ -216,7 +207,8 @@ impl PyLedger {
     /// >>> result = ledger.append_many("finance.commodity", [{"code": "AAPL", "exponent": 0}, {"code": "AAPL", "exponent": 0}])
     /// >>> result.accepted, result.rejections[0]["code"]
     /// (1, 'finance.duplicate')
-    #[pyo3(signature = (r#type, data, *, id=None, mode="each", progress=None))]
+    #[pyo3(signature = (r#type, data, *, id=None, mode="each", plain=false, progress=None))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn append_many(
         &self,
         py: Python<'_>,
@@ -224,11 +216,12 @@ impl PyLedger {
         data: &Bound<'_, PyAny>,
         id: Option<&str>,
         mode: &str,
+        plain: bool,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyLoadResult> {
         let engine = self.writing()?;
         LOADING.with_borrow_mut(|loading| loading.push(Arc::as_ptr(&engine)));
-        let loaded = load::append_many(py, &engine, r#type, data, id, mode, progress);
+        let loaded = load::append_many(py, &engine, r#type, data, id, load::How::new(mode, plain)?, progress);
         LOADING.with_borrow_mut(|loading| loading.pop());
         events::hand_over(py);
         loaded
@@ -250,7 +243,7 @@ impl PyLedger {
         let engine = self.writing()?;
         let (source, file) = module_source(name_or_path)?;
         let appended = enter(py, || engine.load_module(&source, &file, grant_roles))?;
-        facts::appended(py, appended)
+        facts::appended(py, &appended)
     }
 
     /// A query of the records of one type. `where` maps fields to a value, None (absent), a list (one of them), or
@@ -259,15 +252,19 @@ impl PyLedger {
     /// >>> ledger = getfixture("books")
     /// >>> ledger.query("finance.transfer", where={"amount": {">=": 10}}, columns=["id", "amount", "_index"]).to_dicts()
     /// [{'id': 't1', 'amount': Decimal('12.5'), '_index': 3}]
-    #[pyo3(signature = (r#type, *, r#where=None, columns=None, limit=None))]
+    ///
+    /// `_outcome` and `_code` say what became of it and why, `_cause` the position of the signed record that it follows. Records that
+    /// are held and not released show where `held` is true.
+    #[pyo3(signature = (r#type, *, r#where=None, columns=None, limit=None, held=false))]
     fn query(
         this: &Bound<'_, Self>,
         r#type: String,
         r#where: Option<&Bound<'_, PyDict>>,
         columns: Option<Vec<String>>,
         limit: Option<u64>,
+        held: bool,
     ) -> PyResult<PyQuery> {
-        let request = QueryRequest { record_type: r#type, predicates: predicates(r#where)?, columns, limit };
+        let request = QueryRequest { record_type: r#type, predicates: predicates(r#where)?, columns, limit, held };
         PyQuery::new(this, request)
     }
 
@@ -447,7 +444,7 @@ impl PyLedger {
     fn grant<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let appended = enter(py, || engine.grant(member, role, true))?;
-        facts::appended(py, appended)
+        facts::appended(py, &appended)
     }
 
     /// Withdraws a role from a member.
@@ -459,7 +456,7 @@ impl PyLedger {
     fn withdraw<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let appended = enter(py, || engine.grant(member, role, false))?;
-        facts::appended(py, appended)
+        facts::appended(py, &appended)
     }
 
     /// The keys by which its receipts and checkpoints are verified: hand them to whoever shall verify, by a way that is trusted.
@@ -541,27 +538,6 @@ impl PyLedger {
         facts.set_item("open for", if self.is_readonly { "reading" } else { "writing" })?;
         show::table(py, "ledger", vec![facts])
     }
-}
-
-/// The text of the schema file that a caller names, and its name for errors.
-pub(crate) fn module_source(named: &Bound<'_, PyAny>) -> PyResult<(String, String)> {
-    let name = named.extract::<String>().unwrap_or_default();
-    if let Some((name, source)) = SHIPPED.iter().find(|(shipped, _)| *shipped == name) {
-        return Ok(((*source).to_owned(), format!("{name}.toml")));
-    }
-    if !name.is_empty() && !name.contains(['.', '/', '\\']) {
-        let names: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
-        return Err(errors::schema(
-            codes::UNKNOWN_MODULE,
-            format!(
-                "there is no shipped module {name:?}, only {}; a schema file is named by its path",
-                names.join(", ")
-            ),
-        ));
-    }
-    let path: PathBuf = named.extract()?;
-    let source = enter(named.py(), || std::fs::read_to_string(&path).map_err(|error| errors::io(&path, error)))?;
-    Ok((source, path.display().to_string()))
 }
 
 fn key_values(key: &Bound<'_, PyTuple>) -> PyResult<Vec<Value>> {

@@ -10,9 +10,11 @@ mod door;
 mod errors;
 mod events;
 mod facts;
+mod held;
 mod key;
 mod ledger;
 mod load;
+mod opening;
 mod query;
 mod receipt;
 mod schema;
@@ -33,9 +35,11 @@ mod _core {
     #[pymodule_export]
     use crate::key::PyKey;
     #[pymodule_export]
-    use crate::ledger::{PyLedger, create, open};
+    use crate::ledger::PyLedger;
     #[pymodule_export]
     use crate::load::{PyLoadResult, PyRejections};
+    #[pymodule_export]
+    use crate::opening::{create, open};
     #[pymodule_export]
     use crate::query::PyQuery;
     #[pymodule_export]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
-use ledgerstone::{Ledger, LoadOptions, LoadPart, LoadReport, Rejected};
-use ledgerstone_verify::Mode;
+use ledgerstone::{Ledger, LoadOptions, LoadPart, LoadReport, Rejected, codes};
+use ledgerstone_verify::{ExceptionOutcome, Mode};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
@@ -13,7 +13,7 @@ use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
 use crate::dicts::Dicts;
 use crate::door::enter_long;
 use crate::show::{self, Progress};
-use crate::{arrow, errors, facts, values};
+use crate::{arrow, errors, facts, held, values};
 
 /// Rows that a notebook shows.
 const SHOWN_ROWS: usize = 20;
@@ -33,17 +33,9 @@ pub(crate) fn append_many(
     type_name: &str,
     data: &Bound<'_, PyAny>,
     id: Option<&str>,
-    mode: &str,
+    how: How,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyLoadResult> {
-    let mode = match mode {
-        "each" => Mode::Each,
-        "atomic" => Mode::Atomic,
-        other => {
-            let message = format!("mode is \"each\" or \"atomic\", not {other:?}");
-            return Err(PyValueError::new_err(message));
-        }
-    };
     let data = if data.hasattr("__arrow_c_stream__")? && data.hasattr("__next__")? {
         Data::Batches(data.try_iter()?.unbind())
     } else {
@@ -55,10 +47,16 @@ pub(crate) fn append_many(
     let progress = Progress::new(py, type_name, progress)?;
     let loaded = enter_long(py, |watch| {
         let mut tell = |done: ledgerstone::LoadProgress| {
-            let counts = [("rows", done.rows), ("accepted", done.accepted), ("rejected", done.rejected)];
+            let counts = [
+                ("rows", done.rows),
+                ("accepted", done.accepted),
+                ("flagged", done.flagged),
+                ("held", done.held),
+                ("rejected", done.rejected),
+            ];
             progress.tell(watch, &counts)
         };
-        let options = LoadOptions { id, mode, progress: &mut tell };
+        let options = LoadOptions { id, mode: how.mode, plain: how.plain, progress: &mut tell };
         match data {
             Data::Tables(reader) => {
                 let mut tables = reader.map(|table| {
@@ -89,17 +87,45 @@ pub(crate) fn append_many(
         }
     });
     progress.close(py)?;
-    Ok(PyLoadResult(Arc::new(loaded?)))
+    let loaded = loaded?;
+    if how.plain {
+        let flagged = loaded.flagged.iter().filter(|why| why.code == codes::PLAIN_PRIVATE).count();
+        held::warn(py, flagged as u64)?;
+    }
+    Ok(PyLoadResult(Arc::new(loaded)))
+}
+
+/// How to load.
+#[derive(Clone, Copy)]
+pub(crate) struct How {
+    mode: Mode,
+    plain: bool,
+}
+
+impl How {
+    /// Reads the keywords.
+    pub(crate) fn new(mode: &str, plain: bool) -> PyResult<Self> {
+        let mode = match mode {
+            "each" => Mode::Each,
+            "atomic" => Mode::Atomic,
+            other => {
+                let message = format!("mode is \"each\" or \"atomic\", not {other:?}");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        Ok(How { mode, plain })
+    }
 }
 
 /// A [`LoadPart`] as it is pickled.
 type Part = (u64, u64, u64, Vec<u32>);
 
 /// A refusal as it is pickled: the dict that shows it.
-#[derive(FromPyObject)]
+#[derive(Clone, FromPyObject)]
 #[pyo3(from_item_all)]
 struct Refusal {
     row: u64,
+    outcome: String,
     code: String,
     message: String,
     field: Option<String>,
@@ -110,7 +136,7 @@ struct Refusal {
 
 impl From<Refusal> for Rejected {
     fn from(refusal: Refusal) -> Self {
-        let Refusal { row, code, message, field, cell, record_type } = refusal;
+        let Refusal { row, code, message, field, cell, record_type, .. } = refusal;
         Rejected { code, message, record_type, row, field, cell }
     }
 }
@@ -132,16 +158,34 @@ impl PyLoadResult {
         self.0.rows
     }
 
-    /// Records accepted.
+    /// Records plainly accepted.
     #[getter]
     fn accepted(&self) -> u64 {
         self.0.accepted
     }
 
+    /// Records accepted and flagged: their effects apply, and somebody should look at them.
+    #[getter]
+    fn flagged(&self) -> usize {
+        self.0.flagged.len()
+    }
+
+    /// Records that are held: in the ledger, without effects until they are released.
+    #[getter]
+    fn held(&self) -> usize {
+        self.0.held.len()
+    }
+
     /// The rows that were refused, and why.
     #[getter]
     fn rejections(&self) -> PyRejections {
-        PyRejections(Arc::clone(&self.0))
+        PyRejections { report: Arc::clone(&self.0), all: false }
+    }
+
+    /// Every row that was not plainly accepted, and why: those that were flagged, held and refused.
+    #[getter]
+    fn exceptions(&self) -> PyRejections {
+        PyRejections { report: Arc::clone(&self.0), all: true }
     }
 
     /// Indexes of the transactions that hold the rows, in order.
@@ -171,48 +215,62 @@ impl PyLoadResult {
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let part = |part: &LoadPart| (part.index, part.first, part.rows, part.unsigned.clone());
         let parts: Vec<Part> = self.0.parts.iter().map(part).collect();
-        let state = (self.0.rows, self.0.accepted, parts, self.rejections().dicts(py, 0, self.0.rejections.len())?);
+        let all = self.exceptions();
+        let state = (self.0.rows, self.0.accepted, parts, all.dicts(py, 0, all.__len__())?);
         let restore = py.get_type::<Self>().getattr("_restore")?;
         (restore, state).into_bound_py_any(py)
     }
 
     /// What `pickle` has kept.
     #[staticmethod]
-    fn _restore(rows: u64, accepted: u64, parts: Vec<Part>, rejections: Vec<Refusal>) -> Self {
+    fn _restore(rows: u64, accepted: u64, parts: Vec<Part>, exceptions: Vec<Refusal>) -> Self {
         let parts = parts.into_iter();
         let parts = parts.map(|(index, first, rows, unsigned)| LoadPart { index, first, rows, unsigned }).collect();
-        let rejections = rejections.into_iter().map(Rejected::from).collect();
-        PyLoadResult(Arc::new(LoadReport { rows, accepted, rejections, parts }))
+        let of = |outcome: &str| {
+            let of_outcome = exceptions.iter().filter(|refusal| refusal.outcome == outcome);
+            of_outcome.cloned().map(Rejected::from).collect()
+        };
+        let (flagged, held, rejections) = (of("flagged"), of("held"), of("rejected"));
+        PyLoadResult(Arc::new(LoadReport { rows, accepted, flagged, held, rejections, parts }))
     }
 
     fn __repr__(&self) -> String {
+        let LoadReport { rows, accepted, flagged, held, rejections, parts } = &*self.0;
+        let mut marked = String::new();
+        for (name, count) in [("flagged", flagged.len()), ("held", held.len())] {
+            if count > 0 {
+                marked.push_str(&format!(", {name}={count}"));
+            }
+        }
+        let (rejections, transactions) = (rejections.len(), parts.len());
         format!(
-            "LoadResult(rows={}, accepted={}, rejections={}, transactions={})",
-            self.0.rows,
-            self.0.accepted,
-            self.0.rejections.len(),
-            self.0.transactions().count()
+            "LoadResult(rows={rows}, accepted={accepted}{marked}, rejections={rejections}, transactions={transactions})"
         )
     }
 
     fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
-        self.rejections().html(py, &self.__repr__())
+        self.exceptions().html(py, &self.__repr__())
     }
 }
 
-/// The rows of a load that were refused: a sequence of dicts, and an Arrow table.
+/// The rows of a load that were refused, or all that were not plainly accepted: a sequence of dicts, and an Arrow table.
 ///
 /// >>> ledger = getfixture("books")
 /// >>> result = ledger.append_many("finance.commodity", [{"code": "AAPL", "exponent": 0.5}])
 /// >>> [(one["row"], one["field"], one["code"]) for one in result.rejections]
 /// [(0, 'exponent', 'ledger.wrong_type')]
 #[pyclass(frozen, sequence, name = "Rejections", module = "ledgerstone")]
-pub(crate) struct PyRejections(Arc<LoadReport>);
+pub(crate) struct PyRejections {
+    report: Arc<LoadReport>,
+    /// Whether flagged and held rows are among them.
+    all: bool,
+}
 
 #[pymethods]
 impl PyRejections {
     fn __len__(&self) -> usize {
-        self.0.rejections.len()
+        let LoadReport { flagged, held, rejections, .. } = &*self.report;
+        if self.all { flagged.len() + held.len() + rejections.len() } else { rejections.len() }
     }
 
     fn __getitem__<'py>(&self, py: Python<'py>, place: isize) -> PyResult<Bound<'py, PyDict>> {
@@ -226,7 +284,7 @@ impl PyRejections {
         PyList::new(py, self.dicts(py, 0, self.__len__())?)?.try_iter()
     }
 
-    /// The Arrow PyCapsule protocol: `row`, `code`, `message`, `field`, `cell`, `type`.
+    /// The Arrow PyCapsule protocol: `row`, `outcome`, `code`, `message`, `field`, `cell`, `type`.
     #[pyo3(signature = (requested_schema=None))]
     fn __arrow_c_stream__<'py>(
         &self,
@@ -244,23 +302,32 @@ impl PyRejections {
     }
 
     fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let of_result = py.import("operator")?.call_method1("attrgetter", ("rejections",))?;
-        (of_result, (PyLoadResult(Arc::clone(&self.0)),)).into_bound_py_any(py)
+        let name = if self.all { "exceptions" } else { "rejections" };
+        let of_result = py.import("operator")?.call_method1("attrgetter", (name,))?;
+        (of_result, (PyLoadResult(Arc::clone(&self.report)),)).into_bound_py_any(py)
     }
 
     fn __repr__(&self) -> String {
-        match self.0.rejections.first() {
-            Some(first) => format!("Rejections({} rows, the first: {first})", self.__len__()),
+        match self.rows().first() {
+            Some((_, first)) => format!("Rejections({} rows, the first: {first})", self.__len__()),
             None => "Rejections(0 rows)".to_owned(),
         }
     }
 
     fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
-        self.html(py, &format!("{} rows refused", self.__len__()))
+        let what = if self.all { "not plainly accepted" } else { "refused" };
+        self.html(py, &format!("{} rows {what}", self.__len__()))
     }
 }
 
 impl PyRejections {
+    fn rows(&self) -> Vec<(ExceptionOutcome, &Rejected)> {
+        if self.all {
+            return self.report.exceptions();
+        }
+        self.report.rejections.iter().map(|why| (ExceptionOutcome::Rejected, why)).collect()
+    }
+
     fn html(&self, py: Python<'_>, caption: &str) -> PyResult<String> {
         let rows = self.dicts(py, 0, SHOWN_ROWS.min(self.__len__()))?;
         show::table(py, caption, rows)
@@ -271,13 +338,16 @@ impl PyRejections {
     }
 
     fn batch(&self, from: usize, count: usize) -> PyResult<RecordBatch> {
-        let rejections = &self.0.rejections[from..from + count];
+        let all = self.rows();
+        let rejections = &all[from..from + count];
         let texts = |of: &dyn Fn(&ledgerstone::Rejected) -> Option<String>| -> ArrayRef {
-            Arc::new(rejections.iter().map(of).collect::<StringArray>())
+            Arc::new(rejections.iter().map(|(_, one)| of(one)).collect::<StringArray>())
         };
-        let rows: Int64Array = rejections.iter().map(|one| Some(one.row as i64)).collect();
-        let columns: [(&str, ArrayRef, bool); 6] = [
+        let rows: Int64Array = rejections.iter().map(|(_, one)| Some(one.row as i64)).collect();
+        let outcomes: StringArray = rejections.iter().map(|(outcome, _)| Some(outcome.name())).collect();
+        let columns: [(&str, ArrayRef, bool); 7] = [
             ("row", Arc::new(rows), false),
+            ("outcome", Arc::new(outcomes), false),
             ("code", texts(&|one| Some(one.code.clone())), false),
             ("message", texts(&|one| Some(one.message.clone())), false),
             ("field", texts(&|one| one.field.clone()), true),

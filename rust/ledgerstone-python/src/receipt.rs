@@ -60,10 +60,11 @@ impl PyReceipt {
     }
 
     fn __repr__(&self) -> String {
-        let position = self.0.record.position;
+        let name = if self.0.emitted { "emitted" } else { "position" };
+        let place = self.0.record.position;
         match Envelope::parse(self.0.envelope.as_bytes()) {
-            Ok(envelope) => format!("Receipt(index={}, position={position}, not verified)", envelope.index),
-            Err(_) => format!("Receipt(position={position}, not verified)"),
+            Ok(envelope) => format!("Receipt(index={}, {name}={place}, not verified)", envelope.index),
+            Err(_) => format!("Receipt({name}={place}, not verified)"),
         }
     }
 
@@ -154,6 +155,7 @@ fn verified(py: Python<'_>, proven: Verified) -> PyResult<Bound<'_, PyAny>> {
     fields.set_item("root", PyBytes::new(py, &proven.root))?;
     fields.set_item("index", proven.index)?;
     fields.set_item("position", proven.position)?;
+    fields.set_item("cause", proven.cause)?;
     fields.set_item("time", time)?;
     fields.set_item("author", &proven.author)?;
     fields.set_item("key", PyBytes::new(py, &proven.key))?;

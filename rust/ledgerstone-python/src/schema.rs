@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
 
 use crate::door::enter;
-use crate::ledger::module_source;
+use crate::opening::module_source;
 use crate::values::{from_value, to_record};
 use crate::{arrow, facts, show};
 

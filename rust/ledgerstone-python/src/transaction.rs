@@ -7,10 +7,9 @@ use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
-use crate::door::enter;
-use crate::facts;
 use crate::ledger::PyLedger;
 use crate::values::to_record;
+use crate::{facts, held};
 
 /// Records that are appended together, all or none.
 ///
@@ -23,6 +22,7 @@ use crate::values::to_record;
 pub(crate) struct PyTransaction {
     ledger: Py<PyLedger>,
     id: Option<String>,
+    plain: bool,
     state: Mutex<State>,
 }
 
@@ -65,8 +65,8 @@ impl PyTransaction {
             return Ok(());
         }
         let engine = self.ledger.get().writing()?;
-        let appended = enter(py, || engine.append_all(records, self.id.as_deref()))?;
-        let appended = facts::appended(py, appended)?.unbind();
+        let appended = held::append(py, &engine, records, self.id.as_deref(), self.plain)?;
+        let appended = facts::appended(py, &appended)?.unbind();
         *self.state() = State::Done(Some(appended));
         Ok(())
     }
@@ -81,8 +81,8 @@ impl PyTransaction {
 }
 
 impl PyTransaction {
-    pub(crate) fn new(ledger: Py<PyLedger>, id: Option<String>) -> Self {
-        PyTransaction { ledger, id, state: Mutex::new(State::Open(Vec::new())) }
+    pub(crate) fn new(ledger: Py<PyLedger>, id: Option<String>, plain: bool) -> Self {
+        PyTransaction { ledger, id, plain, state: Mutex::new(State::Open(Vec::new())) }
     }
 
     /// Never held while Python code runs.

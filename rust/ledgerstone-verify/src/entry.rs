@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::canon::{Json, ObjectWriter};
+use crate::canon::{Json, ObjectWriter, parse_canonical};
 use crate::error::VerifyError;
 use crate::fields::Fields;
 use crate::hash::{Hash, Sha3_256, leaf_hash, shake256_128};
@@ -214,6 +214,37 @@ impl Exception {
     }
 }
 
+/// An entry of the emitted list: a record that a rule made, and the signed record that caused it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Emitted {
+    /// The position of the signed record that it follows, be it through other emitted records.
+    pub cause: u64,
+    /// The record: `data`, `type` and `version`.
+    pub record: Json,
+}
+
+impl Emitted {
+    /// The bytes of the entry, JCS, of a record given by its canonical bytes.
+    pub fn write(cause: u64, record: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(record.len() + 32);
+        let mut object = ObjectWriter::new(&mut out);
+        object.uint("cause", cause);
+        object.key("record").extend_from_slice(record);
+        object.close();
+        out
+    }
+
+    /// Reads the bytes of an entry; only the canonical form is accepted.
+    pub fn parse(bytes: &[u8]) -> Result<Self, VerifyError> {
+        let json =
+            parse_canonical(bytes).map_err(|error| VerifyError::malformed(format!("an emitted record: {error}")))?;
+        let mut fields = Fields::of(json, "emitted record")?;
+        let emitted = Emitted { cause: fields.uint("cause")?, record: fields.take("record")? };
+        fields.finish()?;
+        Ok(emitted)
+    }
+}
+
 /// Whether a text is `<module>.<name>`, each `[a-z][a-z0-9_]*`, at most 128 bytes in all.
 fn is_code(text: &str) -> bool {
     let is_name = |name: &str| {
@@ -267,6 +298,27 @@ mod tests {
             hex(&entry_leaf(EntryList::Records, &salt, br#"{"a":1}"#)),
             "ca3babdba66141f966d720aacdb85ef5c68e7f55318745ac3a25a15b8d60496f"
         );
+    }
+
+    #[test]
+    fn emitted_entries_are_read_strictly() {
+        let record = br#"{"data":{"id":"a"},"type":"m.t","version":1}"#;
+        let bytes = Emitted::write(3, record);
+        let text = r#"{"cause":3,"record":{"data":{"id":"a"},"type":"m.t","version":1}}"#;
+        assert_eq!(String::from_utf8_lossy(&bytes), text);
+        let emitted = Emitted::parse(&bytes).unwrap();
+        assert_eq!((emitted.cause, emitted.record.canonical()), (3, record.to_vec()));
+        for (from, to) in [
+            ("3", "-1"),
+            ("3", "\"3\""),
+            ("}}", "},\"why\":1}"),
+            ("{\"cause\":3,", "{"),
+            (",\"record\"", ", \"record\""),
+        ] {
+            let changed = text.replacen(from, to, 1);
+            assert_ne!(changed, text);
+            assert!(Emitted::parse(changed.as_bytes()).is_err(), "{changed}");
+        }
     }
 
     #[test]

@@ -24,6 +24,9 @@ pub const MAX_ENVELOPE_BYTES: usize = 65_535;
 /// A transaction has at most this many records.
 pub const MAX_RECORDS: u64 = 1 << 20;
 
+/// Rules add at most this many records to a transaction.
+pub const MAX_EMITTED: u64 = 1 << 16;
+
 /// An envelope has at most this many endorsements.
 pub const MAX_ENDORSEMENTS: usize = 16;
 
@@ -258,6 +261,7 @@ impl Envelope {
         require(self.time < intent.expires, "the ledger time is not before `expires`")?;
         require(intent.count <= MAX_RECORDS, "there are more than 2^20 records")?;
         require(self.exceptions.count <= intent.count, "there are more exceptions than records")?;
+        require(self.emitted.count <= MAX_EMITTED, "there are more than 2^16 emitted records")?;
         let (author, endorsers) = match self.signatures.split_first() {
             Some(split) => split,
             None => return require(false, "the author's signature is missing"),

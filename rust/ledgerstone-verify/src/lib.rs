@@ -89,7 +89,7 @@ pub mod receipt;
 
 pub use canon::{Json, b64, parse_canonical, unb64};
 pub use checkpoint::{Checkpoint, verify_checkpoint};
-pub use entry::{EntryList, Exception, ExceptionOutcome, Outcome, Salts, entry_leaf};
+pub use entry::{Emitted, EntryList, Exception, ExceptionOutcome, Outcome, Salts, entry_leaf};
 pub use envelope::{
     Endorsement, Envelope, Intent, ListRoot, Mode, Seen, Signature, endorsement_message, idempotency_digest,
     is_timestamp,

@@ -3,7 +3,7 @@
 
 use crate::canon::{Json, ObjectWriter, b64, parse_canonical, write_string};
 use crate::checkpoint::{Checkpoint, verify_parsed};
-use crate::entry::{EntryList, Exception, ExceptionOutcome, Outcome, entry_leaf};
+use crate::entry::{Emitted, EntryList, Exception, ExceptionOutcome, Outcome, entry_leaf};
 use crate::envelope::{Envelope, Intent, ListRoot, Mode, Signature, envelope_leaf};
 use crate::error::{VerifyError, VerifyErrorKind};
 use crate::fields::Fields;
@@ -48,8 +48,10 @@ pub struct LogProof {
 /// A receipt, as it was read; nothing is proven until [`Receipt::verify`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// The record, in the tree of its intent.
+    /// The record, in the tree of its intent; or, where it is `emitted`, its entry in the list of emitted records.
     pub record: ProvenEntry,
+    /// Whether a rule made the record, and not its author.
+    pub emitted: bool,
     /// The text of the envelope.
     pub envelope: String,
     /// The record's own exception, or its neighbours'; empty where the envelope has none.
@@ -75,8 +77,10 @@ pub struct Verified {
     pub genesis: Option<Hash>,
     /// The transaction's place in the log.
     pub index: u64,
-    /// The record's place in the transaction.
+    /// The record's place in the transaction; emitted records stand behind those that were signed.
     pub position: u64,
+    /// The position of the signed record that caused this one; `None` where it was signed itself.
+    pub cause: Option<u64>,
     /// The member who signed. That the key is this member's rests on the log.
     pub author: String,
     /// The key that signed.
@@ -110,8 +114,10 @@ impl Receipt {
             }
             Some(_) => return Err(fields.wrong("exceptions", "an array of one or two entries")),
         };
+        let emitted = fields.optional("emitted");
         let receipt = Receipt {
-            record: ProvenEntry::from_json(fields.take("record")?)?,
+            emitted: emitted.is_some(),
+            record: ProvenEntry::from_json(emitted.map_or_else(|| fields.take("record"), Ok)?)?,
             envelope: fields.text("envelope")?,
             exceptions,
             sha256: LogProof::from_json(fields.take("sha256")?)?,
@@ -123,7 +129,8 @@ impl Receipt {
 
     /// The receipt as JSON, one member a line, as FORMAT.md shows it.
     pub fn to_json(&self) -> String {
-        let mut out = format!("{{\"type\":\"{TYPE}\",\n \"record\":").into_bytes();
+        let name = if self.emitted { "emitted" } else { "record" };
+        let mut out = format!("{{\"type\":\"{TYPE}\",\n \"{name}\":").into_bytes();
         self.record.write(&mut out);
         out.extend_from_slice(b",\n \"envelope\":");
         write_string(&mut out, &self.envelope);
@@ -163,27 +170,56 @@ impl Receipt {
         let checked_sha3 = self.check_sha3(trust, &checkpoint.origin, envelope.index)?;
         // 3. The author and every endorser signed the intent.
         envelope.verify_signatures()?;
-        // 4. The record is in the tree of the intent.
-        let intent = &envelope.intent;
-        let records = ListRoot { count: intent.count, root: Some(intent.root) };
-        let leaf = self.record.check_in_list(EntryList::Records, &records)?;
-        check_record(self.record.bytes.as_bytes())?;
-        // 5. The outcome.
-        let outcome = self.outcome(intent, &envelope.exceptions, &leaf)?;
+        // 4. and 5. The record is in its list, and what became of it.
+        let proven = match self.emitted {
+            false => self.signed_record(&envelope)?,
+            true => self.emitted_record(&envelope)?,
+        };
         Ok(Verified {
             origin: checkpoint.origin,
             size: checkpoint.size,
             root: checkpoint.root,
             genesis: envelope.intent.genesis,
             index: envelope.index,
-            position: self.record.position,
+            position: proven.position,
+            cause: proven.cause,
             author: envelope.intent.author,
             key: envelope.intent.key,
             time: envelope.time,
             endorsements: envelope.signatures.into_iter().skip(1).collect(),
-            record: self.record.bytes.clone(),
-            outcome,
+            record: proven.record,
+            outcome: proven.outcome,
             checked_sha3,
+        })
+    }
+
+    /// Steps 4 and 5 for a record that was signed.
+    fn signed_record(&self, envelope: &Envelope) -> Result<ProvenRecord, VerifyError> {
+        let intent = &envelope.intent;
+        let records = ListRoot { count: intent.count, root: Some(intent.root) };
+        let leaf = self.record.check_in_list(EntryList::Records, &records)?;
+        let json = parse_canonical(self.record.bytes.as_bytes());
+        check_record(json.map_err(|error| VerifyError::malformed(format!("the record: {error}")))?)?;
+        let outcome = self.outcome(intent, &envelope.exceptions, &leaf)?;
+        Ok(ProvenRecord { position: self.record.position, cause: None, record: self.record.bytes.clone(), outcome })
+    }
+
+    /// Steps 4 and 5 for a record that a rule made: what stands in the list was accepted.
+    fn emitted_record(&self, envelope: &Envelope) -> Result<ProvenRecord, VerifyError> {
+        if !self.exceptions.is_empty() {
+            return Err(VerifyError::malformed("an emitted record is in no exception"));
+        }
+        self.record.check_in_list(EntryList::Emitted, &envelope.emitted)?;
+        let entry = Emitted::parse(self.record.bytes.as_bytes())?;
+        check_record(entry.record.clone())?;
+        if entry.cause >= envelope.intent.count {
+            return Err(VerifyError::malformed("the cause is a record that the transaction does not have"));
+        }
+        Ok(ProvenRecord {
+            position: envelope.intent.count.saturating_add(self.record.position),
+            cause: Some(entry.cause),
+            record: String::from_utf8(entry.record.canonical()).unwrap_or_default(),
+            outcome: Outcome::Accepted,
         })
     }
 
@@ -264,11 +300,20 @@ impl Receipt {
     }
 }
 
+/// What the two kinds of receipt prove alike.
+struct ProvenRecord {
+    position: u64,
+    cause: Option<u64>,
+    record: String,
+    outcome: Outcome,
+}
+
 impl ProvenEntry {
     /// Checks that the entry is in the tree of this list, and returns its leaf hash.
     fn check_in_list(&self, list: EntryList, root: &ListRoot) -> Result<Hash, VerifyError> {
         let name = match list {
             EntryList::Records => "record",
+            EntryList::Emitted => "emitted record",
             _ => "exception",
         };
         let leaf = entry_leaf(list, &self.salt, self.bytes.as_bytes());
@@ -330,9 +375,8 @@ impl LogProof {
     }
 }
 
-/// The bytes are those of a record: canonical, and `data`, `type` and `version` and nothing else (FORMAT.md section 2).
-fn check_record(bytes: &[u8]) -> Result<(), VerifyError> {
-    let record = parse_canonical(bytes).map_err(|error| VerifyError::malformed(format!("the record: {error}")))?;
+/// The form of a record: `data`, `type` and `version` and nothing else (FORMAT.md section 2).
+fn check_record(record: Json) -> Result<(), VerifyError> {
     let mut fields = Fields::of(record, "record")?;
     if !matches!(fields.take("data")?, Json::Object(_)) {
         return Err(fields.wrong("data", "an object"));

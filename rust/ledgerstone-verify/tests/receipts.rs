@@ -59,6 +59,53 @@ fn every_outcome_at_every_position() {
 }
 
 #[test]
+fn an_emitted_record_verifies_with_its_cause() {
+    let sample = Sample { emitted: 3, ..mixed() };
+    let receipt = sample.emitted_receipt(2);
+    let verified = receipt.verify(&trust()).unwrap();
+    assert_eq!((verified.outcome, verified.cause, verified.position), (Outcome::Accepted, Some(2), 11));
+    assert_eq!(verified.record, record_text(102));
+    assert_eq!(sample.receipt().verify(&trust()).unwrap().cause, None);
+    let text = receipt.to_json();
+    assert!(text.contains("\"emitted\":{\"bytes\"") && !text.contains("\"record\":{\"bytes\""), "{text}");
+    assert_eq!(Receipt::parse(text.as_bytes()).unwrap(), receipt);
+}
+
+#[test]
+fn nothing_but_an_emitted_entry_passes_for_one() {
+    let sample = Sample { emitted: 3, ..mixed() };
+    let receipt = sample.emitted_receipt(1);
+    // The entry of one list in the place of the other's.
+    let exchanged = Receipt { emitted: false, ..receipt.clone() };
+    assert_eq!(kind(&exchanged, &trust()), VerifyErrorKind::ContentChanged);
+    let exchanged = Receipt { emitted: true, exceptions: Vec::new(), ..sample.receipt() };
+    assert_eq!(kind(&exchanged, &trust()), VerifyErrorKind::ContentChanged);
+    // Exceptions name signed records only.
+    let excepted = Receipt { exceptions: sample.receipt().exceptions, ..receipt.clone() };
+    assert_eq!(kind(&excepted, &trust()), VerifyErrorKind::Malformed);
+    for bytes in text_mutations(&receipt.record.bytes) {
+        let mut changed = receipt.clone();
+        changed.record.bytes = bytes;
+        assert_eq!(kind(&changed, &trust()), VerifyErrorKind::ContentChanged);
+    }
+    for path in path_mutations(&receipt.record.path) {
+        let mut changed = receipt.clone();
+        changed.record.path = path;
+        assert_eq!(kind(&changed, &trust()), VerifyErrorKind::ContentChanged);
+    }
+    // A log that lists a record whose cause the transaction does not have.
+    let salt = receipt.record.salt;
+    let entry = Emitted::write(9, record_text(0).as_bytes());
+    let mut envelope = sample.envelope();
+    envelope.emitted = ListRoot { count: 1, root: Some(entry_leaf(EntryList::Emitted, &salt, &entry)) };
+    let mut changed = sample.receipt_over(String::from_utf8(envelope.to_canonical()).unwrap());
+    let bytes = String::from_utf8(entry).unwrap();
+    changed.record = ProvenEntry { bytes, path: Vec::new(), position: 0, salt };
+    (changed.emitted, changed.exceptions) = (true, Vec::new());
+    assert_eq!(kind(&changed, &trust()), VerifyErrorKind::Malformed);
+}
+
+#[test]
 fn exceptions_that_do_not_decide_are_refused() {
     let (entries, _) = mixed().exception_entries();
     // Every choice of at most two entries, in any order, against every position: accepted only
@@ -295,9 +342,9 @@ fn signatures_hold_over_the_intent() {
 
 #[test]
 fn receipts_hold_exactly_their_members() {
-    let receipt = mixed().receipt();
-    let json = Json::parse(receipt.to_json().as_bytes()).unwrap();
-    for (what, changed) in member_mutations(&json) {
+    let mutations = [mixed().receipt(), Sample { emitted: 3, ..mixed() }.emitted_receipt(1)]
+        .map(|receipt| member_mutations(&Json::parse(receipt.to_json().as_bytes()).unwrap()));
+    for (what, changed) in mutations.into_iter().flatten() {
         let result = Receipt::parse(&changed.canonical());
         let optional = ["without exceptions", "without sha3-256"].contains(&what.as_str());
         // An empty path is a path.

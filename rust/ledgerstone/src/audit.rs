@@ -7,6 +7,7 @@
 
 mod compare;
 mod examine;
+mod outcomes;
 mod replay;
 mod report;
 mod state;

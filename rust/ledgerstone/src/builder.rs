@@ -14,7 +14,8 @@ use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
 use crate::ledger::{
-    FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time, stored_checkpoint,
+    Faults, FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time,
+    stored_checkpoint,
 };
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
@@ -143,12 +144,13 @@ impl Create {
             sources,
             observer,
             writer: Ok(Mutex::new(writer)),
+            faults: Faults::default(),
             known: RwLock::new((0, authority)),
         };
         {
             let mut writer = ledger.lock_writer()?;
             let records = vec![("ledger.genesis".to_owned(), genesis)];
-            ledger.append_locked(&mut writer, records, None, Some(member))?;
+            ledger.append_locked(&mut writer, records, None, Some(member), false)?;
         }
         for (source, file) in modules {
             ledger.load_module(&source, &file, true)?;
@@ -286,6 +288,7 @@ impl Open {
             sources: self.sources,
             observer: self.observer,
             writer,
+            faults: Faults::default(),
             known,
         })
     }

@@ -88,6 +88,9 @@ catalogue! {
     BAD_TEXT = "ledger.bad_text", Rejected: "a text holds U+0000, which no field takes", "take the character out";
     NOT_EXACT = "ledger.not_exact", Rejected: "a time is finer than a microsecond, or a date has a time of day", "round it where it is computed";
     RECORD_TOO_LARGE = "ledger.record_too_large", Rejected: "the record's canonical text is over the bound", "split it, or keep the large part elsewhere and store its hash";
+    PRIVATE_FIELD = "ledger.private_field", Rejected: "a private field holds a value, and nothing encrypts it yet", "leave it out, or say that it may stand in the clear: plain=True, on the command line --plain";
+    PLAIN_PRIVATE = "ledger.plain_private", Rejected: "the record is flagged: a private field holds a value in the clear", "nothing: it was asked for, and is on record";
+    EMIT_BOUNDS = "ledger.emit_bounds", Rejected: "a record is followed by too many others, or too many levels of them", "split it, or the transaction";
     OVERFLOW = "ledger.overflow", Rejected: "a sum would have more digits than a decimal holds", "use smaller amounts, or several cells";
     TOO_MANY_VOTES = "ledger.too_many_votes", Rejected: "a tally would count more records than one may", "count them outside, and record the result with an endorsement";
     ID_REUSED = "ledger.id_reused", Rejected: "a transaction has this id and other records", "repeat the same records, or choose another id";
@@ -106,6 +109,12 @@ catalogue! {
     MODULE_HASH = "ledger.module_hash", Rejected: "the hash in the record is not that of the source", "let load_module write the record";
     MODULE_INVALID = "ledger.module_invalid", Rejected: "the source in the record is no valid module", "`schema check` shows every fault";
     MODULE_MISMATCH = "ledger.module_mismatch", Rejected: "the record names another module or version than its source", "let load_module write the record";
+    MODULE_NOT_LOADED = "ledger.module_not_loaded", Rejected: "no module of this name is in force", "`schema show --ledger` lists them; the module `ledger` itself cannot be suspended";
+    MODULE_SUSPENDED = "ledger.module_suspended", Rejected: "the module is suspended, and takes no records", "a holder of ledger.admin resumes it: `resume`";
+    ALREADY_SUSPENDED = "ledger.already_suspended", Rejected: "the module is suspended already", "nothing is left to do";
+    NOT_SUSPENDED = "ledger.not_suspended", Rejected: "the module is not suspended", "nothing is left to do";
+    NOT_HELD = "ledger.not_held", Rejected: "there is no held record at this place", "`held` lists those that wait";
+    ALREADY_RELEASED = "ledger.already_released", Rejected: "the record is released already", "nothing is left to do";
     MODULE_UPGRADE = "ledger.module_upgrade", Rejected: "the module cannot follow the version in force", "the message says what stands against it";
 
     // Permission.
@@ -181,6 +190,7 @@ catalogue! {
 
     // What must not happen.
     FAULT = "ledger.fault", Fault: "something that must not happen; nothing was logged", "open the ledger again, and report it";
+    MODULE_FAULT = "ledger.module_fault", Fault: "evaluating the rules of a module panicked; nothing was logged, and the module takes no records here until the ledger is opened again", "open it again, and report the fault; where it lasts, suspend the module";
     FORKED = "ledger.forked", Fault: "the ledger was opened in another process", "open it again in this one";
     INTERRUPTED = "ledger.interrupted", Fault: "the caller stopped the work", "repeat the call; with an id a load goes on where it was";
 }

@@ -58,6 +58,16 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("interrupted{0}")]
     Interrupted(String),
+    /// Evaluating the rules of a module panicked, now or since the ledger was opened: nothing was logged.
+    #[error(
+        "fault in the module {module}: {why}; nothing was logged. Its records are refused here until the ledger is opened again, all other modules go on; report the fault, and suspend the module with ledger.suspend where it lasts"
+    )]
+    ModuleFault {
+        /// The module.
+        module: String,
+        /// What the fault said.
+        why: String,
+    },
     /// Something that must not happen: nothing was logged.
     #[error("fault: {0}; nothing was logged")]
     Fault(String),
@@ -91,6 +101,7 @@ impl Error {
             Error::Stopped { source, .. } => source.code(),
             Error::Interrupted(_) => codes::INTERRUPTED,
             Error::Fault(_) => codes::FAULT,
+            Error::ModuleFault { .. } => codes::MODULE_FAULT,
         }
     }
 
@@ -104,7 +115,7 @@ impl Error {
             Error::Store(_) | Error::KeyFile(_) => ErrorClass::Store,
             Error::Limit { .. } => ErrorClass::Limit,
             Error::Stopped { source, .. } => source.class(),
-            Error::Interrupted(_) | Error::Fault(_) => ErrorClass::Fault,
+            Error::Interrupted(_) | Error::Fault(_) | Error::ModuleFault { .. } => ErrorClass::Fault,
         }
     }
 }

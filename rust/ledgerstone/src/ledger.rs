@@ -3,9 +3,13 @@
 mod append;
 mod clock;
 mod commit;
+mod emitted;
 mod export;
+mod faults;
+mod held;
 mod load;
 mod members;
+mod outcomes;
 mod pool;
 mod read;
 mod receipt;
@@ -25,8 +29,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use ledgerstone_verify::note::VerifierKey;
 
 pub use export::ExportOptions;
+pub use held::HeldRecord;
 pub use load::{LoadOptions, LoadPart, LoadProgress, LoadReport};
-pub use members::{Member, ModuleInForce};
+pub use members::{Member, ModuleInForce, ModuleState};
+pub use outcomes::{RecordException, Standing};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;
 pub use sources::Sources;
@@ -34,7 +40,9 @@ pub use trial::{CellNow, Trial, Tried};
 
 pub(crate) use append::SEMANTICS;
 pub(crate) use clock::parse as parse_time;
-pub(crate) use commit::{EntriesList, cell_entry, chunk_puts};
+pub(crate) use commit::{EntriesList, cell_entry, chunk_puts, taken_keys};
+pub(crate) use emitted::emitted;
+pub(crate) use faults::Faults;
 pub(crate) use pool::Pool;
 pub(crate) use records::object;
 pub(crate) use view::{FileSecret, View, genesis_data};
@@ -59,6 +67,8 @@ pub struct Ledger {
     pub(crate) observer: Observer,
     /// The writer's state; where the ledger is open for reading only, the reason.
     pub(crate) writer: std::result::Result<Mutex<Writer>, &'static str>,
+    /// Modules that faulted since it was opened.
+    pub(crate) faults: Faults,
     /// Newest authority known, and the size at which it held.
     pub(crate) known: RwLock<(u64, Arc<Authority>)>,
 }

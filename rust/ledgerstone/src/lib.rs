@@ -79,6 +79,7 @@ pub use error::{Error, Misfit, Rejected, Result};
 pub use export::ExportFormat;
 pub use keys::{Key, LogKey};
 pub use ledger::{
-    Appended, Balance, CellNow, ExportOptions, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, Member,
-    ModuleInForce, QueryRequest, QueryRows, Sources, StoredRecord, Trial, Tried,
+    Appended, Balance, CellNow, ExportOptions, HeldRecord, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport,
+    Member, ModuleInForce, ModuleState, QueryRequest, QueryRows, RecordException, Sources, Standing, StoredRecord,
+    Trial, Tried,
 };

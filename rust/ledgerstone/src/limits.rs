@@ -31,6 +31,12 @@ pub const SCHEMA_BYTES: usize = 262_144;
 pub const EXPRESSION_NODES: usize = 256;
 /// Votes of one `tally`: each is read for it, so it bounds what one record costs.
 pub const TALLY_RECORDS: usize = 100_000;
+/// Records that follow one signed record: bounds what one row of a load can cost.
+pub const EMITTED_PER_RECORD: usize = 64;
+/// Records that follow the signed ones of a transaction: each is kept in memory until the transaction is decided.
+pub const EMITTED_RECORDS: usize = 1 << 16;
+/// Rows of one transaction of a load whose records may be followed by others: so that all that may follow them does.
+pub const FOLLOWED_CUT_ROWS: usize = EMITTED_RECORDS / EMITTED_PER_RECORD;
 /// Parts of a balance cell.
 pub const PARTS: usize = 8;
 /// Digits of a decimal: what an `i128` multiplies without surprise, and SQL systems agree on.
@@ -51,3 +57,9 @@ pub const CLOCK_LAG_MICROS: i64 = 1_000_000;
 pub const SLOW_COMMIT: std::time::Duration = std::time::Duration::from_secs(5);
 /// Level from which inner nodes of a tree are stored: a proof rebuilds at most 64 leaves.
 pub const NODE_LEVEL: u32 = 6;
+/// Steps of one evaluation of an expression over all items its rule runs over: tens of milliseconds at worst.
+pub const EXPRESSION_COST: u64 = 1 << 22;
+/// Candidates of the lookups of a record type: each may be one read of the store, for every record and item.
+pub const LOOKUPS: usize = 8;
+/// How often a record that a rule made may make another: a chain that people can still follow.
+pub const EMIT_DEPTH: usize = 4;

@@ -30,7 +30,7 @@ Example:
   echo '{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}' |
       ledgerstone append books.ledger finance.account --key me.pem
 
-Every record stands or falls alone unless --atomic is given. Amounts are strings (\"12.50\"), never floating point.
+Every record stands or falls alone unless --atomic is given. Held and flagged records are in the ledger. Amounts are strings (\"12.50\"), never floating point.
 With --id the same call can be made again after a crash: it goes on where it stopped.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// A name for this load, which makes it repeatable (at most 64 bytes, no /)
     #[arg(long)]
     id: Option<String>,
+    /// Private fields may hold values, which are stored in the clear
+    #[arg(long)]
+    plain: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -60,7 +63,7 @@ impl Arguments {
             Ok(())
         };
         let mode = if self.atomic { Mode::Atomic } else { Mode::Each };
-        let options = LoadOptions { id: self.id.as_deref(), mode, progress: &mut tell };
+        let options = LoadOptions { id: self.id.as_deref(), mode, plain: self.plain, progress: &mut tell };
         let report = ledger.append_values(&self.record_type, &mut pieces, options)?;
         drop(progress);
         self.tell(out, &report)?;
@@ -78,24 +81,34 @@ impl Arguments {
     }
 
     fn tell(&self, out: &mut Output, report: &LoadReport) -> Result<(), Failure> {
-        for rejected in report.rejections.iter().take(SHOWN) {
-            eprintln!("rejected: {rejected}");
+        let exceptions = report.exceptions();
+        for (outcome, why) in exceptions.iter().take(SHOWN) {
+            eprintln!("{}: {why}", outcome.name());
         }
-        if report.rejections.len() > SHOWN {
-            eprintln!("rejected: {} more", report.rejections.len() - SHOWN);
+        if exceptions.len() > SHOWN {
+            eprintln!("{} more were not plainly accepted", exceptions.len() - SHOWN);
+        }
+        if report.flagged.iter().any(|why| why.code == codes::PLAIN_PRIVATE) {
+            eprintln!("warning: private fields are stored in the clear, for as long as the ledger lives");
         }
         let transactions: Vec<u64> = report.transactions().collect();
         let first = report.first().map(|row| row.to_string());
         if self.json {
-            let rejected = report.rejections.len();
+            let (flagged, held, rejected) = (report.flagged.len(), report.held.len(), report.rejections.len());
             let first = first.map_or_else(|| "null".to_owned(), |first| format!("\"{first}\""));
             out.line(format!(
-                "{{\"rows\":{},\"accepted\":{},\"rejected\":{rejected},\"transactions\":{transactions:?},\"first\":{first}}}",
+                "{{\"rows\":{},\"accepted\":{},\"flagged\":{flagged},\"held\":{held},\"rejected\":{rejected},\"transactions\":{transactions:?},\"first\":{first}}}",
                 report.rows, report.accepted
             ))?;
         } else {
             let place = first.map_or_else(String::new, |first| format!("; the first is {first}"));
-            out.line(format!("{} of {} records accepted{place}", report.accepted, report.rows))?;
+            let mut marked = String::new();
+            for (count, word) in [(report.flagged.len(), "flagged"), (report.held.len(), "held")] {
+                if count > 0 {
+                    marked.push_str(&format!(", {count} {word}"));
+                }
+            }
+            out.line(format!("{} of {} records accepted{marked}{place}", report.accepted, report.rows))?;
         }
         Ok(())
     }

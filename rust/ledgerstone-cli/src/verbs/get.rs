@@ -71,6 +71,9 @@ impl Arguments {
             ("place".to_owned(), text(record.row.to_string())),
             ("type".to_owned(), text(record.record_type)),
             ("version".to_owned(), Json::Int(record.version as i64)),
+            ("outcome".to_owned(), text(record.standing.name().to_owned())),
+            ("code".to_owned(), record.standing.code().map_or(Json::Null, |code| text(code.to_owned()))),
+            ("cause".to_owned(), record.cause.map_or(Json::Null, |cause| Json::Int(i64::from(cause)))),
             ("data".to_owned(), data),
         ])))?;
         Ok(0)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use ledgerstone::{Ledger, QueryRequest};
+use ledgerstone::{Ledger, ModuleState, QueryRequest};
 use ledgerstone_verify::b64;
 
 use crate::failure::Failure;
@@ -47,7 +47,8 @@ impl Arguments {
         out.line(format!("members   {}", ledger.members()?.len()))?;
         let mut table = Table::new(["type", "records"]);
         for module in ledger.modules()? {
-            out.line(format!("module    {} version {}: {}", module.name, module.version, module.title))?;
+            let state = if module.state == ModuleState::Active { "" } else { " (suspended)" };
+            out.line(format!("module    {} version {}: {}{state}", module.name, module.version, module.title))?;
             for name in module.types {
                 let count = records(&ledger, &name)?;
                 if count > 0 {

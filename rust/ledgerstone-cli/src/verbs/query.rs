@@ -21,7 +21,8 @@ Example:
   ledgerstone query books.ledger finance.account --where 'kind in asset,liability' --json
 
 Conditions: = < <= > >= ^= (begins with), 'field in a,b', 'field between low,high', 'field is absent'; all must hold.
-The columns _index and _position say where a record stands.")]
+The columns _index and _position say where a record stands, _outcome and _code what became of it and why,
+_cause the position of the signed record that it follows.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Reading,
@@ -36,6 +37,9 @@ pub(crate) struct Arguments {
     /// At most so many rows [default: 100 for a table, all for --json]
     #[arg(long)]
     limit: Option<u64>,
+    /// Show records that are held as well
+    #[arg(long)]
+    held: bool,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -49,8 +53,8 @@ impl Arguments {
             self.conditions.iter().map(|text| parse_condition(&record_type, text)).collect::<Result<_, _>>()?;
         // One row more than is shown tells whether there are more.
         let limit = if self.json { self.limit } else { Some(self.limit.unwrap_or(TABLE_ROWS).saturating_add(1)) };
-        let request =
-            QueryRequest { record_type: self.record_type.clone(), predicates, columns: self.columns.clone(), limit };
+        let (record_type, columns) = (self.record_type.clone(), self.columns.clone());
+        let request = QueryRequest { record_type, predicates, columns, limit, held: self.held };
         let rows = ledger.query(&request)?;
         let schema = rows.schema();
         let mut table = Table::new(schema.fields().iter().map(|field| field.name().as_str()));

@@ -56,6 +56,8 @@ pub struct Sample {
     pub position: u64,
     /// Positions that were not plainly accepted.
     pub exceptions: Vec<(u64, ExceptionOutcome)>,
+    /// Number of records that rules added; the n-th follows the n-th signed one.
+    pub emitted: u64,
     pub endorsers: u8,
     pub index: u64,
     pub size: u64,
@@ -63,7 +65,7 @@ pub struct Sample {
 
 impl Default for Sample {
     fn default() -> Self {
-        Sample { count: 5, position: 2, exceptions: vec![], endorsers: 0, index: 4, size: 11 }
+        Sample { count: 5, position: 2, exceptions: vec![], emitted: 0, endorsers: 0, index: 4, size: 11 }
     }
 }
 
@@ -118,6 +120,20 @@ impl Sample {
         (proven, ListRoot { count, root: (count > 0).then_some(hash) })
     }
 
+    /// All entries of the emitted list, proven, and the list's root.
+    pub fn emitted_entries(&self) -> (Vec<ProvenEntry>, ListRoot) {
+        let mut salts = Salts::new([9; 32], EntryList::Emitted);
+        let text = |n: u64| String::from_utf8(Emitted::write(n, record_text(100 + n).as_bytes())).unwrap();
+        let (proven, hash) = prove(EntryList::Emitted, (0..self.emitted).map(|n| (text(n), salts.salt(n))).collect());
+        (proven, ListRoot { count: self.emitted, root: (self.emitted > 0).then_some(hash) })
+    }
+
+    /// The receipt of an emitted record.
+    pub fn emitted_receipt(&self, place: usize) -> Receipt {
+        let record = self.emitted_entries().0.swap_remove(place);
+        Receipt { record, emitted: true, exceptions: Vec::new(), ..self.receipt() }
+    }
+
     pub fn envelope(&self) -> Envelope {
         let author = signing(1);
         let intent = Intent {
@@ -150,7 +166,7 @@ impl Sample {
         let prev = if self.index == 0 { hash::empty_root::<Sha3_256>() } else { [4; 32] };
         Envelope {
             cells: ListRoot { count: 2, root: Some([5; 32]) },
-            emitted: ListRoot::default(),
+            emitted: self.emitted_entries().1,
             exceptions: self.exception_entries().1,
             index: self.index,
             intent,
@@ -184,6 +200,7 @@ impl Sample {
             sha256: log_proof::<Sha256>(self, &envelope, &names[0], 200),
             sha3_256: Some(log_proof::<Sha3_256>(self, &envelope, &names[1], 201)),
             record,
+            emitted: false,
             envelope,
             exceptions,
         }

@@ -8,7 +8,7 @@ use super::numbered;
 use super::report::{Finding, Verdict};
 use crate::error::Result;
 use crate::execute::{PreparedChunk, RecordBytes, stateless_refusals};
-use crate::ledger::{FileSecret, View, chunk_puts};
+use crate::ledger::{EntriesList, FileSecret, View, chunk_puts};
 use crate::limits::NODE_LEVEL;
 use crate::log::RecordTree;
 use crate::model::RowId;
@@ -16,7 +16,7 @@ use crate::query::{ChunkRows, Types, chunk_key, decode};
 use crate::schema::codec::decode_list;
 use crate::schema::{Rows, from_arrow};
 use crate::store::{Put, Table, number_key};
-use ledgerstone_verify::entry::{EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
+use ledgerstone_verify::entry::{Emitted, EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
 use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
 use ledgerstone_verify::error::VerifyErrorKind;
 use ledgerstone_verify::hash::{Hash, Sha3_256, Sha256, leaf_hash};
@@ -30,6 +30,8 @@ pub(super) struct RawTransaction {
     exceptions: Option<Vec<u8>>,
     nodes: Option<Vec<u8>>,
     cells: Option<Vec<u8>>,
+    /// Rows of the table `emitted`: row and causes.
+    emitted: Vec<(RowId, Vec<u8>)>,
 }
 
 /// A transaction, examined.
@@ -50,6 +52,8 @@ pub(super) struct Content {
     /// The accepted records, ready to be replayed; `None` where they cannot be.
     pub(super) chunks: Option<Vec<PreparedChunk>>,
     pub(super) exceptions: Vec<Exception>,
+    /// Records that rules added: the position of the cause, and the bytes.
+    pub(super) emitted: Vec<(u32, Vec<u8>)>,
     /// Entries of the stored cells list.
     pub(super) cells: Vec<Vec<u8>>,
     /// Rows that the chunks make in other tables.
@@ -69,7 +73,15 @@ impl RawTransaction {
             }
             true
         })?;
+        let mut emitted = Vec::new();
+        view.snapshot.scan(Table::Emitted, &from, Some(&to), &mut |key, causes| {
+            if let Ok(first) = chunk_key(key) {
+                emitted.push((first, causes.to_vec()));
+            }
+            true
+        })?;
         Ok(RawTransaction {
+            emitted,
             index,
             envelope: numbered(view, Table::Envelopes, index)?,
             chunks,
@@ -116,11 +128,14 @@ impl Examination {
         let envelope = self.envelope(text)?;
         let exceptions = self.exceptions(raw, *secret, &envelope);
         let cells = self.cells(raw, *secret, &envelope);
-        let chunks = self.chunks(raw, *secret, types, file_secret);
+        let all = self.chunks(raw, *secret, types, file_secret);
         let mut derived = Vec::new();
         let mut node_count = 0;
-        if let Some(chunks) = &chunks {
-            node_count = self.records(raw, &envelope, chunks, &exceptions);
+        let mut emitted = Vec::new();
+        if let Some(chunks) = &all {
+            let signed = chunks.partition_point(|chunk| !is_emitted(chunk, &envelope));
+            node_count = self.records(raw, &envelope, &chunks[..signed], &exceptions);
+            emitted = self.emitted(raw, &envelope, &chunks[signed..], *secret);
             let each: Vec<_> = chunks.par_iter().map(|chunk| chunk_puts(raw.index, chunk, &[], file_secret)).collect();
             for puts in each {
                 match puts {
@@ -130,7 +145,60 @@ impl Examination {
             }
             derived = self.compare_chunks(raw, derived);
         }
-        Some(Content { envelope, secret: *secret, chunks, exceptions, cells, derived, node_count })
+        let chunks = all.map(|mut chunks| {
+            chunks.retain(|chunk| !is_emitted(chunk, &envelope));
+            chunks
+        });
+        Some(Content { envelope, secret: *secret, chunks, exceptions, emitted, cells, derived, node_count })
+    }
+
+    /// The emitted records, whose list has to be the one in the envelope.
+    fn emitted(
+        &mut self,
+        raw: &RawTransaction,
+        envelope: &Envelope,
+        chunks: &[PreparedChunk],
+        secret: [u8; 32],
+    ) -> Vec<(u32, Vec<u8>)> {
+        let first = RowId::new(self.index, envelope.intent.count as u32);
+        let causes: Vec<u32> = match raw.emitted.as_slice() {
+            [] => Vec::new(),
+            [(row, causes)] if *row == first && !causes.is_empty() => {
+                let (causes, rest) = causes.as_chunks::<4>();
+                if !rest.is_empty() {
+                    self.find(Verdict::ContentChanged, Table::Emitted, "its length is not that of a list of causes");
+                }
+                causes.iter().map(|cause| u32::from_le_bytes(*cause)).collect()
+            }
+            _ => {
+                self.find(Verdict::ContentChanged, Table::Emitted, "it is not one row behind the signed records");
+                Vec::new()
+            }
+        };
+        let rows = chunks.iter().flat_map(|chunk| {
+            chunk.positions.iter().enumerate().map(|(row, position)| (*position, chunk.bytes.row(row)))
+        });
+        let positions = first.position..;
+        let mut records = Vec::new();
+        for ((position, bytes), expected) in rows.zip(positions) {
+            if position != expected {
+                let message = format!("the emitted record at position {expected} is not there");
+                self.find(Verdict::ContentChanged, Table::Chunks, message);
+                break;
+            }
+            records.push(bytes.to_vec());
+        }
+        if records.len() != causes.len() {
+            let message = format!("it has {} causes for {} emitted records", causes.len(), records.len());
+            self.find(Verdict::ContentChanged, Table::Emitted, message);
+        }
+        let emitted: Vec<(u32, Vec<u8>)> = causes.into_iter().zip(records).collect();
+        let entries = emitted.iter().map(|(cause, record)| Emitted::write(u64::from(*cause), record)).collect();
+        let root = EntriesList::new(EntryList::Emitted, secret, entries).root;
+        if root != envelope.emitted {
+            self.find(Verdict::ContentChanged, Table::Emitted, "the emitted records are not those of the envelope");
+        }
+        emitted
     }
 
     fn envelope(&mut self, text: &[u8]) -> Option<Envelope> {
@@ -147,9 +215,6 @@ impl Examination {
         };
         if envelope.index != self.index {
             self.find(Verdict::ContentChanged, Table::Envelopes, format!("it says index {}", envelope.index));
-        }
-        if envelope.emitted.count > 0 {
-            self.find(Verdict::ContentChanged, Table::Envelopes, "it holds emitted records, which semantics 0 has not");
         }
         if let Err(error) = envelope.verify_signatures() {
             self.find(Verdict::LinkBroken, Table::Envelopes, error.to_string());
@@ -195,10 +260,8 @@ impl Examination {
                 Err(error) => self.find(Verdict::ContentChanged, Table::Exceptions, error.to_string()),
             }
         }
-        if exceptions.iter().any(|exception| exception.outcome != ExceptionOutcome::Rejected) {
-            self.find(Verdict::LinkBroken, Table::Exceptions, "semantics 0 has no other exception than a rejection");
-        }
-        if !exceptions.is_empty() && exceptions.len() as u64 == envelope.intent.count {
+        let rejected = exceptions.iter().filter(|exception| exception.outcome == ExceptionOutcome::Rejected).count();
+        if rejected as u64 == envelope.intent.count {
             self.find(Verdict::LinkBroken, Table::Exceptions, "a transaction of which no record stands is not logged");
         }
         if !exceptions.is_sorted_by(|a, b| a.position < b.position) {
@@ -250,7 +313,8 @@ impl Examination {
         let rows = chunks.iter().flat_map(|chunk| {
             chunk.positions.iter().zip(&chunk.leaves).map(|(position, leaf)| (*position as usize, *leaf))
         });
-        let rejected = exceptions.iter().map(|exception| (exception.position as usize, exception.leaf));
+        let rejected = exceptions.iter().filter(|exception| exception.outcome == ExceptionOutcome::Rejected);
+        let rejected = rejected.map(|exception| (exception.position as usize, exception.leaf));
         for (position, leaf) in rows.chain(rejected) {
             match leaves.get_mut(position) {
                 Some(place @ None) => *place = Some(leaf),
@@ -268,6 +332,12 @@ impl Examination {
             self.findings.push(finding.among(missing, missing));
             return 0;
         };
+        for exception in exceptions {
+            if leaves.get(exception.position as usize) != Some(&exception.leaf) {
+                let message = format!("the exception of record {} names another leaf", exception.position);
+                self.find(Verdict::ContentChanged, Table::Exceptions, message);
+            }
+        }
         let tree = RecordTree::in_parallel(&leaves);
         let stored = raw.nodes.as_deref().unwrap_or_default();
         if tree.root != envelope.intent.root {
@@ -295,6 +365,11 @@ impl Examination {
         }
         others
     }
+}
+
+/// Whether a chunk stands behind the signed records.
+fn is_emitted(chunk: &PreparedChunk, envelope: &Envelope) -> bool {
+    chunk.positions.first().is_some_and(|first| u64::from(*first) >= envelope.intent.count)
 }
 
 /// The positions among which the stored nodes of level 6 say that a record changed; all where there are none.

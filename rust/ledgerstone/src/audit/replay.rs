@@ -5,23 +5,23 @@ use std::sync::Arc;
 
 use ledgerstone_verify::canon::{Json, b64};
 use ledgerstone_verify::checkpoint::{Checkpoint, verify_checkpoint};
-use ledgerstone_verify::entry::EntryList;
+use ledgerstone_verify::entry::{EntryList, Exception, ExceptionOutcome};
 use ledgerstone_verify::envelope::{Envelope, ListRoot, Mode, idempotency_digest};
 use ledgerstone_verify::hash::{Hash, Sha256};
 use ledgerstone_verify::key::PublicKey;
 use ledgerstone_verify::merkle::Frontier;
 
 use super::examine::{Content, Examined};
+use super::outcomes::outcomes;
 use super::report::{Counts, Finding, Findings, Verdict};
 use super::state::ReplayedState;
 use crate::builder::log_keys;
 use crate::error::{Error, Result};
 use crate::execute::authority::{Authority, AuthorityGate};
 use crate::execute::{Decide, InOrder, LoadError, Working};
-use crate::ledger::{EntriesList, Ledger, View, cell_entry, stored_checkpoint};
+use crate::ledger::{EntriesList, Ledger, View, cell_entry, stored_checkpoint, taken_keys};
 use crate::limits::NODE_LEVEL;
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
-use crate::model::RowId;
 use crate::schema::parse_instant;
 use crate::store::{Table, number_key};
 
@@ -55,6 +55,7 @@ pub(super) struct DerivedRows {
     pub(super) segments: u64,
     pub(super) postings: u64,
     pub(super) exceptions: u64,
+    pub(super) emitted: u64,
     pub(super) cell_runs: u64,
     pub(super) record_nodes: u64,
     pub(super) log_nodes: u64,
@@ -181,10 +182,12 @@ impl<'a> Replay<'a> {
     fn derived(&mut self, index: u64, content: &Content, findings: &mut Findings) -> Result<()> {
         let rows = &mut self.derived_rows;
         rows.exceptions += u64::from(!content.exceptions.is_empty());
+        rows.emitted += u64::from(!content.emitted.is_empty());
         rows.cell_runs += u64::from(!content.cells.is_empty());
         rows.record_nodes += u64::from(content.node_count > 0);
         self.counts.nodes += content.node_count;
-        self.counts.claimed_rejections += content.exceptions.len() as u64;
+        let rejected = |exception: &&Exception| exception.outcome == ExceptionOutcome::Rejected;
+        self.counts.claimed_rejections += content.exceptions.iter().filter(rejected).count() as u64;
         rows.chunks += content.derived.iter().filter(|put| put.table == Table::Segments).count() as u64;
         for put in &content.derived {
             let count = match put.table {
@@ -232,16 +235,17 @@ impl<'a> Replay<'a> {
                 differs(format!("the key that signed for {} was not an active key of this member", signature.member));
             }
         }
-        if intent.mode == Mode::Atomic && !content.exceptions.is_empty() {
-            differs("an atomic transaction has exceptions".to_owned());
+        let is_rejected = |exception: &Exception| exception.outcome == ExceptionOutcome::Rejected;
+        if intent.mode == Mode::Atomic && content.exceptions.iter().any(is_rejected) {
+            differs("an atomic transaction has rejected records".to_owned());
         }
         let time = parse_instant(&content.envelope.time).unwrap_or_default();
         let mut gate = AuthorityGate::new(Arc::clone(&self.authority), &intent.author, index == 0, time);
         let decided = Working::load(&self.state, chunks).and_then(|mut working| {
-            let refused = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &self.state)?;
-            Ok((working, refused))
+            let decision = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &self.state)?;
+            Ok((working, decision))
         });
-        let (working, refused) = match decided {
+        let (working, decision) = match decided {
             Ok(decided) => decided,
             Err(LoadError::State(error @ Error::Store(_))) => return Err(error),
             Err(LoadError::State(error)) => {
@@ -256,12 +260,9 @@ impl<'a> Replay<'a> {
                 return Err(Error::Fault(format!("the replay made the cell {name} unreadable")));
             }
         };
-        for refused in &refused {
-            let position = chunks[refused.chunk].positions[refused.row];
-            let message = format!("the log says accepted, the replay says {}", refused.rejection.reason.code);
-            findings.add(Finding::at(Verdict::StateDiffers, "", index, message).among(position, position));
-        }
-        self.counts.records += chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        outcomes(index, content, chunks, &decision, findings);
+        let signed = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+        self.counts.records += signed + content.emitted.len() as u64;
         let changed = working.changed();
         let entries: Vec<Vec<u8>> = changed.iter().map(|(name, value)| cell_entry(name, value)).collect();
         if entries != content.cells || entries.len() as u64 != content.envelope.cells.count {
@@ -270,12 +271,10 @@ impl<'a> Replay<'a> {
             let message = "the cells it changed are not those that the replay changes";
             findings.add(Finding::at(Verdict::StateDiffers, table, index, message));
         }
-        let keys = working.taken().map(|(hash, chunk, row)| {
-            let position = chunks[chunk as usize].positions[row as usize];
-            (hash, RowId::new(index, position).number())
-        });
-        self.state.keys.extend(keys.collect());
+        let keys = taken_keys(index, intent.count as u32, chunks, &decision, &working);
+        self.state.keys.extend(keys.into_iter().map(|(hash, row)| (hash, row.number())).collect());
         self.state.apply(index, changed);
+        self.state.hold(index, chunks, &decision);
         self.authority = gate.authority;
         Ok(())
     }

@@ -1,8 +1,11 @@
 //! The state that a replay builds, kept apart from the stored one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledgerstone_verify::entry::ExceptionOutcome;
 
 use crate::error::{Error, Result};
+use crate::execute::{Decision, PreparedChunk};
 use crate::ledger::{FileSecret, View};
 use crate::model::{RowId, State, UniqueKey};
 
@@ -16,6 +19,8 @@ pub(super) struct ReplayedState<'a> {
     pub(super) cells: BTreeMap<Vec<u8>, (u64, Vec<u8>)>,
     /// Hash of each unique key, and its row.
     pub(super) keys: KeyRows,
+    /// Records that were held, released ones as well.
+    held: BTreeSet<RowId>,
 }
 
 /// Rows by the hash of their unique keys: sorted runs of doubling size, so that a lookup is a few binary searches and memory is the
@@ -71,7 +76,20 @@ fn merged(left: &[(u64, u64)], right: &[(u64, u64)]) -> Vec<(u64, u64)> {
 impl<'a> ReplayedState<'a> {
     /// The state before the genesis.
     pub(super) fn new(view: &'a View) -> Self {
-        ReplayedState { view, secret: view.secret, size: 0, cells: BTreeMap::new(), keys: KeyRows::default() }
+        ReplayedState {
+            view,
+            secret: view.secret,
+            size: 0,
+            cells: BTreeMap::new(),
+            keys: KeyRows::default(),
+            held: BTreeSet::new(),
+        }
+    }
+
+    /// Remembers the records that a transaction holds.
+    pub(super) fn hold(&mut self, index: u64, chunks: &[PreparedChunk], decision: &Decision) {
+        let held = decision.exceptions.iter().filter(|exception| exception.outcome == ExceptionOutcome::Held);
+        self.held.extend(held.map(|exception| RowId::new(index, chunks[exception.chunk].positions[exception.row])));
     }
 
     /// Applies the cells that a transaction changed.
@@ -116,6 +134,10 @@ impl State for ReplayedState<'_> {
             }
         };
         self.view.rows_with(type_name, field, value, &mut before)
+    }
+
+    fn is_held(&self, row: RowId) -> Result<bool> {
+        Ok(self.held.contains(&row))
     }
 
     fn key_hash(&self, key: &[u8]) -> u64 {

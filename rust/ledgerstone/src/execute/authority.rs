@@ -1,6 +1,6 @@
 //! Who may do what: members, keys, grants and modules in force, built from the records of the module `ledger` in their order.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -10,10 +10,12 @@ use ledgerstone_verify::key::PublicKey;
 
 use super::{Gate, PreparedChunk, Rejection};
 use crate::codes;
-use crate::schema::{Inputs, Module, Reason, RecordType, parse_builtin, parse_with};
+use crate::schema::{Inputs, Module, Primitive, Reason, RecordType, parse_builtin, parse_with};
 
 /// The role that the first member holds.
 pub(crate) const ADMIN: &str = "ledger.admin";
+/// The type of the records that release held ones.
+pub(crate) const RELEASE: &str = "ledger.release";
 /// The type of the first record.
 pub(crate) const GENESIS: &str = "ledger.genesis";
 
@@ -35,6 +37,8 @@ pub(crate) struct Authority {
     members: BTreeSet<String>,
     keys: BTreeMap<[u8; 32], KeyState>,
     grants: BTreeSet<(String, String)>,
+    /// Modules that are suspended by a record.
+    suspended: BTreeSet<String>,
 }
 
 impl Authority {
@@ -49,6 +53,7 @@ impl Authority {
             members: BTreeSet::new(),
             keys: BTreeMap::new(),
             grants: BTreeSet::new(),
+            suspended: BTreeSet::new(),
         };
         authority.put_in_force(builtin);
         authority
@@ -62,6 +67,12 @@ impl Authority {
     /// The type of that full name in a version that was in force at some time.
     pub(crate) fn version(&self, name: &str, version: u64) -> Option<&Arc<RecordType>> {
         self.versions.get(&(name.to_owned(), version))
+    }
+
+    /// Every version of a type that was ever in force.
+    pub(crate) fn versions_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a RecordType> {
+        let from = (name.to_owned(), 0);
+        self.versions.range(from..).take_while(move |((known, _), _)| known == name).map(|(_, declared)| &**declared)
     }
 
     /// Modules in force, by name.
@@ -124,8 +135,32 @@ impl Authority {
                 Err(refusal(codes::UNKNOWN_ROLE, format!("no module in force declares a role {role}")))
             }
             "ledger.module" => self.check_module(data),
+            "ledger.suspend" | "ledger.resume" => self.known_module(data),
             _ => Ok(()),
         }
+    }
+
+    /// A module that can be suspended: a loaded one.
+    fn known_module(&self, data: &Json) -> Result<(), Rejection> {
+        let module = text(data, "module");
+        if module != "ledger" && self.modules.contains_key(module) {
+            return Ok(());
+        }
+        Err(refusal(codes::MODULE_NOT_LOADED, format!("no module {module} was loaded")))
+    }
+
+    /// Whether a module is suspended by a record.
+    pub(crate) fn is_suspended(&self, module: &str) -> bool {
+        self.suspended.contains(module)
+    }
+
+    fn not_suspended(&self, record_type: &RecordType) -> Result<(), Rejection> {
+        let module = module_of(&record_type.name);
+        if !self.is_suspended(module) {
+            return Ok(());
+        }
+        let message = format!("the module {module} is suspended; a holder of {ADMIN} resumes it with ledger.resume");
+        Err(refusal(codes::MODULE_SUSPENDED, message))
     }
 
     fn known_member(&self, data: &Json) -> Result<(), Rejection> {
@@ -148,10 +183,6 @@ impl Authority {
         if module.name != name || i64::try_from(module.version).ok() != version {
             let found = format!("the file declares {} version {}", module.name, module.version);
             return Err(refusal(codes::MODULE_MISMATCH, found));
-        }
-        if let Some((declared, rule)) = super::not_executed(&module) {
-            let message = format!("rule {rule} of {declared} is not run by this build");
-            return Err(refusal(codes::MODULE_INVALID, message));
         }
         // The same version again is the business of the rules: the key of the record is taken.
         if self.modules.get(name).is_some_and(|in_force| in_force.version != module.version) {
@@ -188,6 +219,8 @@ impl Authority {
                     self.put_in_force(module);
                 }
             }
+            "ledger.suspend" => drop(self.suspended.insert(text(data, "module").to_owned())),
+            "ledger.resume" => drop(self.suspended.remove(text(data, "module"))),
             _ => {}
         }
     }
@@ -211,13 +244,23 @@ pub(crate) struct AuthorityGate {
     inputs: OnceCell<Arc<Inputs>>,
     /// The chunk asked about last, by its first position, and the answer: it is the same for every row.
     answered: Option<(u32, Result<(), Rejection>)>,
+    /// The type of the record at hand where a rule made it; otherwise it is that of the chunk asked about last.
+    follows: Cell<Option<Arc<RecordType>>>,
 }
 
 impl AuthorityGate {
     /// The gate of a transaction by `author` at a ledger time (microseconds since 1970); `is_genesis` for index 0.
     pub(crate) fn new(authority: Arc<Authority>, author: &str, is_genesis: bool, ledger_time: i64) -> Self {
         let author = author.to_owned();
-        AuthorityGate { authority, author, is_genesis, ledger_time, inputs: OnceCell::new(), answered: None }
+        AuthorityGate {
+            authority,
+            author,
+            is_genesis,
+            ledger_time,
+            inputs: OnceCell::new(),
+            answered: None,
+            follows: Cell::new(None),
+        }
     }
 
     fn ask(&self, record_type: &RecordType) -> Result<(), Rejection> {
@@ -225,8 +268,13 @@ impl AuthorityGate {
             let message = "ledger.genesis is the first record of a ledger, and its only one".to_owned();
             return Err(refusal(codes::FORBIDDEN, message));
         }
+        self.authority.not_suspended(record_type)?;
+        // Who may release a record is the business of the record that is held.
         let roles = &record_type.authorise;
-        if self.is_genesis || roles.iter().any(|role| self.authority.holds(&self.author, role)) {
+        if self.is_genesis
+            || record_type.name == RELEASE
+            || roles.iter().any(|role| self.authority.holds(&self.author, role))
+        {
             return Ok(());
         }
         let message = format!(
@@ -239,8 +287,44 @@ impl AuthorityGate {
     }
 }
 
+impl AuthorityGate {
+    /// Loading a module whose records are followed by those of another takes a role that may append these: the author's or an endorser's.
+    fn may_emit(&self, data: &Json) -> Result<(), Rejection> {
+        let Ok(module) = self.authority.parse_module(text(data, "source"), text(data, "name")) else { return Ok(()) };
+        let inputs = self.inputs();
+        let rules = module.types.iter().flat_map(|declared| &declared.rules);
+        let targets = rules.filter_map(|rule| match &rule.primitive {
+            Primitive::Emit { target, .. } if module_of(target) != module.name => self.authority.record_type(target),
+            _ => None,
+        });
+        for target in targets {
+            let endorsers = inputs.endorsers.iter().map(|endorser| &endorser.roles);
+            let mut holders = std::iter::once(&inputs.roles).chain(endorsers);
+            if !holders.any(|roles| target.authorise.iter().any(|role| roles.contains(role))) {
+                let (name, roles) = (&module.name, target.authorise.join(" or "));
+                let message = format!(
+                    "records of {name} are followed by {}: a holder of {roles} has to load the module, or to endorse it",
+                    target.name
+                );
+                return Err(refusal(codes::FORBIDDEN, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The module whose rules look at the record at hand.
+    pub(crate) fn module_at_hand(&self, chunks: &[PreparedChunk]) -> String {
+        let made = self.follows.take();
+        let asked = self.answered.as_ref().map(|(first, _)| *first);
+        let chunk = chunks.iter().find(|chunk| chunk.positions.first().copied() == asked).or(chunks.first());
+        let record_type = made.as_ref().or(chunk.map(|chunk| &chunk.record_type));
+        record_type.map_or("ledger", |record_type| module_of(&record_type.name)).to_owned()
+    }
+}
+
 impl Gate for AuthorityGate {
     fn authorise(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection> {
+        *self.follows.get_mut() = None;
         if let Some((first, answer)) = &self.answered
             && Some(first) == chunk.positions.first()
         {
@@ -260,7 +344,8 @@ impl Gate for AuthorityGate {
             let message = "the first record is the only one, and names its author as the first member".to_owned();
             return Err(refusal(codes::FORBIDDEN, message));
         }
-        self.authority.check(&chunk.record_type.name, &data)
+        self.authority.check(&chunk.record_type.name, &data)?;
+        if chunk.record_type.name == "ledger.module" { self.may_emit(&data) } else { Ok(()) }
     }
 
     fn inputs(&self) -> Arc<Inputs> {
@@ -288,6 +373,32 @@ impl Gate for AuthorityGate {
             self.inputs.take();
         }
     }
+
+    fn in_force(&self, name: &str) -> Option<Arc<RecordType>> {
+        self.authority.record_type(name).cloned()
+    }
+
+    fn may_follow(&self, record_type: &Arc<RecordType>) -> Result<(), Rejection> {
+        self.follows.set(Some(Arc::clone(record_type)));
+        self.authority.not_suspended(record_type)
+    }
+
+    fn may_release(&self, record_type: &RecordType) -> Result<(), Rejection> {
+        // The version in force says who may; the one that held the record says what is checked.
+        let in_force = self.authority.record_type(&record_type.name);
+        let roles = in_force.map_or(&record_type.release, |in_force| &in_force.release);
+        if roles.iter().any(|role| self.authority.holds(&self.author, role)) {
+            return Ok(());
+        }
+        let (author, name) = (&self.author, &record_type.name);
+        let message = format!("member {author} may not release {name}; the role {} allows it", roles.join(" or "));
+        Err(refusal(codes::FORBIDDEN, message))
+    }
+}
+
+/// The module of a type's full name.
+pub(crate) fn module_of(type_name: &str) -> &str {
+    type_name.split_once('.').map_or(type_name, |(module, _)| module)
 }
 
 fn is_builtin(record_type: &RecordType) -> bool {

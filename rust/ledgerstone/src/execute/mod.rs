@@ -17,6 +17,9 @@
 pub(crate) mod authority;
 mod ballots;
 mod cells;
+mod chunks;
+mod emit;
+mod fate;
 mod lookup;
 mod matching;
 mod ops;
@@ -31,23 +34,50 @@ mod working;
 
 use std::sync::Arc;
 
+use ledgerstone_verify::entry::ExceptionOutcome;
 use ledgerstone_verify::envelope::Mode;
 
+pub(crate) use emit::{Made, Origin, has_followers};
+pub(crate) use fate::Exceptional;
 pub(crate) use ops::Rejection;
-pub(crate) use plan::{Scope, not_executed, write_key};
+pub(crate) use plan::{Scope, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 pub(crate) use serial::InOrder;
-pub(crate) use working::{LoadError, Working};
+pub(crate) use working::{LoadError, Place, Working};
 
-use crate::model::State;
+use crate::model::{RowId, State};
 use crate::schema::{Inputs, RecordType};
 
-/// A record that DECIDE refused, as the n-th row of a chunk of the batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Refused {
-    pub(crate) chunk: usize,
-    pub(crate) row: usize,
-    pub(crate) rejection: Rejection,
+/// What DECIDE came to.
+#[derive(Debug, Default)]
+pub(crate) struct Decision {
+    /// Records that were not plainly accepted, in order. In mode `atomic` a rejected one stands alone: it felled the transaction.
+    pub(crate) exceptions: Vec<Exceptional>,
+    /// Records that were made, in order, those that fell included.
+    pub(crate) made: Vec<Made>,
+}
+
+impl Decision {
+    /// Records that rules added, in the order of the emitted list.
+    pub(crate) fn emitted(&self) -> impl Iterator<Item = &Made> {
+        self.made.iter().filter(|made| made.is_emitted())
+    }
+
+    /// Records that were refused.
+    pub(crate) fn rejected(&self) -> impl Iterator<Item = &Exceptional> {
+        self.exceptions.iter().filter(|exception| exception.outcome == ExceptionOutcome::Rejected)
+    }
+
+    /// Where each of the records that were made stands: emitted ones behind the `count` that were signed; `None` of those that fell.
+    pub(crate) fn made_rows(&self, index: u64, count: u32) -> Vec<Option<RowId>> {
+        let mut places = count..;
+        let mut row = |made: &Made| match made.origin {
+            Origin::Released(row) => made.stands.then_some(row),
+            Origin::Emitted if made.stands => places.next().map(|position| RowId::new(index, position)),
+            Origin::Emitted => None,
+        };
+        self.made.iter().map(&mut row).collect()
+    }
 }
 
 /// Asked before the operations of a record run: may its author append it, and what only the engine can check.
@@ -64,14 +94,22 @@ pub(crate) trait Gate {
     /// The type of that full name in a version that was in force at some time.
     fn record_type(&self, name: &str, version: u64) -> Option<Arc<RecordType>>;
 
+    /// The type of that full name, in the version in force now.
+    fn in_force(&self, name: &str) -> Option<Arc<RecordType>>;
+
     /// The record's operations passed too.
     fn accepted(&mut self, chunk: &PreparedChunk, row: usize);
+
+    /// Whether records of a type may be made by rules now: its module is not suspended.
+    fn may_follow(&self, record_type: &Arc<RecordType>) -> Result<(), Rejection>;
+
+    /// Whether the author may release a held record of a type.
+    fn may_release(&self, record_type: &RecordType) -> Result<(), Rejection>;
 }
 
 /// A strategy of deciding. All strategies give the same verdicts and leave the same working state.
 pub(crate) trait Decide {
-    /// Decides every unit. In mode `each` the refused records, in order; in mode `atomic` nothing, or the one record that felled the
-    /// transaction. `state` is what the working state was loaded from, for what turns out to be needed on the way.
+    /// Decides every unit. `state` is what the working state was loaded from, for what turns out to be needed on the way.
     fn decide<E>(
         &self,
         mode: Mode,
@@ -79,5 +117,5 @@ pub(crate) trait Decide {
         working: &mut Working,
         gate: &mut dyn Gate,
         state: &dyn State<Error = E>,
-    ) -> Result<Vec<Refused>, LoadError<E>>;
+    ) -> Result<Decision, LoadError<E>>;
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::codes;
 use crate::limits::{DECIMAL_DIGITS, TALLY_RECORDS};
 use crate::model::{Decimal, Fraction, Ordinal, Parts};
-use crate::schema::{CellType, LifecycleType, Reason, RecordType};
+use crate::schema::{CellType, LifecycleType, Reason, RecordType, Severity};
 
 /// One operation of a record. Cells, keys, texts and the like are numbered within the chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,6 +66,10 @@ pub(crate) enum Action {
     TooPrecise { cell: u32 },
     /// An expression of the rule overflows.
     Overflow,
+    /// The rule needs nothing but the record, does not reject, and fails.
+    Fails,
+    /// The record holds a value in a private field.
+    HoldsPrivate,
     /// A value without which the rule cannot hold is absent.
     Absent,
 }
@@ -192,12 +196,12 @@ impl Rejection {
     pub(crate) fn of(record_type: &RecordType, chunk: &OpChunk, op: Op, failure: Failure) -> Rejection {
         let cell = op.action.cell();
         let kind = cell.map(|cell| &*chunk.cells[cell as usize].kind);
+        if op.action == Action::HoldsPrivate {
+            return Rejection { reason: plain_private(), cell: None };
+        }
         let rule = &record_type.rules[usize::from(op.rule)];
         let reason = match (failure, kind) {
-            (Failure::Overflow, _) => Reason {
-                code: codes::OVERFLOW.to_owned(),
-                message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),
-            },
+            (Failure::Overflow, _) => overflow(),
             (Failure::TooMany, _) => Reason {
                 code: codes::TOO_MANY_VOTES.to_owned(),
                 message: format!("a tally counts at most {TALLY_RECORDS} records"),
@@ -212,6 +216,32 @@ impl Rejection {
         };
         let cell = cell.map(|cell| String::from_utf8_lossy(chunk.name(cell)).into_owned());
         Rejection { reason, cell }
+    }
+}
+
+/// The reason where arithmetic overflows.
+pub(super) fn overflow() -> Reason {
+    Reason {
+        code: codes::OVERFLOW.to_owned(),
+        message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),
+    }
+}
+
+/// The reason that flags a record with a value in a private field: so it is on record that somebody wanted it in the clear.
+fn plain_private() -> Reason {
+    Reason {
+        code: codes::PLAIN_PRIVATE.to_owned(),
+        message: "a private field holds a value that is not encrypted".to_owned(),
+    }
+}
+
+impl Op {
+    /// What its failure does to the record.
+    pub(super) fn severity(self, record_type: &RecordType) -> Severity {
+        match self.action {
+            Action::HoldsPrivate => Severity::Flag,
+            _ => record_type.rules[usize::from(self.rule)].severity,
+        }
     }
 }
 
@@ -230,6 +260,8 @@ impl Action {
             | Action::Contribute { .. }
             | Action::Tally { .. }
             | Action::Overflow
+            | Action::Fails
+            | Action::HoldsPrivate
             | Action::Absent => None,
             Action::Open { cell, .. }
             | Action::Approve { cell, .. }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::ops::{Action, CellUse, KeyUse, Op, OpChunk};
-use crate::schema::{CellType, Env, Expr, Module, Primitive, RecordType, Rows, Rule, Scalar, Severity};
+use crate::schema::{CellType, Env, Expr, Primitive, RecordType, Rows, Rule, Scalar, Severity, rule_failure};
 
 /// Hashes the bytes of a unique key.
 pub(super) type KeyHash<'a> = &'a dyn Fn(&[u8]) -> u64;
@@ -19,11 +19,20 @@ pub(crate) fn lower(rows: &Rows<'_>, record_type: &RecordType, key_hash: KeyHash
     let rules: Vec<Planned<'_>> = planned(record_type).filter(|planned| !is_screened(planned.rule)).collect();
     let mut lowering = Lowering::new(rows, key_hash, &Env::NONE);
     lowering.chunk.ops.reserve(rows.len() * rules.len());
+    let has_private_fields = record_type.has_private_fields();
     for row in 0..rows.len() {
+        if has_private_fields && rows.private_value(row).is_some() {
+            lowering.push(0, Action::HoldsPrivate);
+        }
         rules.iter().for_each(|planned| lowering.take_back(planned, row));
         for planned in &rules {
-            if planned.rule.is_of_record() || planned.rule.is_dynamic() {
+            if planned.rule.is_dynamic() {
                 lowering.push(planned.place, Action::Evaluate);
+            } else if planned.rule.is_of_record() {
+                // It does not reject: one that does was looked at before signing.
+                if rule_failure(planned.rule, rows, row, &Env::NONE).is_some() {
+                    lowering.push(planned.place, Action::Fails);
+                }
             } else {
                 lowering.rule(planned, row);
             }
@@ -51,13 +60,6 @@ pub(super) fn lower_effects(rows: &Rows<'_>, row: usize, key_hash: KeyHash<'_>) 
         }
     }
     lowering.chunk
-}
-
-/// The type and the place of the first rule that this version reads but does not run; a module that has one is not loaded.
-pub(crate) fn not_executed(module: &Module) -> Option<(&str, usize)> {
-    let runs = |rule: &Rule| !matches!(rule.primitive, Primitive::Emit { .. }) && rule.severity == Severity::Reject;
-    let first = |declared: &'_ RecordType| declared.rules.iter().position(|rule| !runs(rule));
-    module.types.iter().find_map(|declared| Some((declared.name.as_str(), first(declared)?)))
 }
 
 /// Whether a rule was looked at before the record was signed, and says nothing new afterwards.

@@ -115,6 +115,28 @@ impl PreparedChunk {
         Ok(PreparedChunk { record_type, positions, batch, bytes, leaves, ops })
     }
 
+    /// One record that DECIDE made.
+    pub(super) fn made(
+        record_type: Arc<RecordType>,
+        batch: RecordBatch,
+        bytes: RecordBytes,
+        key_hash: &dyn Fn(&[u8]) -> u64,
+    ) -> Result<Self, crate::schema::TableError> {
+        let ops = lower(&Rows::new(&record_type, &batch)?, &record_type, key_hash);
+        Ok(PreparedChunk { record_type, positions: vec![0], batch, bytes: Arc::new(bytes), leaves: Vec::new(), ops })
+    }
+
+    /// Rows that DECIDE made: they are decided, and their entries are hashed with the emitted list.
+    pub(crate) fn of_made(
+        record_type: Arc<RecordType>,
+        positions: Vec<u32>,
+        batch: RecordBatch,
+        bytes: RecordBytes,
+    ) -> Self {
+        let (bytes, leaves, ops) = (Arc::new(bytes), Vec::new(), OpChunk::default());
+        PreparedChunk { record_type, positions, batch, bytes, leaves, ops }
+    }
+
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.batch.num_rows()

@@ -1,4 +1,4 @@
-//! Running the operations of a record, in their order: the first that fails is why the record does.
+//! Running the operations of a record, in their order: the first that fails, of the rules that reject, is why the record does.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,18 +7,19 @@ use ledgerstone_verify::canon::Json;
 
 use super::Gate;
 use super::cells::{self, From, To};
+use super::chunks::Chunks;
+use super::fate::{Failures, Fate};
 use super::matching::{agree, data_of};
 use super::ops::{Action, Failure, HeldBy, Op, OpChunk, Rejection};
 use super::plan::{Scope, lower_effects, lower_rule};
-use super::prepared::PreparedChunk;
 use super::sums::{Deferred, first_unmet};
 use super::working::{Holder, LoadError, Place, Working};
 use crate::model::State;
-use crate::schema::{Env, MatchPair, Primitive, Rows, Rule, from_record_bytes, rule_failure};
+use crate::schema::{Env, Found, MatchPair, Primitive, Rows, Rule, from_record_bytes, rule_failure};
 
 /// A unit under way.
 pub(super) struct Unit<'u, 'c, E> {
-    pub(super) chunks: &'c [PreparedChunk],
+    pub(super) chunks: &'c Chunks<'c>,
     pub(super) working: &'u mut Working,
     /// What the working state was loaded from.
     pub(super) state: &'u dyn State<Error = E>,
@@ -29,6 +30,8 @@ pub(super) struct Unit<'u, 'c, E> {
     pub(super) rows: &'u mut Option<(u32, Rows<'c>)>,
     /// Bounds that are looked at when the record is done, where it took back what an earlier version did.
     pub(super) replacing: Option<Vec<Deferred>>,
+    /// What failed so far, of the rules that do not reject.
+    pub(super) failures: Failures,
 }
 
 /// What an operation comes to, where state could be read.
@@ -37,28 +40,26 @@ pub(super) type Verdict<E> = Result<Result<(), Failure>, LoadError<E>>;
 impl<'u, 'c, E> Unit<'u, 'c, E> {
     /// A unit, or the next record of one.
     pub(super) fn new(
-        chunks: &'c [PreparedChunk],
+        chunks: &'c Chunks<'c>,
         working: &'u mut Working,
         state: &'u dyn State<Error = E>,
         gate: &'u dyn Gate,
         at_end: &'u mut Vec<Deferred>,
         rows: &'u mut Option<(u32, Rows<'c>)>,
     ) -> Self {
-        Unit { chunks, working, state, gate, at_end, rows, replacing: None }
+        Unit { chunks, working, state, gate, at_end, rows, replacing: None, failures: Failures::default() }
     }
 
-    /// Runs the operations of a record; the rejection where one fails.
-    pub(super) fn record(&mut self, number: usize, row: usize) -> Result<Option<Rejection>, LoadError<E>> {
-        let chunk = &self.chunks[number];
-        let place = Place { chunk: number as u32, row: row as u32 };
-        let failed = self.run(place, place.chunk, &chunk.ops, chunk.ops.of_row(row))?;
-        let Some(checks) = self.replacing.take() else { return Ok(failed) };
-        Ok(failed.or_else(|| first_unmet(self.chunks, self.working, &checks).map(|refused| refused.rejection)))
-    }
-
-    /// The unit of one record ends.
-    pub(super) fn end(&mut self) -> Option<Rejection> {
-        first_unmet(self.chunks, self.working, self.at_end).map(|refused| refused.rejection)
+    /// Runs the operations of a record.
+    pub(super) fn record(&mut self, place: Place) -> Result<Fate, LoadError<E>> {
+        let chunk = &self.chunks[place.chunk as usize];
+        let mut failed = self.run(place, place.chunk, &chunk.ops, chunk.ops.of_row(place.row as usize))?;
+        if let Some(checks) = self.replacing.take()
+            && failed.is_none()
+        {
+            failed = first_unmet(self.chunks, self.working, &checks).map(|(_, rejection)| rejection);
+        }
+        Ok(failed.map_or_else(|| std::mem::take(&mut self.failures).fate(), Fate::Rejected))
     }
 
     /// Runs operations of the record at `place`; `number` is that of the operations they are some of.
@@ -69,16 +70,18 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         ops: &OpChunk,
         some: &[Op],
     ) -> Result<Option<Rejection>, LoadError<E>> {
+        let record_type = &self.chunks[place.chunk as usize].record_type;
         for &op in some {
             let failed = if op.action == Action::Evaluate {
                 self.evaluate(place, op)?
             } else {
-                let record_type = &self.chunks[place.chunk as usize].record_type;
                 let failure = self.operation(place, number, ops, op)?.err();
                 failure.map(|failure| Rejection::of(record_type, ops, op, failure))
             };
-            if failed.is_some() {
-                return Ok(failed);
+            if let Some(rejection) = failed
+                && let Some(rejects) = self.failures.add(op.severity(record_type), rejection)
+            {
+                return Ok(Some(rejects));
             }
         }
         Ok(None)
@@ -94,11 +97,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         };
         let inputs = if rule.is_dynamic() { Some(self.gate.inputs()) } else { None };
         let without = Env { inputs: inputs.as_deref(), found: &[] };
-        let found = if rule.needs().lookups {
-            self.look_up(Scope { rows: &rows, row, item: None, env: &without }, rule.each)?
-        } else {
-            Vec::new()
-        };
+        let found = self.found(Scope { rows: &rows, row, item: None, env: &without }, rule)?;
         let env = Env { found: &found, ..without };
         let failed = if rule.is_of_record() {
             let fails = rule_failure(rule, &rows, row, &env).is_some();
@@ -112,6 +111,11 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         };
         *self.rows = Some((place.chunk, rows));
         Ok(failed)
+    }
+
+    /// What the lookups that a rule needs find.
+    pub(super) fn found(&mut self, whole: Scope<'_, '_>, rule: &Rule) -> Result<Vec<Found>, LoadError<E>> {
+        if rule.needs().lookups { self.look_up(whole, rule.each) } else { Ok(Vec::new()) }
     }
 
     /// Runs one operation.
@@ -155,7 +159,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
             (Action::Tally { group }, _) => self.tally(place, op, &ops.groups[group as usize])?,
             (Action::TooPrecise { .. }, _) => Err(Failure::TooPrecise),
             (Action::Overflow, _) => Err(Failure::Overflow),
-            (Action::Absent | Action::Evaluate, _) => Err(Failure::Rule),
+            (Action::Absent | Action::Evaluate | Action::Fails | Action::HoldsPrivate, _) => Err(Failure::Rule),
             (_, None) => Err(Failure::Missing),
         })
     }

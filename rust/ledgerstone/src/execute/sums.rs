@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Refused;
 use super::cells;
+use super::chunks::Chunks;
 use super::ops::{Action, Amount, Failure, Op, Rejection};
-use super::prepared::PreparedChunk;
 use super::working::{Place, Working};
 use crate::model::{Decimal, Fraction};
 use crate::schema::{Primitive, Rule, Scalar};
@@ -21,12 +20,11 @@ pub(super) struct Deferred {
 
 /// The first deferred operation, in the order of records and rules, that fails: a bound that does not hold, or the first that counts
 /// towards a sum that is out of its bounds.
-pub(super) fn first_unmet(chunks: &[PreparedChunk], working: &Working, deferred: &[Deferred]) -> Option<Refused> {
+pub(super) fn first_unmet(chunks: &Chunks<'_>, working: &Working, deferred: &[Deferred]) -> Option<(Place, Rejection)> {
     let sums = sums(chunks, working, deferred);
     let mut seen = BTreeSet::new();
     deferred.iter().find_map(|deferred| {
-        let (chunk, row) = (deferred.place.chunk as usize, deferred.place.row as usize);
-        let record_type = &chunks[chunk].record_type;
+        let record_type = &chunks[deferred.place.chunk as usize].record_type;
         let ops = working.operations(chunks, deferred.ops);
         let failure = match deferred.op.action {
             Action::Contribute { summand } => {
@@ -39,17 +37,12 @@ pub(super) fn first_unmet(chunks: &[PreparedChunk], working: &Working, deferred:
             }
             action => cells::check(working, working.slot(deferred.ops, action.cell()?)).err()?,
         };
-        let rejection = Rejection::of(record_type, ops, deferred.op, failure);
-        Some(Refused { chunk, row, rejection })
+        Some((deferred.place, Rejection::of(record_type, ops, deferred.op, failure)))
     })
 }
 
 /// The sums that the deferred operations count towards, by name; `None` where one overflows.
-fn sums<'w>(
-    chunks: &'w [PreparedChunk],
-    working: &'w Working,
-    deferred: &[Deferred],
-) -> BTreeMap<&'w [u8], Option<Amount>> {
+fn sums<'w>(chunks: &'w Chunks<'_>, working: &'w Working, deferred: &[Deferred]) -> BTreeMap<&'w [u8], Option<Amount>> {
     let mut sums = BTreeMap::new();
     for deferred in deferred {
         if let Action::Contribute { summand } = deferred.op.action {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::chunks::Chunks;
 use super::ops::OpChunk;
 use super::prepared::PreparedChunk;
 use crate::model::{CellValue, Parts, RowId, State, UniqueKey};
@@ -20,9 +21,16 @@ const LATE: u32 = 1 << 31;
 
 /// A place of a record within the batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) chunk: u32,
-    pub(super) row: u32,
+pub(crate) struct Place {
+    pub(crate) chunk: u32,
+    pub(crate) row: u32,
+}
+
+/// How much a unit had done at a moment, so that what it did since can be undone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    undo: usize,
+    late: usize,
 }
 
 /// Who holds a unique key.
@@ -133,7 +141,20 @@ impl Working {
 
     /// Loads what further operations name; their number.
     pub(super) fn admit<E>(&mut self, state: &dyn State<Error = E>, ops: OpChunk) -> Result<u32, LoadError<E>> {
-        let slots = self.number_cells(&ops);
+        let slots = self.load_more(state, &ops)?;
+        self.late.push(Late { ops: Arc::new(ops), slots });
+        Ok(LATE | (self.late.len() - 1) as u32)
+    }
+
+    /// Loads what the operations of one more chunk name, which is the next in number.
+    pub(super) fn admit_chunk<E>(&mut self, state: &dyn State<Error = E>, ops: &OpChunk) -> Result<(), LoadError<E>> {
+        let slots = self.load_more(state, ops)?;
+        self.slots.push(slots);
+        Ok(())
+    }
+
+    fn load_more<E>(&mut self, state: &dyn State<Error = E>, ops: &OpChunk) -> Result<Vec<u32>, LoadError<E>> {
+        let slots = self.number_cells(ops);
         self.load_cells(state)?;
         let mut hashes: Vec<u64> = ops.keys.iter().map(|key| key.hash).collect();
         hashes.sort_unstable();
@@ -141,8 +162,7 @@ impl Working {
         hashes.retain(|hash| self.hashes.binary_search(hash).is_err() && !self.late_hashes.contains(hash));
         self.load_keys(state, &hashes).map_err(LoadError::State)?;
         self.late_hashes.extend(hashes);
-        self.late.push(Late { ops: Arc::new(ops), slots });
-        Ok(LATE | (self.late.len() - 1) as u32)
+        Ok(slots)
     }
 
     fn number_cells(&mut self, ops: &OpChunk) -> Vec<u32> {
@@ -253,7 +273,7 @@ impl Working {
     }
 
     /// The operations of a number.
-    pub(super) fn operations<'k>(&'k self, chunks: &'k [PreparedChunk], number: u32) -> &'k OpChunk {
+    pub(super) fn operations<'k>(&'k self, chunks: &'k Chunks<'_>, number: u32) -> &'k OpChunk {
         if number < LATE { &chunks[number as usize].ops } else { &self.late[(number - LATE) as usize].ops }
     }
 
@@ -297,12 +317,12 @@ impl Working {
     }
 
     /// Who holds a key; of versions the newest.
-    pub(super) fn holder(&self, chunks: &[PreparedChunk], ops: &OpChunk, key: u32) -> Option<Holder> {
+    pub(super) fn holder(&self, chunks: &Chunks<'_>, ops: &OpChunk, key: u32) -> Option<Holder> {
         self.find(chunks, ops.keys[key as usize].hash, ops.key(key))
     }
 
     /// Who holds the key of these bytes.
-    pub(super) fn find(&self, chunks: &[PreparedChunk], hash: u64, bytes: &[u8]) -> Option<Holder> {
+    pub(super) fn find(&self, chunks: &Chunks<'_>, hash: u64, bytes: &[u8]) -> Option<Holder> {
         if let Some(taken) = self.newest_taken(chunks, hash, bytes) {
             return Some(Holder::Batch(taken.place));
         }
@@ -310,7 +330,7 @@ impl Working {
         Some(Holder::Stored(*row))
     }
 
-    fn newest_taken(&self, chunks: &[PreparedChunk], hash: u64, bytes: &[u8]) -> Option<&Taken> {
+    fn newest_taken(&self, chunks: &Chunks<'_>, hash: u64, bytes: &[u8]) -> Option<&Taken> {
         self.taken.find(hash, |taken| {
             taken.hash == hash
                 && self.operations(chunks, taken.ops).key(taken.key) == bytes
@@ -326,7 +346,7 @@ impl Working {
     }
 
     /// Takes a key for the next version of its record.
-    pub(super) fn succeed(&mut self, chunks: &[PreparedChunk], ops: &OpChunk, number: u32, key: u32, place: Place) {
+    pub(super) fn succeed(&mut self, chunks: &Chunks<'_>, ops: &OpChunk, number: u32, key: u32, place: Place) {
         let (hash, bytes) = (ops.keys[key as usize].hash, ops.key(key));
         if let Some(before) = self.newest_taken(chunks, hash, bytes) {
             let (ops, key) = (before.ops, before.key);
@@ -337,12 +357,17 @@ impl Working {
     }
 
     /// The newest records of a type that took its key in this batch.
-    pub(super) fn taken_of(&self, chunks: &[PreparedChunk], type_name: &str) -> Vec<Place> {
+    pub(super) fn taken_of(&self, chunks: &Chunks<'_>, type_name: &str) -> Vec<Place> {
         let prefix = format!("[\"{type_name}\",0,");
         let is_of_type =
             |taken: &&Taken| self.operations(chunks, taken.ops).key(taken.key).starts_with(prefix.as_bytes());
         let newest = self.taken.iter().filter(|taken| !self.superseded.contains(&(taken.ops, taken.key)));
         newest.filter(is_of_type).map(|taken| taken.place).collect()
+    }
+
+    /// This moment of the unit.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { undo: self.undo.len(), late: self.late.len() }
     }
 
     /// The unit stands.
@@ -355,9 +380,16 @@ impl Working {
         self.undo.clear();
     }
 
-    /// The unit falls: everything it did is undone, newest first.
-    pub(super) fn roll_back(&mut self, chunks: &[PreparedChunk]) {
-        while let Some(step) = self.undo.pop() {
+    /// The unit falls: everything it did is undone.
+    pub(super) fn roll_back(&mut self, chunks: &Chunks<'_>) {
+        self.roll_back_to(chunks, Mark { undo: 0, late: self.late_kept });
+    }
+
+    /// What the unit did since a moment is undone, newest first.
+    pub(super) fn roll_back_to(&mut self, chunks: &Chunks<'_>, mark: Mark) {
+        while self.undo.len() > mark.undo
+            && let Some(step) = self.undo.pop()
+        {
             match step {
                 Undo::Cell { slot, value } => self.now[slot as usize] = value,
                 Undo::Key { ops, key } => {
@@ -371,7 +403,7 @@ impl Working {
                 }
             }
         }
-        self.late.truncate(self.late_kept);
+        self.late.truncate(mark.late);
     }
 
     /// The cells that changed, with their value afterwards (`null`: removed), sorted by name: (name, value), both JCS.
@@ -390,8 +422,8 @@ impl Working {
         changed
     }
 
-    /// The keys that stand as taken: (hash, chunk, row).
-    pub(crate) fn taken(&self) -> impl Iterator<Item = (u64, u32, u32)> {
-        self.taken.iter().map(|taken| (taken.hash, taken.place.chunk, taken.place.row))
+    /// The hashes of the keys that stand as taken, and the records that took them.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = (u64, Place)> {
+        self.taken.iter().map(|taken| (taken.hash, taken.place))
     }
 }

@@ -28,6 +28,8 @@ pub(crate) struct TrailRow {
     pub(crate) leaf: Hash,
     pub(crate) outcome: &'static str,
     pub(crate) code: Option<String>,
+    /// The position of the signed record that caused this one; `None` where it was signed itself.
+    pub(crate) cause: Option<u32>,
 }
 
 /// The schema: who, when, where and what became of it, then the fields.
@@ -44,6 +46,7 @@ pub(crate) fn trail_schema(fields: &[Arc<Field>]) -> SchemaRef {
         Field::new("_leaf", DataType::FixedSizeBinary(32), false),
         Field::new("_outcome", DataType::Utf8, false),
         Field::new("_code", DataType::Utf8, true),
+        Field::new("_cause", DataType::UInt32, true),
     ]
     .into_iter()
     .map(Arc::new)
@@ -87,6 +90,7 @@ pub(crate) fn trail_batch<'a>(
         Arc::new(leaves.finish()),
         Arc::new(outcomes.finish()),
         Arc::new(codes.finish()),
+        Arc::new(rows.iter().map(|row| row.cause).collect::<UInt32Array>()),
     ];
     columns.extend(fields);
     RecordBatch::try_new(schema.clone(), columns)

@@ -10,6 +10,8 @@ use ledgerstone_verify::envelope::{
 use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
 
 use super::commit::{EntriesList, cells, exceptions, put, record_puts};
+use super::emitted::{causes_put, emitted_list};
+use super::outcomes::RecordException;
 use super::pool::panic_message;
 use super::screen::Screened;
 use super::view::View;
@@ -17,8 +19,8 @@ use super::writer::Writer;
 use super::{Ledger, clock};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
-use crate::execute::authority::AuthorityGate;
-use crate::execute::{Decide, InOrder, LoadError, PreparedChunk, Refused, Working};
+use crate::execute::authority::{AuthorityGate, module_of};
+use crate::execute::{Decide, Decision, Exceptional, InOrder, LoadError, PreparedChunk, Working};
 use crate::keys::Key;
 use crate::limits::{ATOMIC_RECORDS, INTENT_LIFETIME_MICROS};
 use crate::log::{Checkpoints, LogTrees, NewNodes, RecordTree, node_key};
@@ -42,17 +44,17 @@ pub(crate) struct Draft<'a> {
 pub(crate) struct Committed {
     pub(crate) index: u64,
     pub(crate) count: u32,
-    /// Records refused by state, by position.
-    pub(crate) refused: Vec<(u32, Rejected)>,
+    /// Records that were not plainly accepted, by position.
+    pub(crate) exceptions: Vec<(u32, RecordException)>,
     /// Whether this call appended it (otherwise an earlier one with the same id did).
     pub(crate) is_new: bool,
 }
 
 /// What happened to a draft.
-pub(crate) enum Outcome {
+pub(crate) enum Attempt {
     Committed(Committed),
     /// No record of it stands, so nothing was logged; why, by position.
-    Empty(Vec<(u32, Rejected)>),
+    Empty(Vec<(u32, RecordException)>),
 }
 
 /// A transaction after PREPARE: hashed, and the tree of its records.
@@ -66,18 +68,21 @@ struct Prepared {
 /// A transaction after DECIDE.
 struct Decided {
     working: Working,
-    refused: Vec<Refused>,
+    decision: Decision,
     gate: AuthorityGate,
 }
 
 impl Ledger {
     /// Signs, decides, hashes and commits a draft. A panic on the way is a fault: nothing is logged, and the writer is as it was.
-    pub(crate) fn transact(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Outcome> {
+    pub(crate) fn transact(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Attempt> {
+        for screened in &draft.records {
+            self.faults.check(&screened.record_type, &writer.authority)?;
+        }
         let attempt = std::panic::AssertUnwindSafe(|| self.attempt(writer, draft));
         std::panic::catch_unwind(attempt).unwrap_or_else(|panic| Err(Error::Fault(panic_message(&*panic))))
     }
 
-    fn attempt(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Outcome> {
+    fn attempt(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Attempt> {
         let count: usize = draft.records.iter().map(|screened| screened.inputs.len()).sum();
         if count > ATOMIC_RECORDS {
             return Err(Error::Limit {
@@ -89,7 +94,7 @@ impl Ledger {
         }
         let view = self.writer_view(writer)?;
         if let Some(earlier) = self.retried(&view, draft)? {
-            return Ok(Outcome::Committed(earlier));
+            return Ok(Attempt::Committed(earlier));
         }
         let prepared = self.prepare(draft, self.sources.random()?)?;
         let now = self.sources.now();
@@ -97,14 +102,14 @@ impl Ledger {
         let time = writer.next_time(now)?;
         let intent = self.intent(writer, draft, &prepared, time)?;
         self.check_author(writer, draft)?;
-        let decided = decide(&view, writer, draft, &prepared, time)?;
-        let refused = describe(&prepared, &decided.refused, draft);
-        if decided.refused.len() as u32 == prepared.count {
-            return refusal_of_all(refused, draft);
+        let decided = self.decide(&view, writer, draft, &prepared, time)?;
+        let exceptions = describe(&prepared, &decided.decision.exceptions, draft);
+        if decided.decision.rejected().count() as u32 == prepared.count {
+            return refusal_of_all(exceptions, draft);
         }
         let index = writer.trees.size();
         self.commit(writer, draft, &prepared, decided, intent, time)?;
-        Ok(Outcome::Committed(Committed { index, count: prepared.count, refused, is_new: true }))
+        Ok(Attempt::Committed(Committed { index, count: prepared.count, exceptions, is_new: true }))
     }
 
     /// The second half of PREPARE: leaf hashes under this secret, operations, and the records tree.
@@ -117,15 +122,19 @@ impl Ledger {
             first += screened.inputs.len() as u32;
         }
         let chunks = self.pool.each(&parts, |(first, screened)| {
-            PreparedChunk::new(
-                Arc::clone(&screened.record_type),
-                (*first..).take(screened.inputs.len()).collect(),
-                screened.batch.clone(),
-                Arc::clone(&screened.bytes),
-                secret,
-                &|key| file_secret.hash(key),
-            )
-            .map_err(|error| Error::Fault(error.to_string()))
+            let module = module_of(&screened.record_type.name);
+            self.faults.guard(module, || {
+                self.sources.rules(module);
+                PreparedChunk::new(
+                    Arc::clone(&screened.record_type),
+                    (*first..).take(screened.inputs.len()).collect(),
+                    screened.batch.clone(),
+                    Arc::clone(&screened.bytes),
+                    secret,
+                    &|key| file_secret.hash(key),
+                )
+                .map_err(|error| Error::Fault(error.to_string()))
+            })
         })?;
         let leaves: Vec<Hash> = chunks.iter().flat_map(|chunk| chunk.leaves.iter().copied()).collect();
         let tree = match chunks.len() {
@@ -163,16 +172,17 @@ impl Ledger {
             })));
         }
         let input_of = draft.inputs();
-        let refused = stored_exceptions(view, index)?
+        let exceptions = stored_exceptions(view, index)?
             .into_iter()
             .map(|exception| {
-                let (position, code) = (exception.position as u32, exception.code);
-                let message = "refused when the transaction was first appended".to_owned();
-                let (row, record_type) = input_of(position);
-                (position, Rejected { code, message, record_type, row, field: None, cell: None })
+                let Exception { position, outcome, code, .. } = exception;
+                let message = format!("{} when the transaction was first appended", outcome.name());
+                let (row, record_type) = input_of(position as u32);
+                let reason = Rejected { code, message, record_type, row, field: None, cell: None };
+                (position as u32, RecordException { outcome, reason })
             })
             .collect();
-        Ok(Some(Committed { index, count: prepared.count, refused, is_new: false }))
+        Ok(Some(Committed { index, count: prepared.count, exceptions, is_new: false }))
     }
 
     fn intent(&self, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared, time: i64) -> Result<Intent> {
@@ -218,6 +228,40 @@ impl Ledger {
         })))
     }
 
+    /// DECIDE. A panic is a fault of the module whose rules looked at the record at hand.
+    fn decide(
+        &self,
+        view: &View,
+        writer: &Writer,
+        draft: &Draft<'_>,
+        prepared: &Prepared,
+        time: i64,
+    ) -> Result<Decided> {
+        let is_genesis = writer.trees.size() == 0;
+        let unread = |error| match error {
+            LoadError::State(error) => error,
+            LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
+            LoadError::Rows => Error::damaged("a record is not one of its type; audit the ledger".to_owned()),
+        };
+        let chunks = &prepared.chunks;
+        let mut working = Working::load(view, chunks).map_err(unread)?;
+        let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis, time);
+        let decide = std::panic::AssertUnwindSafe(|| {
+            chunks.iter().for_each(|chunk| self.sources.rules(module_of(&chunk.record_type.name)));
+            InOrder.decide(draft.mode, chunks, &mut working, &mut gate, view)
+        });
+        let decision = match std::panic::catch_unwind(decide) {
+            Ok(decision) => decision.map_err(unread)?,
+            Err(panic) => return Err(self.faults.found(&gate.module_at_hand(chunks), panic_message(&*panic))),
+        };
+        let felled = draft.mode == Mode::Atomic && decision.rejected().next().is_some();
+        if felled {
+            let (_, exception) = describe(prepared, &decision.exceptions, draft).swap_remove(0);
+            return Err(rejection(exception.reason));
+        }
+        Ok(Decided { working, decision, gate })
+    }
+
     /// HASH and COMMIT.
     fn commit(
         &self,
@@ -229,11 +273,13 @@ impl Ledger {
         time: i64,
     ) -> Result<()> {
         let index = writer.trees.size();
-        let Decided { working, refused, gate } = decided;
-        let record_puts = record_puts(index, &prepared.chunks, &refused, &working, self.secret, &self.pool)?;
-        let exceptions = exceptions(prepared.secret, &prepared.chunks, &refused);
+        let Decided { working, decision, gate } = decided;
+        let (chunks, count) = (&prepared.chunks, prepared.count);
+        let record_puts = record_puts(index, count, chunks, &decision, &working, self.secret, &self.pool)?;
+        let exceptions = exceptions(prepared.secret, chunks, &decision.exceptions);
+        let emitted = emitted_list(prepared.secret, chunks, &decision);
         let (cells, cell_puts) = cells(prepared.secret, index, &working);
-        let envelope = envelope(writer, draft, intent, &exceptions, &cells, time)?;
+        let envelope = envelope(writer, draft, intent, [&exceptions, &emitted, &cells], time)?;
         let mut trees = writer.trees.clone();
         let nodes = trees.push(&[ENVELOPE_TAG, &envelope]);
         let genesis = writer.genesis.unwrap_or_else(|| leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &envelope]));
@@ -243,6 +289,7 @@ impl Ledger {
         let mut puts = record_puts;
         puts.extend(cell_puts);
         puts.extend(exceptions.put(Table::Exceptions, index));
+        puts.extend(causes_put(index, count, chunks, &decision));
         puts.extend(cells.put(Table::CellRuns, index));
         puts.extend(log_puts(index, &trees, &nodes, prepared, &envelope));
         puts.push(put(Table::Meta, b"checkpoint".to_vec(), checkpoint.to_bytes()));
@@ -292,24 +339,6 @@ impl Draft<'_> {
     }
 }
 
-fn decide(view: &View, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared, time: i64) -> Result<Decided> {
-    let is_genesis = writer.trees.size() == 0;
-    let unread = |error| match error {
-        LoadError::State(error) => error,
-        LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
-        LoadError::Rows => Error::damaged("a record is not one of its type; audit the ledger".to_owned()),
-    };
-    let mut working = Working::load(view, &prepared.chunks).map_err(unread)?;
-    let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis, time);
-    let refused = InOrder.decide(draft.mode, &prepared.chunks, &mut working, &mut gate, view).map_err(unread)?;
-    let felled = draft.mode == Mode::Atomic && !refused.is_empty();
-    if felled {
-        let (_, rejected) = describe(prepared, &refused, draft).swap_remove(0);
-        return Err(rejection(rejected));
-    }
-    Ok(Decided { working, refused, gate })
-}
-
 fn rejection(rejected: Rejected) -> Error {
     if rejected.code == codes::FORBIDDEN {
         Error::Forbidden(Box::new(rejected))
@@ -318,16 +347,16 @@ fn rejection(rejected: Rejected) -> Error {
     }
 }
 
-/// The refusals of DECIDE in the words of the caller: position, and row handed over.
-fn describe(prepared: &Prepared, refused: &[Refused], draft: &Draft<'_>) -> Vec<(u32, Rejected)> {
+/// The exceptions of DECIDE in the words of the caller: position, and row handed over.
+fn describe(prepared: &Prepared, exceptions: &[Exceptional], draft: &Draft<'_>) -> Vec<(u32, RecordException)> {
     let input_of = draft.inputs();
-    refused
+    exceptions
         .iter()
-        .map(|refused| {
-            let position = prepared.chunks[refused.chunk].positions[refused.row];
+        .map(|exceptional| {
+            let position = prepared.chunks[exceptional.chunk].positions[exceptional.row];
             let (row, record_type) = input_of(position);
-            let rejection = &refused.rejection;
-            let rejected = Rejected {
+            let rejection = &exceptional.rejection;
+            let reason = Rejected {
                 code: rejection.reason.code.clone(),
                 message: rejection.reason.message.clone(),
                 record_type,
@@ -335,16 +364,16 @@ fn describe(prepared: &Prepared, refused: &[Refused], draft: &Draft<'_>) -> Vec<
                 field: None,
                 cell: rejection.cell.clone(),
             };
-            (position, rejected)
+            (position, RecordException { outcome: exceptional.outcome, reason })
         })
         .collect()
 }
 
 /// Nothing stands: a lack of permission is raised, other reasons are the caller's to read.
-fn refusal_of_all(refused: Vec<(u32, Rejected)>, draft: &Draft<'_>) -> Result<Outcome> {
-    match refused.first() {
-        Some((_, first)) if first.code == codes::FORBIDDEN => Err(rejection(first.clone())),
-        Some(_) => Ok(Outcome::Empty(refused)),
+fn refusal_of_all(exceptions: Vec<(u32, RecordException)>, draft: &Draft<'_>) -> Result<Attempt> {
+    match exceptions.first() {
+        Some((_, first)) if first.reason.code == codes::FORBIDDEN => Err(rejection(first.reason.clone())),
+        Some(_) => Ok(Attempt::Empty(exceptions)),
         None => Err(Error::schema(
             codes::EMPTY_TRANSACTION,
             format!("there is no record of {} to append", draft.type_name()),
@@ -356,8 +385,7 @@ fn envelope(
     writer: &Writer,
     draft: &Draft<'_>,
     intent: Intent,
-    exceptions: &EntriesList,
-    cells: &EntriesList,
+    [exceptions, emitted, cells]: [&EntriesList; 3],
     time: i64,
 ) -> Result<Vec<u8>> {
     let signature = Signature {
@@ -368,7 +396,7 @@ fn envelope(
     };
     let envelope = Envelope {
         cells: cells.root,
-        emitted: ledgerstone_verify::envelope::ListRoot { count: 0, root: None },
+        emitted: emitted.root,
         exceptions: exceptions.root,
         index: writer.trees.size(),
         intent,

@@ -3,14 +3,15 @@
 use arrow_array::BooleanArray;
 use arrow_select::filter::filter_record_batch;
 use ledgerstone_verify::canon::ObjectWriter;
-use ledgerstone_verify::entry::{EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
+use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
 use ledgerstone_verify::envelope::ListRoot;
 use ledgerstone_verify::hash::Hash;
 
+use super::emitted::emitted_chunks;
 use super::pool::Pool;
 use super::view::FileSecret;
 use crate::error::{Error, Result};
-use crate::execute::{PreparedChunk, Refused, Working};
+use crate::execute::{Decision, Exceptional, Place, PreparedChunk, Working};
 use crate::limits::SMALL_CHUNK_ROWS;
 use crate::log::RecordTree;
 use crate::model::RowId;
@@ -43,22 +44,21 @@ impl EntriesList {
     }
 }
 
-/// The exceptions list: every refused record.
-pub(crate) fn exceptions(secret: [u8; 32], chunks: &[PreparedChunk], refused: &[Refused]) -> EntriesList {
-    let entries = refused
-        .iter()
-        .map(|refused| {
-            let chunk = &chunks[refused.chunk];
-            Exception {
-                position: u64::from(chunk.positions[refused.row]),
-                leaf: chunk.leaves[refused.row],
-                outcome: ExceptionOutcome::Rejected,
-                code: refused.rejection.reason.code.clone(),
-            }
-            .to_canonical()
-        })
-        .collect();
+/// The exceptions list: every signed record that was not plainly accepted.
+pub(crate) fn exceptions(secret: [u8; 32], chunks: &[PreparedChunk], exceptions: &[Exceptional]) -> EntriesList {
+    let entries = exceptions.iter().map(|exceptional| exception(chunks, exceptional).to_canonical()).collect();
     EntriesList::new(EntryList::Exceptions, secret, entries)
+}
+
+/// The entry of one record that was not plainly accepted.
+pub(crate) fn exception(chunks: &[PreparedChunk], exceptional: &Exceptional) -> Exception {
+    let chunk = &chunks[exceptional.chunk];
+    Exception {
+        position: u64::from(chunk.positions[exceptional.row]),
+        leaf: chunk.leaves[exceptional.row],
+        outcome: exceptional.outcome,
+        code: exceptional.rejection.reason.code.clone(),
+    }
 }
 
 /// The cells list, and the new rows of the table `cells`.
@@ -86,28 +86,45 @@ pub(crate) fn cell_entry(name: &[u8], value: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The rows of `chunks`, `segments`, `postings` and `unique_keys` that a transaction makes.
+/// The rows of `chunks`, `segments`, `postings` and `unique_keys` that a transaction of `count` signed records makes.
 pub(crate) fn record_puts(
     index: u64,
+    count: u32,
     chunks: &[PreparedChunk],
-    refused: &[Refused],
+    decision: &Decision,
     working: &Working,
     secret: FileSecret,
     pool: &Pool,
 ) -> Result<Vec<Put>> {
     let numbered: Vec<(usize, &PreparedChunk)> = chunks.iter().enumerate().collect();
-    let puts = pool.each(&numbered, |(number, chunk)| {
+    let rejected: Vec<&Exceptional> = decision.rejected().collect();
+    let mut puts = pool.each(&numbered, |(number, chunk)| {
         // In the order of the batch.
-        let first = refused.partition_point(|refused| refused.chunk < *number);
-        let of_chunk = refused[first..].iter().take_while(|refused| refused.chunk == *number);
-        let rows: Vec<usize> = of_chunk.map(|refused| refused.row).collect();
+        let first = rejected.partition_point(|rejected| rejected.chunk < *number);
+        let of_chunk = rejected[first..].iter().take_while(|rejected| rejected.chunk == *number);
+        let rows: Vec<usize> = of_chunk.map(|rejected| rejected.row).collect();
         chunk_puts(index, chunk, &rows, secret)
     })?;
-    let keys = working.taken().map(|(hash, chunk, row)| {
-        let position = chunks[chunk as usize].positions[row as usize];
-        unique_key(hash, RowId::new(index, position))
-    });
+    let made = emitted_chunks(count, decision)?;
+    puts.extend(pool.each(&made, |chunk| chunk_puts(index, chunk, &[], secret))?);
+    let keys = taken_keys(index, count, chunks, decision, working).into_iter().map(|(hash, row)| unique_key(hash, row));
     Ok(puts.into_iter().flatten().chain(keys).collect())
+}
+
+/// The hashes of the keys that the decision of a transaction of `count` signed records took, and the rows that hold them.
+pub(crate) fn taken_keys(
+    index: u64,
+    count: u32,
+    chunks: &[PreparedChunk],
+    decision: &Decision,
+    working: &Working,
+) -> Vec<(u64, RowId)> {
+    let made = decision.made_rows(index, count);
+    let row = |place: Place| match chunks.get(place.chunk as usize) {
+        Some(chunk) => Some(RowId::new(index, chunk.positions[place.row as usize])),
+        None => made[place.chunk as usize - chunks.len()],
+    };
+    working.taken().filter_map(|(hash, place)| Some((hash, row(place)?))).collect()
 }
 
 /// The row of `unique_keys` for a key.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, SchemaRef};
-use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
+use ledgerstone_verify::entry::{Emitted, EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
 use ledgerstone_verify::hash::Hash;
 use rayon::prelude::*;
 
@@ -38,8 +38,8 @@ struct Export<'a, 'o> {
     view: View,
     schema: SchemaRef,
     sink: Sink,
-    /// Facts and secrets of transactions, as far as the rows at hand need them.
-    known: BTreeMap<u64, (TransactionFacts, [u8; 32])>,
+    /// Transactions, as far as the rows at hand need them.
+    known: Known,
     rows: u64,
     progress: &'o mut dyn FnMut(u64) -> Result<()>,
 }
@@ -104,15 +104,14 @@ impl Export<'_, '_> {
         let mut data = Vec::new();
         for index in 0..self.view.size {
             self.look_up(std::iter::once(index))?;
-            let exceptions = stored_exceptions(&self.view, index)?;
             let chunks = self.view.read(|reader| reader.transaction(index))?;
-            let (_, secret) = self.known[&index];
+            let known = &self.known[&index];
             let texts = self
                 .ledger
                 .pool
-                .run(|| chunks.par_iter().map(|chunk| chunk_trail(chunk, secret)).collect::<Result<Vec<_>>>())??;
+                .run(|| chunks.par_iter().map(|chunk| chunk_trail(chunk, known)).collect::<Result<Vec<_>>>())??;
             let mut trail: Vec<(TrailRow, Option<String>)> = texts.into_iter().flatten().collect();
-            trail.extend(exceptions.into_iter().map(|exception| (rejected_row(index, exception), None)));
+            trail.extend(known.rejected().map(|exception| (rejected_row(index, exception), None)));
             trail.sort_by_key(|(row, _)| row.row);
             for (row, text) in trail {
                 rows.push(row);
@@ -143,20 +142,67 @@ impl Export<'_, '_> {
     fn look_up(&mut self, indexes: impl Iterator<Item = u64>) -> Result<()> {
         for index in indexes {
             if !self.known.contains_key(&index) {
-                let StoredEnvelope { secret, envelope, .. } = self.view.envelope(index)?;
-                let facts = TransactionFacts {
-                    author: envelope.intent.author,
-                    time: clock::parse(&envelope.time)?,
-                    signed: clock::parse(&envelope.intent.time)?,
-                };
-                self.known.insert(index, (facts, secret));
+                self.known.insert(index, Transaction::read(&self.view, index)?);
             }
         }
         Ok(())
     }
 }
 
-type Known = BTreeMap<u64, (TransactionFacts, [u8; 32])>;
+type Known = BTreeMap<u64, Transaction>;
+
+/// What the trail says of a transaction's rows.
+struct Transaction {
+    facts: TransactionFacts,
+    secret: [u8; 32],
+    /// Number of its signed records.
+    count: u32,
+    exceptions: BTreeMap<u32, Exception>,
+    /// Causes of its emitted records.
+    causes: Vec<u32>,
+}
+
+impl Transaction {
+    fn read(view: &View, index: u64) -> Result<Self> {
+        let StoredEnvelope { secret, envelope, .. } = view.envelope(index)?;
+        let facts = TransactionFacts {
+            author: envelope.intent.author,
+            time: clock::parse(&envelope.time)?,
+            signed: clock::parse(&envelope.intent.time)?,
+        };
+        let exceptions = if envelope.exceptions.count > 0 { stored_exceptions(view, index)? } else { Vec::new() };
+        let exceptions = exceptions.into_iter().map(|exception| (exception.position as u32, exception)).collect();
+        let count = envelope.intent.count as u32;
+        let emitted = (count..).take(envelope.emitted.count as usize);
+        let causes = emitted.map(|position| Ok(view.cause(RowId::new(index, position))?.unwrap_or_default()));
+        Ok(Transaction { facts, secret, count, exceptions, causes: causes.collect::<Result<_>>()? })
+    }
+
+    fn rejected(&self) -> impl Iterator<Item = &Exception> {
+        self.exceptions.values().filter(|exception| exception.outcome == ExceptionOutcome::Rejected)
+    }
+
+    /// The trail's row of a stored record, given its bytes.
+    fn row(&self, row: RowId, record_type: &Arc<RecordType>, leaves: &mut Leaves, bytes: &[u8]) -> TrailRow {
+        let record_type = Some(Arc::clone(record_type));
+        if let Some(place) = row.position.checked_sub(self.count) {
+            let cause = self.causes.get(place as usize).copied();
+            let entry = Emitted::write(u64::from(cause.unwrap_or_default()), bytes);
+            let salt = Salts::new(self.secret, EntryList::Emitted).salt(u64::from(place));
+            let leaf = entry_leaf(EntryList::Emitted, &salt, &entry);
+            return TrailRow { row, record_type, leaf, outcome: "accepted", code: None, cause };
+        }
+        let exception = self.exceptions.get(&row.position);
+        TrailRow {
+            row,
+            record_type,
+            leaf: leaves.leaf(row, self.secret, bytes),
+            outcome: exception.map_or("accepted", |exception| exception.outcome.name()),
+            code: exception.map(|exception| exception.code.clone()),
+            cause: None,
+        }
+    }
+}
 
 fn typed_page(record_type: &Arc<RecordType>, page: &Page, known: &Known, schema: &SchemaRef) -> Result<RecordBatch> {
     let view = Rows::new(record_type, &page.batch).map_err(|error| Error::Fault(error.to_string()))?;
@@ -166,10 +212,7 @@ fn typed_page(record_type: &Arc<RecordType>, page: &Page, known: &Known, schema:
         .rows
         .iter()
         .enumerate()
-        .scan(leaves, |leaves, (place, row)| {
-            let leaf = leaves.leaf(*row, known[&row.index].1, bytes.row(place));
-            Some(accepted_row(*row, record_type, leaf))
-        })
+        .scan(leaves, |leaves, (place, row)| Some(known[&row.index].row(*row, record_type, leaves, bytes.row(place))))
         .collect();
     batch(schema, known, &rows, page.batch.columns().to_vec())
 }
@@ -191,7 +234,7 @@ impl Leaves {
 }
 
 /// The trail of one chunk: rows, and their data as JSON.
-fn chunk_trail(chunk: &ChunkRows, secret: [u8; 32]) -> Result<Vec<(TrailRow, Option<String>)>> {
+fn chunk_trail(chunk: &ChunkRows, known: &Transaction) -> Result<Vec<(TrailRow, Option<String>)>> {
     let view = Rows::new(&chunk.record_type, &chunk.batch).map_err(|error| Error::Fault(error.to_string()))?;
     let bytes = RecordBytes::write(&view);
     let mut leaves = Leaves::default();
@@ -201,8 +244,8 @@ fn chunk_trail(chunk: &ChunkRows, secret: [u8; 32]) -> Result<Vec<(TrailRow, Opt
         .enumerate()
         .map(|(place, row)| {
             let record = bytes.row(place);
-            let leaf = leaves.leaf(*row, secret, record);
-            (accepted_row(*row, &chunk.record_type, leaf), data_text(&chunk.record_type, record))
+            let trail = known.row(*row, &chunk.record_type, &mut leaves, record);
+            (trail, data_text(&chunk.record_type, record))
         })
         .collect())
 }
@@ -214,21 +257,18 @@ fn data_text(record_type: &RecordType, record: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(data).into_owned())
 }
 
-fn accepted_row(row: RowId, record_type: &Arc<RecordType>, leaf: Hash) -> TrailRow {
-    TrailRow { row, record_type: Some(Arc::clone(record_type)), leaf, outcome: "accepted", code: None }
-}
-
-fn rejected_row(index: u64, exception: Exception) -> TrailRow {
+fn rejected_row(index: u64, exception: &Exception) -> TrailRow {
     TrailRow {
         row: RowId::new(index, exception.position as u32),
         record_type: None,
         leaf: exception.leaf,
         outcome: exception.outcome.name(),
-        code: Some(exception.code),
+        code: Some(exception.code.clone()),
+        cause: None,
     }
 }
 
 fn batch(schema: &SchemaRef, known: &Known, rows: &[TrailRow], fields: Vec<ArrayRef>) -> Result<RecordBatch> {
-    let fact = |row: &TrailRow| &known[&row.row.index].0;
+    let fact = |row: &TrailRow| &known[&row.row.index].facts;
     trail_batch(schema, rows, &fact, fields).map_err(|error| Error::Fault(error.to_string()))
 }

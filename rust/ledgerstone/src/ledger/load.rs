@@ -8,16 +8,19 @@ use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 use arrow_schema::{DataType, SchemaRef};
+use ledgerstone_verify::entry::ExceptionOutcome;
 use ledgerstone_verify::envelope::Mode;
 
 use super::Ledger;
-use super::append::{Committed, Draft, Outcome};
+use super::append::{Attempt, Committed, Draft};
+use super::outcomes::RecordException;
 use super::pool::{Started, panic_message};
 use super::records::{author_of, check_id};
 use super::screen::{Input, Screened, changed, screen_chunk};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
-use crate::limits::{ATOMIC_RECORDS, CHUNK_ROWS, CUT_ROWS};
+use crate::execute::has_followers;
+use crate::limits::{ATOMIC_RECORDS, CHUNK_ROWS, CUT_ROWS, FOLLOWED_CUT_ROWS};
 use crate::model::{Event, FlatRows, RowId, Value};
 use crate::schema::RecordType;
 
@@ -26,8 +29,12 @@ use crate::schema::RecordType;
 pub struct LoadProgress {
     /// Rows handed over that are done with: in the ledger, or refused.
     pub rows: u64,
-    /// Records accepted.
+    /// Records plainly accepted.
     pub accepted: u64,
+    /// Records accepted and flagged.
+    pub flagged: u64,
+    /// Records in the ledger that wait for their release.
+    pub held: u64,
     /// Records refused.
     pub rejected: u64,
 }
@@ -38,6 +45,8 @@ pub struct LoadOptions<'a> {
     pub id: Option<&'a str>,
     /// Whether every record stands alone (the default), or all together.
     pub mode: Mode,
+    /// Whether private fields may hold values, which are stored in the clear; such a record is flagged `ledger.plain_private`.
+    pub plain: bool,
     /// Told after each transaction; an error stops the load.
     pub progress: &'a mut dyn FnMut(LoadProgress) -> Result<()>,
 }
@@ -47,8 +56,12 @@ pub struct LoadOptions<'a> {
 pub struct LoadReport {
     /// Rows handed over.
     pub rows: u64,
-    /// Records accepted.
+    /// Records plainly accepted.
     pub accepted: u64,
+    /// Rows accepted and flagged, in order, and why.
+    pub flagged: Vec<Rejected>,
+    /// Rows that wait in the ledger for their release, in order, and why.
+    pub held: Vec<Rejected>,
     /// Rows refused, in order.
     pub rejections: Vec<Rejected>,
     /// The transactions, in order.
@@ -81,6 +94,29 @@ impl LoadReport {
         match part.unsigned.binary_search(&place) {
             Ok(_) => None,
             Err(before) => Some(RowId::new(part.index, place - before as u32)),
+        }
+    }
+
+    /// Every row that was not plainly accepted, in order.
+    pub fn exceptions(&self) -> Vec<(ExceptionOutcome, &Rejected)> {
+        let mut all: Vec<(ExceptionOutcome, &Rejected)> = Vec::new();
+        for (outcome, rows) in [
+            (ExceptionOutcome::Flagged, &self.flagged),
+            (ExceptionOutcome::Held, &self.held),
+            (ExceptionOutcome::Rejected, &self.rejections),
+        ] {
+            all.extend(rows.iter().map(|why| (outcome, why)));
+        }
+        all.sort_by_key(|(_, why)| why.row);
+        all
+    }
+
+    /// Adds a row that was not plainly accepted.
+    fn note(&mut self, exception: RecordException) {
+        match exception.outcome {
+            ExceptionOutcome::Flagged => self.flagged.push(exception.reason),
+            ExceptionOutcome::Held => self.held.push(exception.reason),
+            ExceptionOutcome::Rejected => self.rejections.push(exception.reason),
         }
     }
 
@@ -118,8 +154,8 @@ struct Cut {
 struct Done {
     part: Option<LoadPart>,
     rows: u64,
-    /// Rows refused, in order, counted from the start of the load.
-    rejections: Vec<Rejected>,
+    /// Rows that were not plainly accepted, in order, counted from the start of the load.
+    exceptions: Vec<RecordException>,
 }
 
 /// One load under way. The writer is locked for each transaction, not for the whole load: the caller's iterator and progress callback
@@ -186,7 +222,7 @@ impl Ledger {
 impl Load<'_, '_> {
     fn run(&mut self, inputs: &mut dyn Iterator<Item = Result<Input>>) -> Result<()> {
         let mut reader = Reader { inputs, rest: None, shape: None, is_at_end: false };
-        let (ledger, mode) = (self.ledger, self.options.mode);
+        let (ledger, mode, plain) = (self.ledger, self.options.mode, self.options.plain);
         std::thread::scope(|threads| {
             let mut first = 0;
             let mut before: Option<ScopedJoinHandle<'_, Result<Done>>> = None;
@@ -202,7 +238,7 @@ impl Load<'_, '_> {
                 }
                 first += cut.rows as u64;
                 let (record_type, id) = (Arc::clone(&self.record_type), self.id_of(&cut));
-                let append = move || ledger.append_cut(&record_type, mode, id, cut);
+                let append = move || ledger.append_cut(&record_type, mode, id, cut, plain);
                 // An atomic load is one transaction: more rows would be too many.
                 if reader.is_at_end || mode == Mode::Atomic {
                     return self.finish(append()?);
@@ -218,7 +254,7 @@ impl Load<'_, '_> {
     /// Reads the rows of one transaction; none where there are no more.
     fn read(&self, reader: &mut Reader<'_>, first: u64) -> Result<Cut> {
         let limit = match self.options.mode {
-            Mode::Each => CUT_ROWS,
+            Mode::Each => self.cut_rows(),
             Mode::Atomic => ATOMIC_RECORDS + 1,
         };
         let mut cut = Cut { first, rows: 0, chunks: Vec::new(), open: Vec::new(), open_rows: 0 };
@@ -230,28 +266,36 @@ impl Load<'_, '_> {
             cut.open.push(input);
             if cut.open_rows == CHUNK_ROWS {
                 let (record_type, chunk) = (Arc::clone(&self.record_type), std::mem::take(&mut cut.open));
+                let plain = self.options.plain;
                 let start = (cut.rows - CHUNK_ROWS) as u32;
                 cut.open_rows = 0;
-                cut.chunks.push(self.ledger.pool.start(move || screen_chunk(&record_type, &chunk, start))?);
+                cut.chunks.push(self.ledger.pool.start(move || screen_chunk(&record_type, &chunk, start, plain))?);
             }
         }
         Ok(cut)
     }
 
+    /// Rows of one transaction: fewer where each may be followed by others.
+    fn cut_rows(&self) -> usize {
+        if has_followers(&self.record_type) { FOLLOWED_CUT_ROWS } else { CUT_ROWS }
+    }
+
     fn id_of(&self, cut: &Cut) -> Option<String> {
-        let number = cut.first / CUT_ROWS as u64;
+        let number = cut.first / self.cut_rows() as u64;
         self.options.id.map(|id| format!("{id}/{number}"))
     }
 
     /// Reports a transaction that is done.
     fn finish(&mut self, done: Done) -> Result<()> {
         self.report.rows += done.rows;
-        self.report.accepted += done.rows - done.rejections.len() as u64;
-        self.report.rejections.extend(done.rejections);
+        self.report.accepted += done.rows - done.exceptions.len() as u64;
+        done.exceptions.into_iter().for_each(|exception| self.report.note(exception));
         self.report.parts.extend(done.part);
         (self.options.progress)(LoadProgress {
             rows: self.report.rows,
             accepted: self.report.accepted,
+            flagged: self.report.flagged.len() as u64,
+            held: self.report.held.len() as u64,
             rejected: self.report.rejections.len() as u64,
         })
     }
@@ -303,11 +347,17 @@ impl Reader<'_> {
 
 impl Ledger {
     /// One transaction of a load.
-    fn append_cut(&self, record_type: &Arc<RecordType>, mode: Mode, id: Option<String>, cut: Cut) -> Result<Done> {
+    fn append_cut(
+        &self,
+        record_type: &Arc<RecordType>,
+        mode: Mode,
+        id: Option<String>,
+        cut: Cut,
+        plain: bool,
+    ) -> Result<Done> {
         let (first, rows) = (cut.first, cut.rows as u64);
-        let records = cut.screened(record_type)?;
-        let mut rejections: Vec<Rejected> =
-            records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
+        let records = cut.screened(record_type, plain)?;
+        let rejections: Vec<Rejected> = records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
         if mode == Mode::Atomic
             && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
         {
@@ -315,23 +365,25 @@ impl Ledger {
         }
         let unsigned: Vec<u32> = rejections.iter().map(|rejected| rejected.row as u32).collect();
         let signed = rows - unsigned.len() as u64;
-        let outcome = if signed == 0 {
-            Outcome::Empty(Vec::new())
+        let attempt = if signed == 0 {
+            Attempt::Empty(Vec::new())
         } else {
             self.append_screened(record_type, mode, id, records)?
         };
-        let (part, refused) = match outcome {
-            Outcome::Committed(Committed { index, refused, .. }) => {
-                (Some(LoadPart { index, first, rows, unsigned }), refused)
+        let (part, decided) = match attempt {
+            Attempt::Committed(Committed { index, exceptions, .. }) => {
+                (Some(LoadPart { index, first, rows, unsigned }), exceptions)
             }
-            Outcome::Empty(refused) => (None, refused),
+            Attempt::Empty(exceptions) => (None, exceptions),
         };
-        rejections.extend(refused.into_iter().map(|(_, rejected)| rejected));
-        rejections.sort_by_key(|rejected| rejected.row);
-        for rejected in &mut rejections {
-            rejected.row += first;
+        let refused = |reason| RecordException { outcome: ExceptionOutcome::Rejected, reason };
+        let decided = decided.into_iter().map(|(_, exception)| exception);
+        let mut exceptions: Vec<RecordException> = rejections.into_iter().map(refused).chain(decided).collect();
+        exceptions.sort_by_key(|exception| exception.reason.row);
+        for exception in &mut exceptions {
+            exception.reason.row += first;
         }
-        Ok(Done { part, rows, rejections })
+        Ok(Done { part, rows, exceptions })
     }
 
     fn append_screened(
@@ -340,7 +392,7 @@ impl Ledger {
         mode: Mode,
         id: Option<String>,
         records: Vec<Screened>,
-    ) -> Result<Outcome> {
+    ) -> Result<Attempt> {
         let mut writer = self.lock_writer()?;
         if !Arc::ptr_eq(&writer.record_type(&record_type.name)?, record_type) {
             return Err(changed(&record_type.name));
@@ -354,10 +406,10 @@ impl Ledger {
 
 impl Cut {
     /// The rows, every chunk of them screened.
-    fn screened(self, record_type: &Arc<RecordType>) -> Result<Vec<Screened>> {
+    fn screened(self, record_type: &Arc<RecordType>, plain: bool) -> Result<Vec<Screened>> {
         let mut screened = self.chunks.into_iter().map(Started::wait).collect::<Result<Vec<_>>>()?;
         if self.open_rows > 0 {
-            screened.push(screen_chunk(record_type, &self.open, (self.rows - self.open_rows) as u32)?);
+            screened.push(screen_chunk(record_type, &self.open, (self.rows - self.open_rows) as u32, plain)?);
         }
         Ok(screened)
     }

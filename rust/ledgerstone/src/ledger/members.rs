@@ -31,6 +31,30 @@ pub struct ModuleInForce {
     pub types: Vec<String>,
     /// Full names and purposes of its roles.
     pub roles: Vec<(String, String)>,
+    /// Whether it takes records.
+    pub state: ModuleState,
+}
+
+/// Whether a module takes records.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ModuleState {
+    /// It does.
+    Active,
+    /// A record suspended it: nobody's records are taken until another resumes it.
+    Suspended,
+    /// Its rules panicked since the ledger was opened: it takes no records here until it is opened again. What the fault said.
+    Faulted(String),
+}
+
+impl ModuleState {
+    /// `active`, `suspended` or `faulted`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ModuleState::Active => "active",
+            ModuleState::Suspended => "suspended",
+            ModuleState::Faulted(_) => "faulted",
+        }
+    }
 }
 
 impl Ledger {
@@ -58,6 +82,11 @@ impl Ledger {
             title: module.title.clone(),
             types: module.types.iter().map(|declared| declared.name.clone()).collect(),
             roles: module.roles.iter().map(|role| (role.name.clone(), role.doc.clone())).collect(),
+            state: match self.faults.of(&module.name) {
+                Some(why) => ModuleState::Faulted(why),
+                None if authority.is_suspended(&module.name) => ModuleState::Suspended,
+                None => ModuleState::Active,
+            },
         });
         Ok(modules.collect())
     }

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, UInt32Array, UInt64Array};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
+use arrow_select::filter::filter_record_batch;
 use ledgerstone_verify::canon::{Json, write_string};
 
 use super::Ledger;
+use super::outcomes::Standing;
 use super::view::{View, damage};
 use crate::codes;
 use crate::error::{Error, Result};
@@ -17,9 +19,12 @@ use crate::schema::codec::lookup_postings;
 use crate::schema::{CellKind, CellType, RecordType, arrow_schema};
 use crate::store::Table;
 
-/// Pseudo-columns of a query: where a record stands.
+/// Pseudo-columns of a query: where a record stands, what became of it and why, and the signed record that an emitted one follows.
 const INDEX_COLUMN: &str = "_index";
 const POSITION_COLUMN: &str = "_position";
+const OUTCOME_COLUMN: &str = "_outcome";
+const CODE_COLUMN: &str = "_code";
+const CAUSE_COLUMN: &str = "_cause";
 
 /// What to query.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,8 +33,11 @@ pub struct QueryRequest {
     pub record_type: String,
     /// Conditions, all of which hold.
     pub predicates: Vec<Predicate>,
-    /// Columns, in this order; `None`: every field. `_index` and `_position` say where a record stands.
+    /// Columns, in this order; `None`: every field. `_index` and `_position` say where a record stands, `_outcome` and `_code` what
+    /// became of it and why, `_cause` the position of the signed record that an emitted one follows.
     pub columns: Option<Vec<String>>,
+    /// Whether held records show that are not released: they have had no effect.
+    pub held: bool,
     /// At most so many rows.
     pub limit: Option<u64>,
 }
@@ -39,6 +47,9 @@ pub struct QueryRows {
     ledger: Arc<Ledger>,
     view: View,
     scan: Scan,
+    record_type: Arc<RecordType>,
+    /// Whether records that are held have to be found, and left out.
+    hides_held: bool,
     schema: SchemaRef,
     columns: Vec<Column>,
     left: u64,
@@ -50,6 +61,9 @@ enum Column {
     Field(usize),
     Index,
     Position,
+    Outcome,
+    Code,
+    Cause,
 }
 
 /// One record, as stored.
@@ -61,6 +75,10 @@ pub struct StoredRecord {
     pub record_type: String,
     /// Version of the module that checked it.
     pub version: u64,
+    /// What became of it.
+    pub standing: Standing,
+    /// The position of the signed record of its transaction that caused it; `None` where its author signed it himself.
+    pub cause: Option<u32>,
     /// Its data, in the type's Arrow schema: one row.
     pub batch: RecordBatch,
 }
@@ -76,10 +94,13 @@ impl Ledger {
         let filter =
             Filter::new(&record_type, &request.predicates).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let (schema, columns) = projection(&record_type, request.columns.as_deref())?;
-        let chunks = candidates(&view, &record_type, &request.predicates)?;
+        let chunks = candidates(&view, &record_type, request)?;
+        let hides_held = !request.held && view.can_be_held(&record_type.name);
         Ok(QueryRows {
             ledger: Arc::clone(self),
             view,
+            hides_held,
+            record_type,
             scan: Scan::new(chunks, filter),
             schema,
             columns,
@@ -101,7 +122,7 @@ impl Ledger {
         let view = self.view()?;
         view.check_index(row.index)?;
         let found = view.read(|reader| reader.locate(row))?;
-        found.ok_or_else(|| Error::schema(codes::NO_RECORD, format!("there is no accepted record {row}")))?;
+        found.ok_or_else(|| Error::schema(codes::NO_RECORD, format!("there is no stored record {row}")))?;
         stored_record(&view, row)
     }
 
@@ -151,16 +172,42 @@ impl QueryRows {
         }
     }
 
+    /// The page without the records that are held.
+    fn visible(&self, page: Page) -> Result<Page> {
+        if !self.hides_held {
+            return Ok(page);
+        }
+        let standings = self.view.standings(&page.rows)?;
+        let shows: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Held(_))).collect();
+        if shows.iter().all(|shows| *shows) {
+            return Ok(page);
+        }
+        let rows = page.rows.iter().zip(&shows).filter(|(_, shows)| **shows).map(|(row, _)| *row).collect();
+        let batch = filter_record_batch(&page.batch, &BooleanArray::from(shows));
+        Ok(Page { batch: batch.map_err(|error| Error::Fault(error.to_string()))?, rows })
+    }
+
     fn project(&self, page: &Page) -> Result<RecordBatch> {
-        let columns: Vec<ArrayRef> = self
-            .columns
-            .iter()
-            .map(|column| match column {
+        let told = |column: &Column| matches!(column, Column::Outcome | Column::Code);
+        let standings = if self.columns.iter().any(told) {
+            self.view.standings_of(&self.record_type.name, &page.rows)?
+        } else {
+            Vec::new()
+        };
+        let column = |column: &Column| -> Result<ArrayRef> {
+            Ok(match column {
                 Column::Field(place) => Arc::clone(page.batch.column(*place)),
                 Column::Index => Arc::new(UInt64Array::from_iter_values(page.rows.iter().map(|row| row.index))),
                 Column::Position => Arc::new(UInt32Array::from_iter_values(page.rows.iter().map(|row| row.position))),
+                Column::Outcome => Arc::new(StringArray::from_iter_values(standings.iter().map(Standing::name))),
+                Column::Code => Arc::new(standings.iter().map(Standing::code).collect::<StringArray>()),
+                Column::Cause => {
+                    let causes = page.rows.iter().map(|row| self.view.cause(*row));
+                    Arc::new(causes.collect::<Result<UInt32Array>>()?)
+                }
             })
-            .collect();
+        };
+        let columns = self.columns.iter().map(column).collect::<Result<Vec<_>>>()?;
         RecordBatch::try_new(self.schema(), columns).map_err(|error| Error::Fault(error.to_string()))
     }
 }
@@ -171,8 +218,12 @@ impl Iterator for QueryRows {
     fn next(&mut self) -> Option<Result<RecordBatch>> {
         while self.left > 0 {
             let page = match self.next_page() {
-                Ok(Some(page)) => page,
+                Ok(Some(page)) => self.visible(page),
                 Ok(None) => return None,
+                Err(error) => Err(error),
+            };
+            let page = match page {
+                Ok(page) => page,
                 Err(error) => {
                     self.left = 0;
                     return Some(Err(error));
@@ -208,13 +259,14 @@ fn read_wave(
 }
 
 /// The chunks that can hold a row for which every predicate holds.
-fn candidates(view: &View, record_type: &RecordType, predicates: &[Predicate]) -> Result<Vec<(RowId, u32)>> {
+fn candidates(view: &View, record_type: &RecordType, request: &QueryRequest) -> Result<Vec<(RowId, u32)>> {
     let mut chunks = segments(&*view.snapshot, &record_type.name, RowId::new(0, 0))?;
-    for predicate in predicates.iter().filter(|predicate| predicate.comparison == Comparison::Equal) {
+    for predicate in request.predicates.iter().filter(|predicate| predicate.comparison == Comparison::Equal) {
         let Some(field) = record_type.field(&predicate.field) else { continue };
         let (Some(value), false) = (predicate.values.first(), predicate.values == [Value::Null]) else { continue };
         let json = value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
-        if is_key(record_type, &field.name) {
+        // A held record has no key.
+        if is_key(record_type, &field.name) && !request.held {
             let bytes = unique_key_of(record_type, &[json]);
             let row = view.row_by_key(&bytes)?;
             let last = row.map(|row| chunks.partition_point(|(first, _)| *first <= row));
@@ -262,11 +314,14 @@ fn projection(record_type: &RecordType, columns: Option<&[String]>) -> Result<(S
         let (field, column) = match name.as_str() {
             INDEX_COLUMN => (Arc::new(ArrowField::new(name, DataType::UInt64, false)), Column::Index),
             POSITION_COLUMN => (Arc::new(ArrowField::new(name, DataType::UInt32, false)), Column::Position),
+            OUTCOME_COLUMN => (Arc::new(ArrowField::new(name, DataType::Utf8, false)), Column::Outcome),
+            CODE_COLUMN => (Arc::new(ArrowField::new(name, DataType::Utf8, true)), Column::Code),
+            CAUSE_COLUMN => (Arc::new(ArrowField::new(name, DataType::UInt32, true)), Column::Cause),
             _ => {
                 let place = whole.index_of(name).map_err(|_| {
                     let known: Vec<&str> = whole.fields().iter().map(|field| field.name().as_str()).collect();
                     Error::schema(codes::UNKNOWN_COLUMN, format!(
-                        "{} has no field {name}; its fields are {}, and {INDEX_COLUMN} and {POSITION_COLUMN} say where a record stands",
+                        "{} has no field {name}; its fields are {}, and {INDEX_COLUMN}, {POSITION_COLUMN}, {OUTCOME_COLUMN}, {CODE_COLUMN} and {CAUSE_COLUMN} say where a record stands and what became of it",
                         record_type.name,
                         known.join(", "),
                     ))
@@ -286,6 +341,8 @@ fn stored_record(view: &View, row: RowId) -> Result<StoredRecord> {
             row,
             record_type: chunk.record_type.name.clone(),
             version: chunk.record_type.version,
+            standing: view.standing(row)?,
+            cause: view.cause(row)?,
             batch: chunk.batch.slice(place, 1),
         })
     })

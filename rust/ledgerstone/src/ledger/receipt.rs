@@ -1,6 +1,6 @@
 //! Receipts: the proof of one record that leaves the ledger.
 
-use ledgerstone_verify::entry::{EntryList, Exception, Salts, entry_leaf};
+use ledgerstone_verify::entry::{Emitted, EntryList, Exception, Salts, entry_leaf};
 use ledgerstone_verify::envelope::ENVELOPE_TAG;
 use ledgerstone_verify::hash::{Hash, Hasher, Sha3_256, Sha256, leaf_hash};
 use ledgerstone_verify::merkle;
@@ -23,18 +23,22 @@ impl Ledger {
         let checkpoint = stored_checkpoint(&*view.snapshot)?;
         view.check_index(row.index)?;
         let envelope = view.envelope(row.index)?;
-        if u64::from(row.position) >= envelope.envelope.intent.count {
-            let count = envelope.envelope.intent.count;
-            return Err(Error::schema(
-                codes::NO_RECORD,
-                format!("transaction {} has {count} records: there is no {row}", row.index),
-            ));
+        let (count, added) = (envelope.envelope.intent.count, envelope.envelope.emitted.count);
+        if u64::from(row.position) >= count + added {
+            let message = format!("transaction {} has {} records: there is no {row}", row.index, count + added);
+            return Err(Error::schema(codes::NO_RECORD, message));
         }
-        let exceptions = stored_exceptions(&view, row.index)?;
-        let record = prove_record(&view, row, &envelope, &exceptions)?;
+        let emitted = u64::from(row.position) >= count;
+        let (record, exceptions) = if emitted {
+            (prove_emitted(&view, row, &envelope)?, Vec::new())
+        } else {
+            let exceptions = stored_exceptions(&view, row.index)?;
+            (prove_record(&view, row, &envelope, &exceptions)?, exception_entries(row, &envelope, &exceptions))
+        };
         Ok(Receipt {
             record,
-            exceptions: exception_entries(row, &envelope, &exceptions),
+            emitted,
+            exceptions,
             sha256: LogProof {
                 path: log_path::<Sha256>(&view, row.index, NodeHash::Sha256)?,
                 checkpoint: checkpoint.note,
@@ -46,6 +50,30 @@ impl Ledger {
             envelope: text(envelope.text)?,
         })
     }
+}
+
+/// The proof of an emitted record: its list is hashed again.
+fn prove_emitted(view: &View, row: RowId, envelope: &StoredEnvelope) -> Result<ProvenEntry> {
+    let first = envelope.envelope.intent.count as u32;
+    let place = (row.position - first) as usize;
+    let mut salts = Salts::new(envelope.secret, EntryList::Emitted);
+    let mut leaves = Vec::new();
+    let mut bytes = Vec::new();
+    for n in 0..envelope.envelope.emitted.count as u32 {
+        let at = RowId::new(row.index, first + n);
+        let cause = view.cause(at)?.unwrap_or_default();
+        let entry = Emitted::write(u64::from(cause), &view.record_bytes(at)?);
+        leaves.push(entry_leaf(EntryList::Emitted, &salts.salt(u64::from(n)), &entry));
+        if at == row {
+            bytes = entry;
+        }
+    }
+    Ok(ProvenEntry {
+        bytes: text(bytes)?,
+        path: merkle::inclusion_path::<Sha3_256>(&leaves, place),
+        position: place as u64,
+        salt: salts.salt(place as u64),
+    })
 }
 
 fn prove_record(view: &View, row: RowId, envelope: &StoredEnvelope, exceptions: &[Exception]) -> Result<ProvenEntry> {

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use ledgerstone_verify::entry::Outcome;
 use ledgerstone_verify::envelope::Mode;
 use ledgerstone_verify::hash::sha3_256;
 
-use super::append::{Committed, Draft, Outcome};
+use super::append::{Attempt, Committed, Draft};
+use super::outcomes::RecordException;
 use super::screen::{Input, Screened, screen};
 use super::{Ledger, Writer};
 use crate::codes;
@@ -23,12 +25,20 @@ pub struct Appended {
     pub count: u32,
     /// Whether this call appended it; otherwise an earlier call with the same id did.
     pub is_new: bool,
+    /// Its records that were held or flagged, by position.
+    pub exceptions: Vec<(u32, RecordException)>,
 }
 
 impl Appended {
     /// The place of its n-th record.
     pub fn row(&self, position: u32) -> RowId {
         RowId::new(self.index, position)
+    }
+
+    /// What became of its n-th record.
+    pub fn outcome(&self, position: u32) -> Outcome {
+        let own = self.exceptions.iter().find(|(place, _)| *place == position);
+        own.map_or(Outcome::Accepted, |(_, exception)| exception.to_outcome())
     }
 }
 
@@ -41,7 +51,13 @@ impl Ledger {
     /// Appends records, all or none, in this order.
     pub fn append_all(&self, records: Vec<(String, Value)>, id: Option<&str>) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
-        self.append_locked(&mut writer, records, id, None)
+        self.append_locked(&mut writer, records, id, None, false)
+    }
+
+    /// The same, where private fields may hold values that are stored in the clear. Each such record is flagged `ledger.plain_private`.
+    pub fn append_plain(&self, records: Vec<(String, Value)>, id: Option<&str>) -> Result<Appended> {
+        let mut writer = self.lock_writer()?;
+        self.append_locked(&mut writer, records, id, None, true)
     }
 
     pub(crate) fn append_locked(
@@ -50,6 +66,7 @@ impl Ledger {
         records: Vec<(String, Value)>,
         id: Option<&str>,
         author: Option<String>,
+        plain: bool,
     ) -> Result<Appended> {
         check_id(id)?;
         let key = self.author_key(writer)?;
@@ -57,16 +74,18 @@ impl Ledger {
             Some(author) => author,
             None => author_of(writer, &key),
         };
-        let records = self.screen_all(writer, records)?;
+        let records = self.screen_all(writer, records, plain)?;
         let draft = Draft { mode: Mode::Atomic, records, id: id.map(str::to_owned), key: &key, author };
         match self.transact(writer, &draft)? {
-            Outcome::Committed(Committed { index, count, is_new, .. }) => Ok(Appended { index, count, is_new }),
-            Outcome::Empty(_) => Err(Error::Fault("an atomic transaction was neither kept nor refused".to_owned())),
+            Attempt::Committed(Committed { index, count, exceptions, is_new }) => {
+                Ok(Appended { index, count, is_new, exceptions })
+            }
+            Attempt::Empty(_) => Err(Error::Fault("an atomic transaction was neither kept nor refused".to_owned())),
         }
     }
 
     /// Screens records of several types; the first refusal, by phase and then by record, is raised.
-    fn screen_all(&self, writer: &Writer, records: Vec<(String, Value)>) -> Result<Vec<Screened>> {
+    fn screen_all(&self, writer: &Writer, records: Vec<(String, Value)>, plain: bool) -> Result<Vec<Screened>> {
         if records.is_empty() {
             return Err(Error::schema(codes::EMPTY_TRANSACTION, "a transaction holds at least one record"));
         }
@@ -80,7 +99,7 @@ impl Ledger {
             }
             let count = values.len() as u32;
             let record_type = writer.record_type(&type_name)?;
-            let mut parts = screen(&self.pool, &record_type, &Input::values(values))?;
+            let mut parts = screen(&self.pool, &record_type, &Input::values(values), plain)?;
             for part in &mut parts {
                 part.shift(start);
             }
@@ -113,7 +132,7 @@ impl Ledger {
         if grant_roles {
             records.extend(module.roles.iter().map(|role| grant(&member, &role.name, true)));
         }
-        let appended = self.append_locked(&mut writer, records, None, None)?;
+        let appended = self.append_locked(&mut writer, records, None, None, false)?;
         let (name, version, index) = (module.name.clone(), module.version, appended.index);
         self.tell(|| Event::ModuleLoaded { name, version, index });
         Ok(appended)

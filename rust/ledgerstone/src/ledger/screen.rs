@@ -70,17 +70,22 @@ impl Input {
     }
 }
 
-/// Screens records of one type, in chunks, in parallel.
-pub(crate) fn screen(pool: &Pool, record_type: &Arc<RecordType>, input: &Input) -> Result<Vec<Screened>> {
+/// Screens records of one type, in chunks, in parallel. `plain`: private fields may hold values.
+pub(crate) fn screen(pool: &Pool, record_type: &Arc<RecordType>, input: &Input, plain: bool) -> Result<Vec<Screened>> {
     let starts: Vec<usize> = (0..input.len()).step_by(CHUNK_ROWS).collect();
     pool.each(&starts, |&start| {
         let length = CHUNK_ROWS.min(input.len() - start);
-        screen_chunk(record_type, &[input.slice(start, length)], start as u32)
+        screen_chunk(record_type, &[input.slice(start, length)], start as u32, plain)
     })
 }
 
 /// Screens the records of one chunk, of which the first was handed over as the `start`-th.
-pub(crate) fn screen_chunk(record_type: &Arc<RecordType>, inputs: &[Input], start: u32) -> Result<Screened> {
+pub(crate) fn screen_chunk(
+    record_type: &Arc<RecordType>,
+    inputs: &[Input],
+    start: u32,
+    plain: bool,
+) -> Result<Screened> {
     let checked = checked(record_type, inputs)?;
     let Checked { rows: batch, failures } = checked;
     let mut keep = vec![true; batch.num_rows()];
@@ -98,6 +103,15 @@ pub(crate) fn screen_chunk(record_type: &Arc<RecordType>, inputs: &[Input], star
     }
     let view = Rows::new(record_type, &batch).map_err(|error| Error::Fault(error.to_string()))?;
     let bytes = RecordBytes::write(&view);
+    if record_type.has_private_fields() && !plain {
+        for (row, keep) in keep.iter_mut().enumerate() {
+            if let Some(field) = view.private_value(row)
+                && std::mem::replace(keep, false)
+            {
+                refused.push(private_refusal(record_type, u64::from(start) + row as u64, field));
+            }
+        }
+    }
     for refusal in stateless_refusals(record_type, &view, &bytes) {
         if std::mem::replace(&mut keep[refusal.row], false) {
             refused.push(Rejected {
@@ -147,6 +161,19 @@ fn checked(record_type: &RecordType, inputs: &[Input]) -> Result<Checked> {
 /// The record type is not what it was when the call began.
 pub(crate) fn changed(name: &str) -> Error {
     Error::schema(codes::TYPE_CHANGED, format!("another version of {name} was loaded meanwhile: repeat the call"))
+}
+
+fn private_refusal(record_type: &RecordType, row: u64, field: &str) -> Rejected {
+    let message =
+        format!("{field} is private, and nothing encrypts it yet: leave it out, or say that it may stand in the clear");
+    Rejected {
+        code: codes::PRIVATE_FIELD.to_owned(),
+        message,
+        record_type: record_type.name.clone(),
+        row,
+        field: Some(field.to_owned()),
+        cell: None,
+    }
 }
 
 fn kept(batch: &RecordBatch, bytes: &RecordBytes, keep: &[bool]) -> Result<(RecordBatch, RecordBytes)> {

@@ -3,16 +3,20 @@
 use crate::error::Result;
 use crate::keys::random_bytes;
 
+/// Called with the name of a module before its rules look at records.
+type Probe = Box<dyn Fn(&str) + Send + Sync>;
+
 /// The clock and the random bytes of a ledger.
 pub struct Sources {
     now: Box<dyn Fn() -> i64 + Send + Sync>,
     random: Box<dyn Fn() -> Result<[u8; 32]> + Send + Sync>,
+    rules: Option<Probe>,
 }
 
 impl Sources {
     /// The system clock, and random bytes of the operating system.
     pub fn system() -> Self {
-        Sources { now: Box::new(super::clock::now), random: Box::new(|| Ok(random_bytes()?)) }
+        Sources { now: Box::new(super::clock::now), random: Box::new(|| Ok(random_bytes()?)), rules: None }
     }
 
     /// Others, for tests that need the same bytes every time. A ledger whose secrets can be guessed keeps no secret.
@@ -20,7 +24,21 @@ impl Sources {
         now: impl Fn() -> i64 + Send + Sync + 'static,
         random: impl Fn() -> [u8; 32] + Send + Sync + 'static,
     ) -> Self {
-        Sources { now: Box::new(now), random: Box::new(move || Ok(random())) }
+        Sources { now: Box::new(now), random: Box::new(move || Ok(random())), rules: None }
+    }
+
+    /// Calls `probe` with the name of a module before its rules look at records: for tests of what a fault of a module does.
+    #[must_use]
+    pub fn before_rules(mut self, probe: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.rules = Some(Box::new(probe));
+        self
+    }
+
+    /// The rules of a module are about to look at records.
+    pub(crate) fn rules(&self, module: &str) {
+        if let Some(probe) = &self.rules {
+            probe(module);
+        }
     }
 
     pub(crate) fn now(&self) -> i64 {

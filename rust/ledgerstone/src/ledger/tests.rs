@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ledgerstone_verify::envelope::Mode;
 
-use super::append::{Draft, Outcome};
+use super::append::{Attempt, Draft};
 use super::records::{author_of, object};
 use super::screen::Screened;
 use crate::execute::RecordBytes;
@@ -49,7 +49,7 @@ fn log_unscreened(ledger: &Ledger, record: Value) {
     let key = ledger.author_key(&writer).unwrap();
     let author = author_of(&writer, &key);
     let draft = Draft { mode: Mode::Atomic, records: vec![screened], id: None, key: &key, author };
-    assert!(matches!(ledger.transact(&mut writer, &draft), Ok(Outcome::Committed(_))));
+    assert!(matches!(ledger.transact(&mut writer, &draft), Ok(Attempt::Committed(_))));
 }
 
 fn audit(ledger: &Ledger) -> AuditReport {

@@ -6,9 +6,11 @@ use std::hash::Hasher;
 use std::sync::Arc;
 
 use ledgerstone_verify::canon::{Json, parse_canonical};
+use ledgerstone_verify::entry::{Exception, ExceptionOutcome};
 use ledgerstone_verify::envelope::Envelope;
 use siphasher::sip::SipHasher24;
 
+use super::append::stored_exceptions;
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
@@ -20,8 +22,16 @@ use crate::schema::{Env, Primitive, RecordType, lookup_path};
 use crate::store::{Snapshot, Table, number_key};
 
 /// Record types of the built-in module, whose records make the authority.
-const AUTHORITY_TYPES: [&str; 6] =
-    ["ledger.genesis", "ledger.member", "ledger.key", "ledger.revoke", "ledger.grant", "ledger.module"];
+const AUTHORITY_TYPES: [&str; 8] = [
+    "ledger.genesis",
+    "ledger.member",
+    "ledger.key",
+    "ledger.revoke",
+    "ledger.grant",
+    "ledger.module",
+    "ledger.suspend",
+    "ledger.resume",
+];
 
 /// The secret of a file, by which unique keys and postings are hashed.
 #[derive(Clone, Copy)]
@@ -231,6 +241,13 @@ impl State for View {
             }
         }
         Ok(())
+    }
+
+    fn is_held(&self, row: RowId) -> Result<bool> {
+        let is_held = |exception: &Exception| {
+            exception.position == u64::from(row.position) && exception.outcome == ExceptionOutcome::Held
+        };
+        Ok(row.index < self.size && stored_exceptions(self, row.index)?.iter().any(is_held))
     }
 
     fn key_hash(&self, key: &[u8]) -> u64 {

@@ -48,6 +48,9 @@ pub trait State {
         visit: &mut dyn FnMut(RowId),
     ) -> Result<(), Self::Error>;
 
+    /// Whether the record at a row was held when its transaction was decided. That it was not released since is for a rule to see.
+    fn is_held(&self, row: RowId) -> Result<bool, Self::Error>;
+
     /// The hash of a unique key's bytes under this state's secret.
     fn key_hash(&self, key: &[u8]) -> u64;
 }

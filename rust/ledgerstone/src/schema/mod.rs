@@ -21,6 +21,7 @@ pub mod expr;
 pub mod format;
 pub mod module;
 pub mod parse;
+mod private;
 pub mod record;
 pub mod scalar;
 pub mod stateless;

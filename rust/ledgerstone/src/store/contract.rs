@@ -22,6 +22,8 @@ pub enum Table {
     Segments,
     /// Records that were not plainly accepted.
     Exceptions,
+    /// Causes of the records that rules made.
+    Emitted,
     /// Cells that each transaction changed.
     CellRuns,
     /// Inner nodes of the records trees.
@@ -49,12 +51,13 @@ pub enum KeyKind {
 
 impl Table {
     /// Every table, in the order of FORMAT.md.
-    pub const ALL: [Table; 12] = [
+    pub const ALL: [Table; 13] = [
         Table::Meta,
         Table::Envelopes,
         Table::Chunks,
         Table::Segments,
         Table::Exceptions,
+        Table::Emitted,
         Table::CellRuns,
         Table::RecordNodes,
         Table::LogNodes,
@@ -72,6 +75,7 @@ impl Table {
             Table::Chunks => "chunks",
             Table::Segments => "segments",
             Table::Exceptions => "exceptions",
+            Table::Emitted => "emitted",
             Table::CellRuns => "cell_runs",
             Table::RecordNodes => "record_nodes",
             Table::LogNodes => "log_nodes",
@@ -88,6 +92,7 @@ impl Table {
             Table::Envelopes
             | Table::Chunks
             | Table::Exceptions
+            | Table::Emitted
             | Table::CellRuns
             | Table::RecordNodes
             | Table::LogNodes => KeyKind::Numbered,

@@ -1,0 +1,99 @@
+//! Held records, their release, and the suspension of modules.
+
+use arrow_array::RecordBatch;
+
+use super::outcomes::Standing;
+use super::records::object;
+use super::view::View;
+use super::{Appended, Ledger};
+use crate::codes;
+use crate::error::{Error, Result};
+use crate::model::{RowId, Value};
+use crate::query::segments;
+
+/// A record that waits for its release.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldRecord {
+    /// Where it stands.
+    pub row: RowId,
+    /// Full name of its type.
+    pub record_type: String,
+    /// Version of the module that checked it.
+    pub version: u64,
+    /// The stable name of the reason.
+    pub code: String,
+    /// Its data, in the type's Arrow schema: one row.
+    pub batch: RecordBatch,
+}
+
+impl Ledger {
+    /// Records that are held and not released, of one type or of all, in the order of types and of the ledger. At most `limit`.
+    pub fn held(&self, type_name: Option<&str>, limit: usize) -> Result<Vec<HeldRecord>> {
+        let view = self.view()?;
+        let types: Vec<String> = match type_name {
+            Some(name) => vec![view.record_type(name)?.name.clone()],
+            None => view
+                .authority
+                .modules()
+                .flat_map(|module| module.types.iter().map(|declared| declared.name.clone()))
+                .collect(),
+        };
+        let mut held = Vec::new();
+        for name in types {
+            if view.can_be_held(&name) {
+                held_of(&view, &name, limit, &mut held)?;
+            }
+        }
+        Ok(held)
+    }
+
+    /// Releases a held record: its rules run again, those that hold excepted, and its effects happen now. Rejected where a rule rejects it
+    /// by now. The author holds one of the roles that the type names for it (`release`).
+    pub fn release(&self, row: RowId, reason: Option<&str>) -> Result<Appended> {
+        let index = i64::try_from(row.index)
+            .map_err(|_| Error::schema(codes::NO_RECORD, format!("there is no transaction {}", row.index)))?;
+        let mut members = vec![("index", Value::Int(index)), ("position", Value::Int(i64::from(row.position)))];
+        members.extend(reason.map(|reason| ("reason", Value::Text(reason.to_owned()))));
+        self.append("ledger.release", object(members), None)
+    }
+
+    /// Suspends a module: its records are rejected until it is resumed.
+    pub fn suspend(&self, module: &str, reason: Option<&str>) -> Result<Appended> {
+        self.append("ledger.suspend", suspension(module, reason), None)
+    }
+
+    /// Resumes a suspended module.
+    pub fn resume(&self, module: &str, reason: Option<&str>) -> Result<Appended> {
+        self.append("ledger.resume", suspension(module, reason), None)
+    }
+}
+
+fn suspension(module: &str, reason: Option<&str>) -> Value {
+    let mut members = vec![("module", Value::Text(module.to_owned()))];
+    members.extend(reason.map(|reason| ("reason", Value::Text(reason.to_owned()))));
+    object(members)
+}
+
+/// Adds the held records of a type: only transactions that have exceptions are looked at.
+fn held_of(view: &View, name: &str, limit: usize, held: &mut Vec<HeldRecord>) -> Result<()> {
+    for (first, _) in segments(&*view.snapshot, name, RowId::new(0, 0))? {
+        if held.len() >= limit {
+            break;
+        }
+        let chunk = view.read(|reader| reader.chunk(first))?;
+        for (place, (row, standing)) in chunk.rows.iter().zip(view.standings(&chunk.rows)?).enumerate() {
+            if let Standing::Held(code) = standing
+                && held.len() < limit
+            {
+                held.push(HeldRecord {
+                    row: *row,
+                    record_type: name.to_owned(),
+                    version: chunk.record_type.version,
+                    code,
+                    batch: chunk.batch.slice(place, 1),
+                });
+            }
+        }
+    }
+    Ok(())
+}
