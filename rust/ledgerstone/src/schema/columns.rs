@@ -194,6 +194,29 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// The column at these steps through structs; `None` behind an absent struct.
+    pub(crate) fn inside(&self, steps: &[usize], index: usize) -> Option<&Column<'a>> {
+        let mut column = self;
+        for &step in steps {
+            let Column::Struct(array, members) = column else {
+                return None;
+            };
+            if array.is_null(index) {
+                return None;
+            }
+            column = members.columns.get(step)?;
+        }
+        Some(column)
+    }
+
+    /// The items of a present list.
+    pub(crate) fn items(&self, index: usize) -> Option<(&Column<'a>, Range<usize>)> {
+        match self {
+            Column::List(list, items) if list.is_valid(index) => Some((items, list_items(list, index))),
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(crate) fn is_absent(&self, index: usize) -> bool {
         self.array().is_null(index)
@@ -315,16 +338,14 @@ impl<'a> Rows<'a> {
         row: usize,
         item: Option<usize>,
     ) -> Option<(&Column<'a>, Range<usize>)> {
-        match self.locate(path, row, item)? {
-            (Column::List(list, items), index) if list.is_valid(index) => Some((items, list_items(list, index))),
-            _ => None,
-        }
+        let (column, index) = self.locate(path, row, item)?;
+        column.items(index)
     }
 
     /// The column of a path and the index in it; `None` behind an absent struct.
     #[inline]
     fn locate(&self, path: &FieldPath, row: usize, item: Option<usize>) -> Option<(&Column<'a>, usize)> {
-        let (mut column, index, rest) = match path.list {
+        let (column, index, rest) = match path.list {
             None => {
                 let (first, rest) = path.steps.split_first()?;
                 (self.members.columns.get(*first)?, row, rest)
@@ -334,15 +355,6 @@ impl<'a> Rows<'a> {
                 _ => return None,
             },
         };
-        for &step in rest {
-            let Column::Struct(array, members) = column else {
-                return None;
-            };
-            if array.is_null(index) {
-                return None;
-            }
-            column = members.columns.get(step)?;
-        }
-        Some((column, index))
+        Some((column.inside(rest, index)?, index))
     }
 }

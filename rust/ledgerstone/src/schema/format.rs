@@ -12,7 +12,7 @@ use super::time::{days_from_civil, digits, month_days};
 use tables::{IBAN_LENGTHS, ISO_3166};
 
 /// Bytes of a compiled pattern.
-const PATTERN_BYTES: usize = 1 << 20;
+pub(crate) const PATTERN_BYTES: usize = 1 << 20;
 
 /// A named format.
 #[derive(Debug, Clone)]

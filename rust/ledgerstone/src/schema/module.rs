@@ -7,7 +7,7 @@ mod rules;
 use std::sync::Arc;
 
 pub use cells::{
-    BalanceType, Bound, CellKind, CellType, CountType, HolderType, LifecycleType, SequenceOrder, SequenceType,
+    BalanceType, Bound, CellKey, CellKind, CellType, CountType, HolderType, LifecycleType, SequenceOrder, SequenceType,
 };
 pub use lookups::{Candidate, Lookup, LookupField, LookupSource};
 pub use rules::{

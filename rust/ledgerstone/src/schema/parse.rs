@@ -5,20 +5,29 @@
 
 mod bounds;
 mod cells;
+mod constants;
+mod effects;
+mod emits;
 mod fields;
+mod linear;
 mod links;
+mod lookups;
+mod names;
 mod rules;
 mod table;
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use toml::de::DeTable;
 
 use super::error::{SchemaErrors, suggestion};
-use super::module::{CellType, Field, Module, RecordType, Role, Rule};
+use super::module::{CellType, Field, Lookup, Module, Primitive, RecordType, Role, Rule};
+use super::scalar::{OwnedScalar, ScalarKind};
 use crate::limits;
-use links::{CellUses, Loaded};
+use links::Loaded;
+use lookups::LookupDraft;
 use table::{Source, Table};
 
 /// The name of the built-in module.
@@ -43,6 +52,11 @@ pub fn parse_builtin(source: &str) -> Result<Module, SchemaErrors> {
     Reader::read(source, "ledger.toml", &|_| None, true)
 }
 
+/// Keys of the file.
+const ROOT_KEYS: [&str; 4] = ["module", "constants", "roles", "types"];
+/// Keys of a record type.
+const TYPE_KEYS: [&str; 9] = ["doc", "authorise", "read", "release", "accepts", "fields", "cells", "lookups", "rules"];
+
 /// A record type whose rules are not read yet.
 struct Shape<'t> {
     /// Name within the module.
@@ -53,13 +67,23 @@ struct Shape<'t> {
     fields: Vec<Field>,
     cells: Vec<Arc<CellType>>,
     authorise: Vec<String>,
+    read: Vec<String>,
+    release: Vec<String>,
+    accepts: Vec<String>,
 }
+
+/// For each group of sums over the transaction: whether it sums fractions, and the kinds of its by values.
+type Groups = BTreeMap<String, (bool, Vec<ScalarKind>)>;
 
 struct Reader<'t> {
     source: &'t Source<'t>,
     module: String,
     version: u64,
-    uses: RefCell<CellUses>,
+    constants: Vec<(String, OwnedScalar)>,
+    roles: Vec<Role>,
+    groups: RefCell<Groups>,
+    /// (type that emits, type emitted, place in the file).
+    emits: RefCell<Vec<(String, String, usize)>>,
 }
 
 impl<'t> Reader<'t> {
@@ -90,7 +114,7 @@ impl<'t> Reader<'t> {
     }
 
     fn module(root: Table<'_>, loaded: Loaded<'_>, builtin: bool) -> Option<Module> {
-        root.known("the file", &["module", "roles", "types"]);
+        root.known("the file", &ROOT_KEYS);
         let Some(header) = root.table("module") else {
             root.fault("the file needs a table [module]");
             return None;
@@ -114,27 +138,75 @@ impl<'t> Reader<'t> {
                 );
             }
         }
-        let reader = Reader {
+        let mut reader = Reader {
             source: root.source,
             module: name.map_or_else(String::new, |name| name.value),
             version,
-            uses: RefCell::default(),
+            constants: Vec::new(),
+            roles: Vec::new(),
+            groups: RefCell::default(),
+            emits: RefCell::default(),
         };
-        let roles = reader.roles(root);
-        let shapes = reader.shapes(root, &roles);
-        let rules: Vec<Vec<Rule>> = shapes.iter().map(|shape| reader.rules(shape, &shapes, loaded)).collect();
+        reader.constants = reader.constants(root);
+        reader.roles = reader.roles(root);
+        let shapes = reader.shapes(root);
+        let bodies: Vec<(Vec<Rule>, Vec<Lookup>)> =
+            shapes.iter().map(|shape| reader.body(shape, &shapes, loaded)).collect();
+        reader.check_emits(loaded);
         let types =
-            shapes.into_iter().zip(rules).map(|(shape, rules)| Arc::new(reader.record_type(shape, rules))).collect();
-        Some(Module { name: reader.module, version, title, roles, constants: Vec::new(), types, source: String::new() })
+            shapes.into_iter().zip(bodies).map(|(shape, body)| Arc::new(reader.record_type(shape, body))).collect();
+        let Reader { module, constants, roles, .. } = reader;
+        Some(Module { name: module, version, title, roles, constants, types, source: String::new() })
     }
 
-    fn record_type(&self, shape: Shape<'_>, rules: Vec<Rule>) -> RecordType {
+    /// The rules of a type, and the lookups that they read.
+    fn body(&self, shape: &Shape<'t>, shapes: &[Shape<'t>], loaded: Loaded<'_>) -> (Vec<Rule>, Vec<Lookup>) {
+        let lookups = self.lookups(shape, shapes, loaded);
+        let rules = self.rules(shape, shapes, loaded, &lookups);
+        (rules, lookups.into_iter().map(LookupDraft::finished).collect())
+    }
+
+    /// Notes that a type emits records of another.
+    fn note_emit(&self, from: &str, to: &str, at: usize) {
+        self.emits.borrow_mut().push((from.to_owned(), to.to_owned(), at));
+    }
+
+    /// Notes an emit that may follow itself, or that is followed by too many others.
+    fn check_emits(&self, loaded: Loaded<'_>) {
+        let emits = self.emits.borrow();
+        for (from, to, at) in emits.iter() {
+            let mut reached: Vec<(String, usize)> = vec![(to.clone(), 1)];
+            while let Some((name, depth)) = reached.pop() {
+                if name == *from {
+                    self.source.fault(*at, format!("records of {from} would be made by themselves"), "", "");
+                    break;
+                }
+                if depth > limits::EMIT_DEPTH {
+                    let message = format!("records made by {from} make others, too many times over");
+                    self.source.fault(*at, message, "", format!("at most {} times", limits::EMIT_DEPTH));
+                    break;
+                }
+                let own = emits.iter().filter(|(source, ..)| *source == name).map(|(_, target, _)| target.clone());
+                reached.extend(own.map(|target| (target, depth + 1)));
+                for rule in loaded(&name).iter().flat_map(|declared| &declared.rules) {
+                    if let Primitive::Emit { target, .. } = &rule.primitive {
+                        reached.push((target.clone(), depth + 1));
+                    }
+                }
+            }
+        }
+    }
+
+    fn record_type(&self, shape: Shape<'_>, (rules, lookups): (Vec<Rule>, Vec<Lookup>)) -> RecordType {
         RecordType {
             doc: shape.table.text_or_empty("doc"),
             cells: shape.cells,
             rules,
-            release: shape.authorise.clone(),
+            lookups,
             authorise: shape.authorise,
+            read: shape.read,
+            release: shape.release,
+            accepts: shape.accepts,
             ..RecordType::of_fields(&shape.name, self.version, shape.fields)
         }
     }
@@ -151,7 +223,7 @@ impl<'t> Reader<'t> {
         roles
     }
 
-    fn shapes(&self, root: Table<'t>, roles: &[Role]) -> Vec<Shape<'t>> {
+    fn shapes(&self, root: Table<'t>) -> Vec<Shape<'t>> {
         let entries = root.table("types").map_or_else(Vec::new, |table| table.entries());
         if entries.is_empty() {
             root.fault("the module declares no record type: [types.<name>]");
@@ -162,21 +234,44 @@ impl<'t> Reader<'t> {
             let Some(table) = entry.table(self.source) else {
                 continue;
             };
-            table.known("a record type", &["doc", "authorise", "fields", "cells", "rules"]);
+            table.known("a record type", &TYPE_KEYS);
             let name = self.full(entry.name);
             let fields = self.fields_of_type(&table);
             let cells = self.cells(&table, &name);
-            let authorise = self.authorise(&table, roles);
-            shapes.push(Shape { short: entry.name.to_owned(), name, table, fields, cells, authorise });
+            let authorise = self.role_names(&table, "authorise").unwrap_or_else(|| {
+                table.fault("a record type needs \"authorise\": the roles that may append it");
+                Vec::new()
+            });
+            let read = self.role_names(&table, "read").unwrap_or_default();
+            let release = self.role_names(&table, "release").unwrap_or_else(|| authorise.clone());
+            let accepts = self.accepts(&table);
+            let short = entry.name.to_owned();
+            shapes.push(Shape { short, name, table, fields, cells, authorise, read, release, accepts });
         }
         shapes
     }
 
-    fn authorise(&self, table: &Table<'_>, roles: &[Role]) -> Vec<String> {
-        let Some(names) = table.texts("authorise") else {
-            table.fault("a record type needs \"authorise\": the roles that may append it");
-            return Vec::new();
-        };
+    /// The types of other modules that may emit records of this one.
+    fn accepts(&self, table: &Table<'_>) -> Vec<String> {
+        let texts = table.texts("accepts").unwrap_or_default();
+        for text in &texts {
+            if !text.value.split('.').all(is_name) || text.value.split('.').count() != 2 {
+                let found = format!("\"{}\"", text.value);
+                self.source.fault(
+                    text.span.start,
+                    "a type of another module is named in full",
+                    found,
+                    "<module>.<type>",
+                );
+            }
+        }
+        texts.into_iter().map(|text| text.value).collect()
+    }
+
+    /// The full names of the roles that a key lists; `None` where it is left out.
+    fn role_names(&self, table: &Table<'_>, key: &str) -> Option<Vec<String>> {
+        let names = table.texts(key)?;
+        let roles = &self.roles;
         let mut granted: Vec<String> = Vec::new();
         for name in names {
             let full = if name.value.contains('.') { name.value.clone() } else { self.full(&name.value) };
@@ -202,7 +297,7 @@ impl<'t> Reader<'t> {
             }
             granted.push(full);
         }
-        granted
+        Some(granted)
     }
 
     /// `<module>.<short>`.

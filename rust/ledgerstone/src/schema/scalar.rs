@@ -152,6 +152,21 @@ pub enum OwnedScalar {
 }
 
 impl OwnedScalar {
+    /// The type of the value; `None` where there is none.
+    pub fn kind(&self) -> Option<ScalarKind> {
+        Some(match self {
+            OwnedScalar::Absent => return None,
+            OwnedScalar::Bool(_) => ScalarKind::Bool,
+            OwnedScalar::Int(_) => ScalarKind::Int,
+            OwnedScalar::Decimal(_) => ScalarKind::Decimal,
+            OwnedScalar::Text(_) => ScalarKind::Text,
+            OwnedScalar::Bytes(_) => ScalarKind::Bytes,
+            OwnedScalar::Fraction(_) => ScalarKind::Fraction,
+            OwnedScalar::Date(_) => ScalarKind::Date,
+            OwnedScalar::Timestamp(_) => ScalarKind::Timestamp,
+        })
+    }
+
     /// The value, borrowed.
     pub fn as_scalar(&self) -> Scalar<'_> {
         match self {

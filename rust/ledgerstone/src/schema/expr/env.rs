@@ -63,7 +63,6 @@ impl Env<'_> {
 }
 
 impl<'e> Env<'e> {
-    #[expect(dead_code, reason = "the parser names inputs and lookups next")]
     /// A value that a lookup found; `item` counts from the first item of its list.
     pub(super) fn found(&self, lookup: usize, item: usize, field: usize) -> Scalar<'e> {
         let found: &'e [Found] = self.found;

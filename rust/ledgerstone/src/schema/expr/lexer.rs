@@ -28,8 +28,9 @@ impl Token {
 }
 
 /// Longer symbols first.
-const SYMBOLS: [&str; 19] =
-    ["&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "(", ")", "[", "]", ",", ".", "="];
+const SYMBOLS: [&str; 22] = [
+    "&&", "||", "==", "!=", "<=", ">=", "<", ">", "!", "+", "-", "*", "%", "(", ")", "[", "]", ",", ".", "=", "?", ":",
+];
 
 /// Splits an expression into (byte offset, word).
 pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
@@ -56,7 +57,7 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
                     at,
                     "expressions have whole numbers only, in decimal digits",
                     shown,
-                    "an integer",
+                    "an integer, or decimal('1.5')",
                 ));
             }
             found.push((at, Token::Int(value)));

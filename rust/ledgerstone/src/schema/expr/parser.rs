@@ -1,12 +1,13 @@
 //! Reading an expression: precedence, names and types in one pass.
 
-use super::paths::{path_of, word, word_of};
-use super::{Comparison, Literal, Names, Node, Operation, Token, tokens};
+use super::paths::{Named, item_of, path_of, word_of};
+use super::{Comparison, Input, ListPath, Names, Needs, Node, Operation, Token, tokens};
 use crate::limits;
-use crate::schema::columns::{FieldPath, scalar_kind};
+use crate::model::Decimal;
+use crate::schema::columns::FieldPath;
 use crate::schema::error::suggestion;
 use crate::schema::module::{Field, FieldKind};
-use crate::schema::scalar::ScalarKind;
+use crate::schema::scalar::{OwnedScalar, ScalarKind};
 
 /// Nesting of one expression: bounds the stack.
 const DEPTH: usize = 64;
@@ -32,50 +33,101 @@ impl ExprError {
     }
 }
 
-type Parsed = Result<Typed, ExprError>;
-
-/// A node, its type, and where it starts.
-struct Typed {
-    node: Node,
-    kind: ScalarKind,
-    at: usize,
+/// A typed tree.
+pub(super) struct Parsed {
+    pub(super) node: Node,
+    pub(super) kind: ScalarKind,
+    pub(super) needs: Needs,
+    pub(super) cost: u64,
 }
 
-struct Parser<'s> {
-    names: Names<'s>,
+pub(super) type Read = Result<Typed, ExprError>;
+
+/// A node, its type, and where it starts.
+pub(super) struct Typed {
+    pub(super) node: Node,
+    pub(super) kind: ScalarKind,
+    pub(super) at: usize,
+}
+
+/// The item that an aggregate binds.
+pub(super) struct BoundItem {
+    pub(super) item: Field,
+    /// The list of the record it is of; `None` for a nested list.
+    pub(super) list: Option<usize>,
+}
+
+pub(super) struct Parser<'s> {
+    pub(super) names: Names<'s>,
     words: Vec<(usize, Token)>,
     next: usize,
     end: usize,
     nodes: usize,
     depth: usize,
+    pub(super) needs: Needs,
+    pub(super) cost: u64,
+    /// Items bound by the aggregates around this place, the innermost last.
+    pub(super) bound: Vec<BoundItem>,
 }
 
-pub(super) fn parse(source: &str, names: Names<'_>) -> Result<(Node, ScalarKind), ExprError> {
-    let words = tokens(source)?;
-    let mut parser = Parser { names, words, next: 0, end: source.len(), nodes: 0, depth: 0 };
-    let typed = parser.disjunction()?;
+pub(super) fn parse(source: &str, names: Names<'_>) -> Result<Parsed, ExprError> {
+    let mut parser = Parser {
+        names,
+        words: tokens(source)?,
+        next: 0,
+        end: source.len(),
+        nodes: 0,
+        depth: 0,
+        needs: Needs::default(),
+        cost: 0,
+        bound: Vec::new(),
+    };
+    let typed = parser.expression()?;
     if parser.next < parser.words.len() {
         return Err(parser.unexpected("an operator or the end"));
     }
-    Ok((typed.node, typed.kind))
+    Ok(Parsed { node: typed.node, kind: typed.kind, needs: parser.needs, cost: parser.cost })
 }
 
 impl Parser<'_> {
-    fn disjunction(&mut self) -> Parsed {
+    /// `c ? a : b`, or anything that binds more tightly.
+    pub(super) fn expression(&mut self) -> Read {
+        self.deeper()?;
+        let condition = self.disjunction()?;
+        let read = if self.take_symbol("?") {
+            condition.must_be(ScalarKind::Bool)?;
+            let yes = self.expression()?;
+            self.symbol(":")?;
+            let no = self.expression()?;
+            let (mut alternatives, kind) = of_one_kind(vec![yes, no])?;
+            let (no, yes) = (alternatives.pop(), alternatives.pop());
+            let (Some(yes), Some(no)) = (yes, no) else { return Err(self.unexpected("a value")) };
+            self.node(condition.at, Node::Conditional(Box::new([condition.node, yes, no])), kind)?
+        } else {
+            condition
+        };
+        self.depth -= 1;
+        Ok(read)
+    }
+
+    fn deeper(&mut self) -> Result<(), ExprError> {
         self.depth += 1;
         if self.depth > DEPTH {
             return Err(ExprError::new(self.at(), format!("the expression is nested deeper than {DEPTH}"), "", ""));
         }
+        Ok(())
+    }
+
+    fn disjunction(&mut self) -> Read {
         let mut left = self.conjunction()?;
         while self.take_symbol("||") || self.take_name("or") {
             let right = self.conjunction()?;
             left = self.logical(left, right, Node::Or)?;
         }
-        self.depth -= 1;
         Ok(left)
     }
 
-    fn conjunction(&mut self) -> Parsed {
+    fn conjunction(&mut self) -> Read {
         let mut left = self.relation()?;
         while self.take_symbol("&&") || self.take_name("and") {
             let right = self.relation()?;
@@ -84,13 +136,13 @@ impl Parser<'_> {
         Ok(left)
     }
 
-    fn logical(&mut self, left: Typed, right: Typed, join: fn(Box<Node>, Box<Node>) -> Node) -> Parsed {
+    fn logical(&mut self, left: Typed, right: Typed, join: fn(Box<Node>, Box<Node>) -> Node) -> Read {
         left.must_be(ScalarKind::Bool)?;
         right.must_be(ScalarKind::Bool)?;
         self.node(left.at, join(Box::new(left.node), Box::new(right.node)), ScalarKind::Bool)
     }
 
-    fn relation(&mut self) -> Parsed {
+    fn relation(&mut self) -> Read {
         let mut left = self.sum()?;
         loop {
             if self.take_name("in") {
@@ -122,14 +174,14 @@ impl Parser<'_> {
         Ok(Some(comparison))
     }
 
-    fn compared(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Parsed {
+    fn compared(&mut self, comparison: Comparison, left: Typed, right: Typed) -> Read {
         let ordering = !matches!(comparison, Comparison::Equal | Comparison::NotEqual);
         if ordering && left.kind == ScalarKind::Bool {
             return Err(ExprError::new(
                 left.at,
                 "bools have no order",
                 "bool",
-                "int, decimal, text, bytes, date or timestamp",
+                "int, decimal, fraction, text, bytes, date or timestamp",
             ));
         }
         let at = left.at;
@@ -137,25 +189,14 @@ impl Parser<'_> {
         self.node(at, Node::Compare(comparison, Box::new(left.node), Box::new(right.node)), ScalarKind::Bool)
     }
 
-    /// `x in […]`, `x in list`.
-    fn membership(&mut self, needle: Typed) -> Parsed {
+    /// `x in […]`, `x in list`, `x in list.field`, `'role' in roles`.
+    fn membership(&mut self, needle: Typed) -> Read {
         let at = needle.at;
+        if self.is_word("roles") {
+            return self.role(needle);
+        }
         if !self.take_symbol("[") {
-            let place = self.at();
-            let (path, field) = self.path()?;
-            let FieldKind::List { item, .. } = &field.kind else {
-                return Err(ExprError::new(
-                    place,
-                    format!("`{}` is no list", path.text),
-                    word(&field.kind),
-                    "a list of scalars",
-                ));
-            };
-            if scalar_kind(&item.kind) != Some(needle.kind) {
-                let message = format!("{} is never an item of `{}`", needle.kind.a_name(), path.text);
-                return Err(ExprError::new(place, message, word(&item.kind), needle.kind.name()));
-            }
-            return self.node(at, Node::InList(Box::new(needle.node), path), ScalarKind::Bool);
+            return self.in_list(needle);
         }
         let (mut needle, mut options) = (needle, Vec::new());
         loop {
@@ -171,7 +212,62 @@ impl Parser<'_> {
         self.node(at, Node::In(Box::new(needle.node), options), ScalarKind::Bool)
     }
 
-    fn sum(&mut self) -> Parsed {
+    fn role(&mut self, needle: Typed) -> Read {
+        self.next += 1;
+        let Node::Literal(OwnedScalar::Text(name)) = &needle.node else {
+            return Err(ExprError::new(
+                needle.at,
+                "a role is written as a text",
+                needle.kind.name(),
+                "'role' in roles",
+            ));
+        };
+        let role = self.role_named(needle.at, name)?;
+        self.needs.inputs = true;
+        self.node(needle.at, Node::Input(Input::HoldsRole(role)), ScalarKind::Bool)
+    }
+
+    /// The full name of a role.
+    pub(super) fn role_named(&self, at: usize, name: &str) -> Result<String, ExprError> {
+        self.names.scope.role(name).map_err(|message| ExprError::new(at, message, format!("'{name}'"), "a role"))
+    }
+
+    fn in_list(&mut self, needle: Typed) -> Read {
+        let (at, place) = (needle.at, self.at());
+        let parts = self.dotted()?;
+        let (list, item) = self.list_of(place, &parts)?;
+        if item.kind() != Some(needle.kind) {
+            let message = format!("{} is never an item of `{}`", needle.kind.a_name(), parts.join("."));
+            let found = item.kind().map_or("struct", ScalarKind::name);
+            return Err(ExprError::new(place, message, found, needle.kind.name()));
+        }
+        self.node(at, Node::InList(Box::new(needle.node), list, item), ScalarKind::Bool)
+    }
+
+    /// The list that a dotted name leads to or through, and what of its items.
+    fn list_of(&self, at: usize, parts: &[String]) -> Result<(ListPath, FieldPath), ExprError> {
+        let bound = self.bound.last().map(|bound| &bound.item);
+        let mut first = None;
+        for length in (1..=parts.len()).rev() {
+            let named = match path_of(self.names, bound, at, &parts[..length]) {
+                Ok(named) => named,
+                Err(error) => {
+                    first.get_or_insert(error);
+                    continue;
+                }
+            };
+            let FieldKind::List { item, .. } = &named.field.kind else {
+                let message = format!("`{}` is no list", named.path.text);
+                return Err(ExprError::new(at, message, word_of(&named.field.kind), "a list of scalars"));
+            };
+            let rest: Vec<&str> = parts[length..].iter().map(String::as_str).collect();
+            let path = item_of(item, &rest, at)?;
+            return Ok((ListPath { path: named.path, bound: named.bound }, path));
+        }
+        Err(first.unwrap_or_else(|| self.unexpected("the name of a list")))
+    }
+
+    fn sum(&mut self) -> Read {
         let mut left = self.product()?;
         loop {
             let operation = match self.peek() {
@@ -185,48 +281,58 @@ impl Parser<'_> {
         }
     }
 
-    fn product(&mut self) -> Parsed {
+    fn product(&mut self) -> Read {
         let mut left = self.unary()?;
-        while self.take_symbol("*") {
+        loop {
+            let operation = match self.peek() {
+                Some(Token::Symbol("*")) => Operation::Multiply,
+                Some(Token::Symbol("%")) => Operation::Remainder,
+                _ => return Ok(left),
+            };
+            self.next += 1;
             let right = self.unary()?;
-            left = self.arithmetic(Operation::Multiply, left, right)?;
+            left = self.arithmetic(operation, left, right)?;
         }
-        Ok(left)
     }
 
-    fn arithmetic(&mut self, operation: Operation, left: Typed, right: Typed) -> Parsed {
-        left.must_be_number()?;
-        right.must_be_number()?;
+    fn arithmetic(&mut self, operation: Operation, left: Typed, right: Typed) -> Read {
+        let fractions = left.kind == ScalarKind::Fraction && right.kind == ScalarKind::Fraction;
+        if operation == Operation::Remainder {
+            left.must_be(ScalarKind::Int)?;
+            right.must_be(ScalarKind::Int)?;
+        } else if !fractions || operation == Operation::Multiply {
+            left.must_be_number()?;
+            right.must_be_number()?;
+        }
         let kind = if left.kind == right.kind { left.kind } else { ScalarKind::Decimal };
         self.node(left.at, Node::Arithmetic(operation, Box::new(left.node), Box::new(right.node)), kind)
     }
 
-    fn unary(&mut self) -> Parsed {
+    fn unary(&mut self) -> Read {
         let at = self.at();
         let not = self.take_symbol("!") || self.take_name("not");
         if !not && !self.take_symbol("-") {
             return self.primary();
         }
-        self.depth += 1;
-        if self.depth > DEPTH {
-            return Err(ExprError::new(at, format!("the expression is nested deeper than {DEPTH}"), "", ""));
-        }
+        self.deeper()?;
         let operand = self.unary()?;
         self.depth -= 1;
         if not {
             operand.must_be(ScalarKind::Bool)?;
             return self.node(at, Node::Not(Box::new(operand.node)), ScalarKind::Bool);
         }
-        operand.must_be_number()?;
+        if operand.kind != ScalarKind::Fraction {
+            operand.must_be_number()?;
+        }
         match operand.node {
-            Node::Literal(Literal::Int(value)) => {
-                Ok(Typed { node: Node::Literal(Literal::Int(-value)), at, ..operand })
+            Node::Literal(OwnedScalar::Int(value)) => {
+                Ok(Typed { node: Node::Literal(OwnedScalar::Int(-value)), at, ..operand })
             }
             node => self.node(at, Node::Negate(Box::new(node)), operand.kind),
         }
     }
 
-    fn primary(&mut self) -> Parsed {
+    fn primary(&mut self) -> Read {
         let at = self.at();
         let Some(word) = self.peek().cloned() else {
             return Err(self.unexpected("a value"));
@@ -238,21 +344,21 @@ impl Parser<'_> {
                 let value = value.ok_or_else(|| {
                     ExprError::new(at, "the integer is too large", "", format!("at most {}", limits::INT_MAX))
                 })?;
-                self.node(at, Node::Literal(Literal::Int(value)), ScalarKind::Int)
+                self.node(at, Node::Literal(OwnedScalar::Int(value)), ScalarKind::Int)
             }
             Token::Text(text) => {
                 self.next += 1;
-                self.node(at, Node::Literal(Literal::Text(text)), ScalarKind::Text)
+                self.node(at, Node::Literal(OwnedScalar::Text(text)), ScalarKind::Text)
             }
             Token::Symbol("(") => {
                 self.next += 1;
-                let inner = self.disjunction()?;
+                let inner = self.expression()?;
                 self.symbol(")")?;
                 Ok(Typed { at, ..inner })
             }
             Token::Name(name) if name == "true" || name == "false" => {
                 self.next += 1;
-                self.node(at, Node::Literal(Literal::Bool(name == "true")), ScalarKind::Bool)
+                self.node(at, Node::Literal(OwnedScalar::Bool(name == "true")), ScalarKind::Bool)
             }
             Token::Name(name) if matches!(self.words.get(self.next + 1), Some((_, Token::Symbol("(")))) => {
                 self.next += 2;
@@ -260,89 +366,90 @@ impl Parser<'_> {
                 self.symbol(")")?;
                 Ok(call)
             }
-            Token::Name(_) => {
-                let (path, field) = self.path()?;
-                let Some(kind) = path.kind else {
-                    let message = format!("`{}` is a {}, not one value", path.text, word_of(&field.kind));
-                    return Err(ExprError::new(at, message, word_of(&field.kind), "a scalar field"));
-                };
-                self.node(at, Node::Field(path), kind)
-            }
+            Token::Name(name) => self.named(at, &name),
             Token::Symbol(_) => Err(self.unexpected("a value")),
         }
     }
 
-    fn call(&mut self, at: usize, name: &str) -> Parsed {
-        match name {
-            "has" | "size" => self.has_or_size(at, name == "has"),
-            "coalesce" => {
-                let mut first = self.disjunction()?;
-                let mut options = Vec::new();
-                while self.take_symbol(",") {
-                    let option = self.disjunction()?;
-                    let (left, right) = alike(first, option)?;
-                    first = left;
-                    options.push(right);
-                }
-                // An int beside a decimal anywhere makes the whole a decimal.
-                let decimal = first.kind == ScalarKind::Decimal
-                    || options.iter().any(|option| option.kind == ScalarKind::Decimal);
-                let kind = if decimal { ScalarKind::Decimal } else { first.kind };
-                let nodes = std::iter::once(first.node).chain(options.into_iter().map(|option| option.node)).collect();
-                self.node(at, Node::Coalesce(nodes), kind)
-            }
-            "currency_digits" => {
-                let text = self.disjunction()?;
-                text.must_be(ScalarKind::Text)?;
-                self.node(at, Node::CurrencyDigits(Box::new(text.node)), ScalarKind::Int)
-            }
-            _ => {
-                let known = ["has", "size", "coalesce", "currency_digits"];
-                let message = format!("unknown function `{name}`{}", suggestion(name, known));
-                Err(ExprError::new(at, message, format!("`{name}`"), "one of has, size, coalesce, currency_digits"))
-            }
+    /// A field, a constant, an input, a value that a lookup found.
+    fn named(&mut self, at: usize, name: &str) -> Read {
+        let input = match name {
+            "author" => Some((Input::Author, ScalarKind::Text)),
+            "endorsers" => Some((Input::Endorsers, ScalarKind::Int)),
+            "ledger_time" => Some((Input::LedgerTime, ScalarKind::Timestamp)),
+            _ => None,
+        };
+        if let Some((input, kind)) = input {
+            self.next += 1;
+            self.needs.inputs = true;
+            return self.node(at, Node::Input(input), kind);
         }
+        if name == "const" {
+            return self.constant(at);
+        }
+        if let Some((lookup, list)) = self.names.scope.lookup(name) {
+            return self.found(at, lookup, list);
+        }
+        let named = self.path()?;
+        let Some(kind) = named.path.kind else {
+            let message = format!("`{}` is a {}, not one value", named.path.text, word_of(&named.field.kind));
+            return Err(ExprError::new(at, message, word_of(&named.field.kind), "a scalar field"));
+        };
+        self.node(at, if named.bound { Node::Bound(named.path) } else { Node::Field(named.path) }, kind)
     }
 
-    fn has_or_size(&mut self, at: usize, has: bool) -> Parsed {
-        let start = self.next;
-        // A bare path may name a list or a struct here.
-        if let Some(Token::Name(_)) = self.peek()
-            && let Some((_, Token::Symbol("." | ")"))) = self.words.get(self.next + 1)
-            && !self.is_word("true")
-            && !self.is_word("false")
-        {
-            let place = self.at();
-            let (path, field) = self.path()?;
-            if self.is_symbol(")") && (has || matches!(field.kind, FieldKind::List { .. })) {
-                let (node, kind) = if has {
-                    (Node::HasField(path), ScalarKind::Bool)
-                } else {
-                    (Node::SizeOfList(path), ScalarKind::Int)
-                };
-                return self.node(at, node, kind);
+    /// `const.name`.
+    fn constant(&mut self, at: usize) -> Read {
+        let parts = self.dotted()?;
+        let [_, name] = parts.as_slice() else {
+            return Err(ExprError::new(at, "a constant is written `const.<name>`", parts.join("."), ""));
+        };
+        let value = self.names.scope.constant(name);
+        let value = value.map_err(|message| ExprError::new(at, message, format!("`{name}`"), "one of [constants]"))?;
+        let kind = value.kind().ok_or_else(|| self.unexpected("a value"))?;
+        self.node(at, Node::Literal(value), kind)
+    }
+
+    /// `lookup.field`.
+    fn found(&mut self, at: usize, lookup: usize, list: Option<usize>) -> Read {
+        let parts = self.dotted()?;
+        let path = parts[1..].join(".");
+        let found = self.names.scope.found(lookup, &path);
+        let (field, kind) = found.map_err(|message| ExprError::new(at, message, parts.join("."), "a field of it"))?;
+        let over = match (list, self.bound.last()) {
+            (None, _) => None,
+            (Some(list), Some(bound)) if bound.list == Some(list) => Some((list, true)),
+            (Some(list), None) if self.names.each == Some(list) => Some((list, false)),
+            (Some(list), _) => {
+                let list = &self.names.fields[list].name;
+                let message =
+                    format!("`{}` is looked up for each of `{list}`: only a rule over it sees that", parts[0]);
+                return Err(ExprError::new(at, message, parts.join("."), format!("each = \"{list}\"")));
             }
-            if !has && path.kind.is_none() {
-                return Err(ExprError::new(
-                    place,
-                    format!("`{}` has no size", path.text),
-                    word_of(&field.kind),
-                    "a list or a text",
-                ));
-            }
-            self.next = start;
-        }
-        let operand = self.disjunction()?;
-        if has {
-            return self.node(at, Node::Has(Box::new(operand.node)), ScalarKind::Bool);
-        }
-        operand.must_be(ScalarKind::Text)?;
-        self.node(at, Node::SizeOfText(Box::new(operand.node)), ScalarKind::Int)
+        };
+        self.needs.lookups = true;
+        self.node(at, Node::Found { lookup, field, list: over }, kind)
     }
 
     /// A dotted path, resolved.
-    fn path(&mut self) -> Result<(FieldPath, Field), ExprError> {
+    pub(super) fn path(&mut self) -> Result<Named, ExprError> {
         let at = self.at();
+        let parts = self.dotted()?;
+        let named = path_of(self.names, self.bound.last().map(|bound| &bound.item), at, &parts);
+        named.map_err(|error| match (parts.as_slice(), self.names.scope.lookup_names()) {
+            ([name, _, ..], lookups) if self.names.fields.iter().all(|field| field.name != *name) => {
+                let near = suggestion(name, lookups);
+                ExprError {
+                    message: if near.is_empty() { error.message } else { format!("unknown lookup `{name}`{near}") },
+                    ..error
+                }
+            }
+            _ => error,
+        })
+    }
+
+    /// Names with points between them.
+    pub(super) fn dotted(&mut self) -> Result<Vec<String>, ExprError> {
         let mut parts: Vec<String> = Vec::new();
         loop {
             match self.peek().cloned() {
@@ -351,14 +458,14 @@ impl Parser<'_> {
             }
             self.next += 1;
             if !self.take_symbol(".") {
-                break;
+                return Ok(parts);
             }
         }
-        path_of(self.names, at, &parts)
     }
 
-    fn node(&mut self, at: usize, node: Node, kind: ScalarKind) -> Parsed {
+    pub(super) fn node(&mut self, at: usize, node: Node, kind: ScalarKind) -> Read {
         self.nodes += 1;
+        self.cost = self.cost.saturating_add(1);
         if self.nodes > limits::EXPRESSION_NODES {
             let message = format!("the expression has more than {} nodes", limits::EXPRESSION_NODES);
             return Err(ExprError::new(at, message, "", ""));
@@ -366,24 +473,45 @@ impl Parser<'_> {
         Ok(Typed { node, kind, at })
     }
 
-    fn peek(&self) -> Option<&Token> {
+    /// Goes past a word.
+    pub(super) fn skip(&mut self) {
+        self.next += 1;
+    }
+
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.next, self.nodes)
+    }
+
+    pub(super) fn back_to(&mut self, (next, nodes): (usize, usize)) {
+        (self.next, self.nodes) = (next, nodes);
+    }
+
+    /// Whether a bare path of the record stands here, up to a comma or the closing bracket.
+    pub(super) fn is_path(&self) -> bool {
+        let Some(Token::Name(first)) = self.peek() else { return false };
+        let other = ["true", "false", "not", "const", "author", "endorsers", "ledger_time"].contains(&first.as_str());
+        let next = self.words.get(self.next + 1).map(|(_, word)| word);
+        !other && self.names.scope.lookup(first).is_none() && matches!(next, Some(Token::Symbol("." | ")" | ",")))
+    }
+
+    pub(super) fn peek(&self) -> Option<&Token> {
         self.words.get(self.next).map(|(_, word)| word)
     }
 
     /// Offset of the next word.
-    fn at(&self) -> usize {
+    pub(super) fn at(&self) -> usize {
         self.words.get(self.next).map_or(self.end, |(at, _)| *at)
     }
 
-    fn is_symbol(&self, symbol: &str) -> bool {
+    pub(super) fn is_symbol(&self, symbol: &str) -> bool {
         matches!(self.peek(), Some(Token::Symbol(next)) if *next == symbol)
     }
 
-    fn is_word(&self, word: &str) -> bool {
+    pub(super) fn is_word(&self, word: &str) -> bool {
         matches!(self.peek(), Some(Token::Name(next)) if next == word)
     }
 
-    fn take_symbol(&mut self, symbol: &str) -> bool {
+    pub(super) fn take_symbol(&mut self, symbol: &str) -> bool {
         let taken = self.is_symbol(symbol);
         self.next += usize::from(taken);
         taken
@@ -395,11 +523,11 @@ impl Parser<'_> {
         taken
     }
 
-    fn symbol(&mut self, symbol: &'static str) -> Result<(), ExprError> {
+    pub(super) fn symbol(&mut self, symbol: &'static str) -> Result<(), ExprError> {
         if self.take_symbol(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
     }
 
-    fn unexpected(&self, expected: &str) -> ExprError {
+    pub(super) fn unexpected(&self, expected: &str) -> ExprError {
         match self.peek() {
             Some(word) => ExprError::new(self.at(), "the expression goes on unexpectedly", word.shown(), expected),
             None => ExprError::new(self.end, "the expression ends too early", "the end", expected),
@@ -408,14 +536,14 @@ impl Parser<'_> {
 }
 
 impl Typed {
-    fn must_be(&self, kind: ScalarKind) -> Result<(), ExprError> {
+    pub(super) fn must_be(&self, kind: ScalarKind) -> Result<(), ExprError> {
         if self.kind == kind {
             return Ok(());
         }
         Err(ExprError::new(self.at, format!("{} is needed here", kind.a_name()), self.kind.name(), kind.name()))
     }
 
-    fn must_be_number(&self) -> Result<(), ExprError> {
+    pub(super) fn must_be_number(&self) -> Result<(), ExprError> {
         if self.kind.is_number() {
             return Ok(());
         }
@@ -437,9 +565,34 @@ fn alike(left: Typed, right: Typed) -> Result<(Typed, Typed), ExprError> {
 
 fn as_decimal(typed: Typed) -> Typed {
     match typed.node {
-        Node::Literal(Literal::Int(value)) => {
-            Typed { node: Node::Literal(Literal::Decimal(i128::from(value), 0)), kind: ScalarKind::Decimal, ..typed }
+        Node::Literal(OwnedScalar::Int(value)) => {
+            let value = OwnedScalar::Decimal(Decimal::new(i128::from(value), 0));
+            Typed { node: Node::Literal(value), kind: ScalarKind::Decimal, ..typed }
         }
         _ => typed,
     }
+}
+
+/// Alternatives of which one is the value: of one kind; where one is a decimal, ints become decimals.
+pub(super) fn of_one_kind(alternatives: Vec<Typed>) -> Result<(Vec<Node>, ScalarKind), ExprError> {
+    let mut read = alternatives.into_iter();
+    let Some(first) = read.next() else { return Ok((Vec::new(), ScalarKind::Bool)) };
+    let (mut first, mut typed) = (first, Vec::new());
+    for option in read {
+        let (left, right) = alike(first, option)?;
+        first = left;
+        typed.push(right);
+    }
+    typed.insert(0, first);
+    let decimal = typed.iter().any(|option| option.kind == ScalarKind::Decimal);
+    let kind = if decimal { ScalarKind::Decimal } else { typed[0].kind };
+    let node = |option: Typed| match as_decimal_if(option, decimal) {
+        Typed { node, kind: ScalarKind::Int, .. } if decimal => Node::Decimal(Box::new(node)),
+        option => option.node,
+    };
+    Ok((typed.into_iter().map(node).collect(), kind))
+}
+
+fn as_decimal_if(typed: Typed, decimal: bool) -> Typed {
+    if decimal { as_decimal(typed) } else { typed }
 }

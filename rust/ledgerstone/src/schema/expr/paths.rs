@@ -6,21 +6,46 @@ use crate::schema::error::suggestion;
 use crate::schema::module::{Field, FieldKind};
 use crate::schema::scalar::ScalarKind;
 
-/// The place and the declaration of the field that a dotted name leads to, from the record or from the item of a rule.
-pub(super) fn path_of(names: Names<'_>, at: usize, parts: &[String]) -> Result<(FieldPath, Field), ExprError> {
+/// Where a dotted name leads.
+pub(super) struct Named {
+    pub(super) path: FieldPath,
+    pub(super) field: Field,
+    /// Whether it starts from the item that an aggregate runs over.
+    pub(super) bound: bool,
+}
+
+/// The place and the declaration of the field that a dotted name leads to, from the record, from the item of a rule, or from the item
+/// that the innermost aggregate runs over.
+pub(super) fn path_of(
+    names: Names<'_>,
+    bound: Option<&Field>,
+    at: usize,
+    parts: &[String],
+) -> Result<Named, ExprError> {
     let text = parts.join(".");
     let words: Vec<&str> = parts.iter().map(String::as_str).collect();
-    match (words.first(), names.each) {
-        (Some(&"item"), Some(list)) => item_path(names.fields, at, list, &words[1..], text),
-        (Some(&"item"), None) => {
-            let message = "`item` is known only in a rule with `each`";
-            Err(ExprError::new(at, message, "`item`", "a field of the record"))
+    let (path, field) = match (words.first(), bound, names.each) {
+        (Some(&"item"), Some(item), _) => {
+            let (path, field) = inside(item, None, at, &words[1..], text)?;
+            return Ok(Named { path, field, bound: true });
+        }
+        (Some(&"item"), None, Some(list)) => item_path(names.fields, at, list, &words[1..], text)?,
+        (Some(&"item"), None, None) => {
+            let message = "`item` is known only in a rule with `each`, and in an aggregate";
+            return Err(ExprError::new(at, message, "`item`", "a field of the record"));
         }
         _ => match resolve(names.fields, &words) {
-            Some((field, steps)) => Ok((path(None, steps, field, text), field.clone())),
-            None => Err(unknown_field(at, &text, names.fields, &words)),
+            Some((field, steps)) => (path(None, steps, field, text), field.clone()),
+            None => return Err(unknown_field(at, &text, names.fields, &words)),
         },
+    };
+    // Private values are not stored in the clear: nothing that is decided may depend on them.
+    let top = path.field();
+    if let Some(subject) = names.fields.get(top).and_then(|field| field.private.as_ref()) {
+        let message = format!("`{}` is private to `{subject}`: no rule sees it", names.fields[top].name);
+        return Err(ExprError::new(at, message, format!("`{}`", path.text), "a field that is not private"));
     }
+    Ok(Named { path, field, bound: false })
 }
 
 fn item_path(
@@ -33,14 +58,30 @@ fn item_path(
     let Some(FieldKind::List { item, .. }) = fields.get(list).map(|field| &field.kind) else {
         return Err(ExprError::new(at, "`each` names no list", "", "a list field"));
     };
+    inside(item, Some(list), at, names, text)
+}
+
+/// The item of a list, or a field of it.
+fn inside(
+    item: &Field,
+    list: Option<usize>,
+    at: usize,
+    names: &[&str],
+    text: String,
+) -> Result<(FieldPath, Field), ExprError> {
     if names.is_empty() {
-        return Ok((path(Some(list), Vec::new(), item, text), item.as_ref().clone()));
+        return Ok((path(list, Vec::new(), item, text), item.clone()));
     }
     let inner: &[Field] = if let FieldKind::Struct(inner) = &item.kind { inner } else { &[] };
     match resolve(inner, names) {
-        Some((field, steps)) => Ok((path(Some(list), steps, field, text), field.clone())),
+        Some((field, steps)) => Ok((path(list, steps, field, text), field.clone())),
         None => Err(unknown_field(at, &text, inner, names)),
     }
+}
+
+/// The item of a list, or a field of it, seen from the item.
+pub(super) fn item_of(item: &Field, names: &[&str], at: usize) -> Result<FieldPath, ExprError> {
+    inside(item, None, at, names, names.join(".")).map(|(path, _)| path)
 }
 
 fn path(list: Option<usize>, steps: Vec<usize>, field: &Field, text: String) -> FieldPath {
@@ -56,7 +97,7 @@ fn unknown_field(at: usize, text: &str, fields: &[Field], names: &[&str]) -> Exp
             Some(FieldKind::List { .. }) => {
                 return ExprError::new(
                     at,
-                    format!("`{name}` is a list: a rule with `each = \"{name}\"` sees its items"),
+                    format!("`{name}` is a list: a rule with `each = \"{name}\"` and aggregates see its items"),
                     format!("`{text}`"),
                     "",
                 );
@@ -66,11 +107,6 @@ fn unknown_field(at: usize, text: &str, fields: &[Field], names: &[&str]) -> Exp
     }
     let message = format!("unknown field `{text}`{}", suggestion(word, fields.iter().map(|field| field.name.as_str())));
     ExprError::new(at, message, format!("`{text}`"), "")
-}
-
-/// The same, owned.
-pub(super) fn word(kind: &FieldKind) -> String {
-    word_of(kind).to_owned()
 }
 
 /// The word for the type of a field in a message.

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
+mod forms;
+
 use super::*;
 use crate::model::{Decimal, Value};
 use crate::schema::{RecordType, from_values, parse, stateless_failure};
@@ -24,6 +26,8 @@ y = { type = "decimal", precision = 28, scale = 2 }
 s = { type = "text" }
 nos = { type = "text" }
 yes = { type = "bool" }
+f = { type = "fraction" }
+t = { type = "timestamp" }
 nob = { type = "bool" }
 d = { type = "date" }
 e = { type = "date" }
@@ -35,6 +39,48 @@ o = { type = "struct", fields = { k = { type = "int" }, m = { type = "list", ite
 noo = { type = "struct", fields = { k = { type = "int" } } }
 legs = { type = "list", item = { type = "struct", required = true, fields = { u = { type = "text", required = true }, v = { type = "decimal", precision = 28, scale = 4 } } } }
 "#;
+
+/// Constants, roles and one lookup of each kind: `other` of a record, `unit` for each leg.
+struct TestScope;
+
+impl Scope for TestScope {
+    fn constant(&self, name: &str) -> Result<OwnedScalar, String> {
+        match name {
+            "limit" => Ok(OwnedScalar::Decimal(Decimal::new(15, 1))),
+            "day" => Ok(OwnedScalar::Date(0)),
+            _ => Err(format!("unknown constant `{name}`")),
+        }
+    }
+
+    fn role(&self, name: &str) -> Result<String, String> {
+        if name == "clerk" { Ok("m.clerk".to_owned()) } else { Err(format!("unknown role '{name}'")) }
+    }
+
+    fn lookup(&self, name: &str) -> Option<(usize, Option<usize>)> {
+        let legs = record_type("").fields.iter().position(|field| field.name == "legs");
+        match name {
+            "other" => Some((0, None)),
+            "unit" => Some((1, legs)),
+            _ => None,
+        }
+    }
+
+    fn lookup_names(&self) -> Vec<&str> {
+        vec!["other", "unit"]
+    }
+
+    fn found(&self, lookup: usize, path: &str) -> Result<(usize, ScalarKind), String> {
+        match (lookup, path) {
+            (0, "name") => Ok((0, ScalarKind::Text)),
+            (_, "price") => Ok((lookup ^ 1, ScalarKind::Decimal)),
+            _ => Err(format!("it has no `{path}`")),
+        }
+    }
+}
+
+fn names(rt: &RecordType, each: Option<usize>) -> Names<'_> {
+    Names { fields: &rt.fields, each, scope: &TestScope }
+}
 
 fn record_type(rules: &str) -> Arc<RecordType> {
     Arc::clone(&parse(&format!("{TYPE}{rules}"), "t.toml").unwrap_or_else(|errors| panic!("{errors}")).types[0])
@@ -61,6 +107,8 @@ fn record() -> Vec<(&'static str, Value)> {
         ("y", Value::Decimal(Decimal::new(150, 2))),
         ("s", text("straße")),
         ("yes", Value::Bool(true)),
+        ("f", text("1/3")),
+        ("t", text("2026-03-31T12:00:00Z")),
         ("d", text("2026-03-31")),
         ("e", text("2026-04-01")),
         ("p", text("2026-03")),
@@ -71,17 +119,21 @@ fn record() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The canonical JSON of an expression's value for the record.
+/// The canonical JSON of an expression's value for the record alone.
 fn value(source: &str, each: Option<usize>, item: Option<usize>) -> String {
+    value_in(source, each, item, &Env::NONE)
+}
+
+/// The same with inputs and lookups.
+fn value_in(source: &str, each: Option<usize>, item: Option<usize>, env: &Env<'_>) -> String {
     let rt = record_type("");
     let checked = from_values(&rt, &[object(record())]);
     assert_eq!(checked.failures, []);
     let rows = Rows::new(&rt, &checked.rows).unwrap();
-    let expr =
-        Expr::parse(source, Names { fields: &rt.fields, each }).unwrap_or_else(|error| panic!("{source}: {error:?}"));
+    let expr = Expr::parse(source, names(&rt, each)).unwrap_or_else(|error| panic!("{source}: {error:?}"));
     let mut out = Vec::new();
-    expr.eval(&rows, 0, item, &Env::NONE).write_json(&mut out);
-    assert_eq!(expr.is_true(&rows, 0, item, &Env::NONE), out == b"true", "{source}");
+    expr.eval(&rows, 0, item, env).write_json(&mut out);
+    assert_eq!(expr.is_true(&rows, 0, item, env), out == b"true", "{source}");
     String::from_utf8(out).unwrap()
 }
 
@@ -191,6 +243,38 @@ fn what_does_not_type_is_refused_at_its_place() {
         ("o.z", 0),
         ("l.k", 0),
         ("legs.u", 0),
+        ("item.u", 0),
+        ("sum(l)", 5),
+        ("sum(a, a)", 4),
+        ("sum(legs, item.u)", 10),
+        ("sum(legs, item.v, item.v)", 18),
+        ("count(l, item)", 9),
+        ("all(legs, item.zz == 1)", 10),
+        ("yes ? a", 7),
+        ("a ? a : b", 0),
+        ("yes ? a : s", 10),
+        ("a % x", 4),
+        ("f * f", 0),
+        ("f + 1", 0),
+        ("decimal('1,5')", 8),
+        ("date(s)", 5),
+        ("fraction('2/4')", 9),
+        ("round(x, 29, 'up')", 9),
+        ("round(x, 2, 'upp')", 12),
+        ("div(s, 1, 2, 'up')", 4),
+        ("min(yes, nob)", 4),
+        ("matches(s, s)", 11),
+        ("matches(s, '(')", 11),
+        ("year(a)", 5),
+        ("plus_days(s, 1)", 10),
+        ("units(a, 1)", 6),
+        ("const.nope", 0),
+        ("const", 0),
+        ("s in roles", 0),
+        ("'nobody' in roles", 0),
+        ("other.zz", 0),
+        ("unit.price", 0),
+        ("apportion(x, legs, item.v, 2)", 13),
         ("a +", 3),
         ("(a", 2),
         ("a b", 2),
@@ -204,9 +288,7 @@ fn what_does_not_type_is_refused_at_its_place() {
         ("99999999999999999999", 0),
         ("9007199254740992", 0),
     ] {
-        let error = Expr::parse(source, Names { fields: &rt.fields, each: None })
-            .err()
-            .unwrap_or_else(|| panic!("{source} parses"));
+        let error = Expr::parse(source, names(&rt, None)).err().unwrap_or_else(|| panic!("{source} parses"));
         assert_eq!(error.offset, offset, "{source}: {error:?}");
     }
 }
@@ -325,7 +407,7 @@ proptest! {
     #[test]
     fn no_text_makes_the_parser_panic(source in "\\PC{0,40}|[a-z0-9 ().,&|=<>!'+*\\[\\]-]{0,60}") {
         let rt = record_type("");
-        let _ = Expr::parse(&source, Names { fields: &rt.fields, each: None });
+        let _ = Expr::parse(&source, names(&rt, None));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Cells: the named values of derived state that a record type owns.
 
+use std::sync::OnceLock;
+
 use super::Reason;
 use crate::schema::scalar::ScalarKind;
 
@@ -12,6 +14,42 @@ pub struct CellType {
     pub name: String,
     /// What it holds.
     pub kind: CellKind,
+    /// The kinds of the values that name one, known as soon as a rule or a lookup names one.
+    pub(crate) key: OnceLock<CellKey>,
+}
+
+/// The kinds of the values that name a cell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CellKey {
+    /// Of its key.
+    pub at: Vec<ScalarKind>,
+    /// Of its by values.
+    pub by: Vec<ScalarKind>,
+}
+
+impl CellType {
+    /// A cell of this name that records of `owner` own.
+    pub fn new(owner: &str, name: &str, kind: CellKind) -> Self {
+        CellType { owner: owner.to_owned(), name: name.to_owned(), kind, key: OnceLock::new() }
+    }
+
+    /// The kinds of the values that name one; `None` where no rule does.
+    pub fn key(&self) -> Option<&CellKey> {
+        self.key.get()
+    }
+}
+
+impl CellKind {
+    /// The word for it in a schema file.
+    pub fn name(&self) -> &'static str {
+        match self {
+            CellKind::Balance(_) => "balance",
+            CellKind::Count(_) => "count",
+            CellKind::Lifecycle(_) => "lifecycle",
+            CellKind::Holder(_) => "holder",
+            CellKind::Sequence(_) => "sequence",
+        }
+    }
 }
 
 /// What a cell holds.

@@ -235,6 +235,8 @@ pub struct Allowed {
 }
 
 /// Who must hold a holder cell now.
+// A rule holds one of these.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum HolderFrom {
     /// Nobody yet.
@@ -246,6 +248,8 @@ pub enum HolderFrom {
 }
 
 /// Who holds a holder cell afterwards.
+// A rule holds one of these.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum HolderTo {
     /// Whoever did.

@@ -1,8 +1,10 @@
 //! The rules that hold a record within bounds: windows of time, sums that are conserved.
 
+use super::check_name;
+use super::constants::decimal_constant;
+use super::links::listed;
 use super::rules::Draft;
 use super::table::Text;
-use crate::limits;
 use crate::model::Decimal;
 use crate::schema::columns::lookup_field;
 use crate::schema::expr::Expr;
@@ -69,17 +71,66 @@ impl Draft<'_, '_> {
 
     pub(super) fn conserve(&self) -> Option<Primitive> {
         let text = self.table.text("conserve")?;
-        if self.each.is_none() {
-            self.table.fault_at("conserve", "`conserve` sums over a list: it needs \"each\"");
+        let group = self.group();
+        if group.is_none() && self.each.is_none() {
+            self.table
+                .fault_at("conserve", "`conserve` sums over a list: it needs \"each\", or over = \"transaction\"");
         }
-        let sum = self.expr(&text, &[ScalarKind::Int, ScalarKind::Decimal]);
+        let sum = self.expr(&text, &[ScalarKind::Int, ScalarKind::Decimal, ScalarKind::Fraction]);
         let by = if self.table.has("by") { self.exprs("by") } else { Some(Vec::new()) };
         let (low, high) = (self.decimal("low"), self.decimal("high"));
         let scale = low.scale.max(high.scale);
         if low.rescaled(scale) > high.rescaled(scale) {
             self.table.fault_at("high", format!("high {high} is below low {low}"));
         }
-        Some(Primitive::Conserve { group: None, sum: sum?, by: by?, low, high })
+        let (sum, by) = (sum?, by?);
+        if let Some(group) = &group {
+            self.one_kind_of_group(group, &sum, &by);
+        }
+        Some(Primitive::Conserve { group, sum, by, low, high })
+    }
+
+    /// The name of the group of a sum over the transaction.
+    fn group(&self) -> Option<String> {
+        let over = self.table.text("over");
+        let group = self.table.text("group");
+        match (over, group) {
+            (None, None) => None,
+            (Some(over), group) => {
+                if over.value != "transaction" {
+                    let found = format!("\"{}\"", over.value);
+                    self.reader.source.fault(over.span.start, "\"over\" takes one word", found, "\"transaction\"");
+                }
+                let group = group.unwrap_or_else(|| {
+                    self.table.fault(
+                        "a sum over the transaction needs \"group\": its name, shared by the rules that add to it",
+                    );
+                    over
+                });
+                check_name(self.reader.source, "a group", &group.value, group.span.start);
+                Some(group.value)
+            }
+            (None, Some(group)) => {
+                let message = "\"group\" names a sum over = \"transaction\"";
+                self.reader.source.fault(group.span.start, message, "", "over = \"transaction\"");
+                None
+            }
+        }
+    }
+
+    /// The rules of a group sum fractions all, or numbers all, by values of the same kinds.
+    fn one_kind_of_group(&self, group: &str, sum: &Expr, by: &[Expr]) {
+        let fractions = sum.kind() == ScalarKind::Fraction;
+        let kinds: Vec<ScalarKind> = by.iter().map(Expr::kind).collect();
+        let mut groups = self.reader.groups.borrow_mut();
+        let (known_fractions, known) = groups.entry(group.to_owned()).or_insert((fractions, kinds.clone()));
+        if *known_fractions != fractions {
+            self.table.fault_at("conserve", format!("the group \"{group}\" sums fractions and other numbers"));
+        }
+        if *known != kinds {
+            let message = format!("the group \"{group}\" has sums by other values in an earlier rule");
+            self.reader.source.fault(self.table.place("by"), message, listed(&kinds), listed(known));
+        }
     }
 
     /// A decimal in quotes; zero where it is left out.
@@ -87,10 +138,7 @@ impl Draft<'_, '_> {
         let Some(text) = self.table.text(key) else {
             return Decimal::new(0, 0);
         };
-        let parsed = Decimal::parse(&text.value).filter(|decimal| {
-            decimal.digits() <= u32::from(limits::DECIMAL_DIGITS) && decimal.scale <= limits::DECIMAL_DIGITS
-        });
-        parsed.unwrap_or_else(|| {
+        decimal_constant(&text.value).unwrap_or_else(|| {
             self.reader.source.fault(
                 text.span.start,
                 format!("\"{key}\" takes a decimal in quotes"),

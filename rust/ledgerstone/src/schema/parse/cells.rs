@@ -1,15 +1,24 @@
-//! The cells of a record type, and the bounds over the parts of a balance.
+//! The cells of a record type.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::constants::decimal_constant;
+use super::linear::linear;
 use super::table::{Table, Text};
 use super::{Reader, check_name, is_name};
 use crate::limits;
 use crate::schema::error::suggestion;
-use crate::schema::expr::{ExprError, Token, tokens};
-use crate::schema::module::{BalanceType, Bound, CellKind, CellType, LifecycleType, Reason};
+use crate::schema::module::{
+    BalanceType, Bound, CellKind, CellType, CountType, HolderType, LifecycleType, Reason, SequenceOrder, SequenceType,
+};
+use crate::schema::scalar::ScalarKind;
 
+/// Kinds of cells, in the order messages list them.
+pub(super) const KINDS: [&str; 5] = ["balance", "count", "lifecycle", "holder", "sequence"];
+/// Orders of a sequence.
+const ORDERS: [SequenceOrder; 3] = [SequenceOrder::Strict, SequenceOrder::Gapless, SequenceOrder::Rising];
+/// Kinds of the values of a sequence.
+const VALUES: [ScalarKind; 4] = [ScalarKind::Int, ScalarKind::Decimal, ScalarKind::Date, ScalarKind::Timestamp];
 /// States of a lifecycle: they are a set of 64 bits.
 const STATES: usize = 64;
 
@@ -26,35 +35,104 @@ impl<'t> Reader<'t> {
             };
             let kind = match kind.value.as_str() {
                 "balance" => self.balance_type(&table, owner).map(CellKind::Balance),
+                "count" => self.count_type(&table, owner).map(CellKind::Count),
                 "lifecycle" => self.lifecycle_type(&table, owner).map(CellKind::Lifecycle),
+                "holder" => Some(CellKind::Holder(self.holder_type(&table, owner))),
+                "sequence" => self.sequence_type(&table).map(CellKind::Sequence),
                 other => {
-                    let message =
-                        format!("unknown kind of cell \"{other}\"{}", suggestion(other, ["balance", "lifecycle"]));
-                    self.source.fault(kind.span.start, message, format!("\"{other}\""), "one of balance, lifecycle");
+                    let message = format!("unknown kind of cell \"{other}\"{}", suggestion(other, KINDS));
+                    let expected = format!("one of {}", KINDS.join(", "));
+                    self.source.fault(kind.span.start, message, format!("\"{other}\""), expected);
                     None
                 }
             };
             if let Some(kind) = kind {
-                cells.push(Arc::new(CellType { owner: owner.to_owned(), name: entry.name.to_owned(), kind }));
+                cells.push(Arc::new(CellType::new(owner, entry.name, kind)));
             }
         }
         cells
     }
 
     fn balance_type(&self, table: &Table<'t>, owner: &str) -> Option<BalanceType> {
-        table.known("a balance cell", &["kind", "doc", "parts", "scale", "digits", "missing", "too_precise", "bounds"]);
+        let keys = ["kind", "doc", "parts", "scale", "digits", "opening", "missing", "too_precise", "bounds"];
+        table.known("a balance cell", &keys);
         let parts = self.parts(table)?;
         if !table.has("scale") {
             table.fault("a balance cell needs \"scale\"");
         }
         let scale = table.int("scale", 0, i64::from(limits::DECIMAL_DIGITS)).map_or(0, |(scale, _)| scale as u8);
         let digits = table.text("digits").and_then(|part| self.position(&part, &parts, "part"));
+        let opening = table.table("opening").map(|opening| self.opening(&opening, &parts, scale));
         let bounds = table.tables("bounds").into_iter().filter_map(|bound| self.bound(&bound, &parts)).collect();
         let missing = self.reason_in(table, "missing", "not_open", || format!("this balance of {owner} is not open"));
         let too_precise = self.reason_in(table, "too_precise", "too_many_decimals", || {
             "more digits behind the point than the balance has".to_owned()
         });
-        Some(BalanceType { parts, scale, bounds, digits, opening: None, missing, too_precise })
+        Some(BalanceType { parts, scale, bounds, digits, opening, missing, too_precise })
+    }
+
+    /// `{ part = "decimal" }`: the parts of a cell that exists from the start.
+    fn opening(&self, table: &Table<'t>, parts: &[String], scale: u8) -> Vec<(usize, i128)> {
+        let mut opening = Vec::new();
+        for entry in table.entries() {
+            let name = Text { value: entry.name.to_owned(), span: entry.at..entry.at };
+            let part = self.position(&name, parts, "part");
+            let Some(text) = entry.text(self.source) else { continue };
+            let amount = decimal_constant(&text.value).and_then(|decimal| decimal.rescaled(scale));
+            if amount.is_none() {
+                let expected = format!("a decimal of at most {scale} digits behind the point");
+                self.source.fault(
+                    text.span.start,
+                    "not an amount of this balance",
+                    format!("\"{}\"", text.value),
+                    expected,
+                );
+            }
+            opening.extend(part.zip(amount));
+        }
+        opening
+    }
+
+    fn count_type(&self, table: &Table<'t>, owner: &str) -> Option<CountType> {
+        table.known("a count cell", &["kind", "doc", "low", "high", "reason"]);
+        let bound = |key: &str| table.int(key, -limits::INT_MAX, limits::INT_MAX).map(|(bound, _)| bound);
+        let (low, high) = (bound("low").unwrap_or(0), bound("high"));
+        if high.is_some_and(|high| high < low) {
+            table.fault_at("high", format!("the highest value is below the lowest, {low}"));
+        }
+        // A cell that does not exist counts 0, which has to be a value of it.
+        if low > 0 || high.is_some_and(|high| high < 0) {
+            table.fault("a count starts at 0, which is outside these bounds");
+        }
+        let out_of_range = self.reason_in(table, "reason", "count_out_of_range", || match high {
+            None => format!("this count of {owner} would be below {low}"),
+            Some(high) => format!("this count of {owner} would be outside {low} to {high}"),
+        });
+        Some(CountType { low, high, out_of_range })
+    }
+
+    fn holder_type(&self, table: &Table<'t>, owner: &str) -> HolderType {
+        table.known("a holder cell", &["kind", "doc", "missing"]);
+        HolderType { missing: self.reason_in(table, "missing", "not_held", || format!("nobody holds this {owner}")) }
+    }
+
+    fn sequence_type(&self, table: &Table<'t>) -> Option<SequenceType> {
+        table.known("a sequence cell", &["kind", "doc", "order", "of", "start"]);
+        let order = table.required_text("a sequence cell", "order")?;
+        let names = ORDERS.map(SequenceOrder::name).map(str::to_owned);
+        let order = ORDERS[self.position(&order, &names, "order")?];
+        let kind = match table.text("of") {
+            None => ScalarKind::Int,
+            Some(of) => VALUES[self.position(&of, &VALUES.map(|kind| kind.name().to_owned()), "kind")?],
+        };
+        if order == SequenceOrder::Gapless && kind != ScalarKind::Int {
+            table.fault_at("of", "a gapless sequence counts in ints");
+        }
+        if order != SequenceOrder::Gapless && table.has("start") {
+            table.fault_at("start", "only a gapless sequence has a start");
+        }
+        let start = table.int("start", -limits::INT_MAX, limits::INT_MAX).map_or(1, |(start, _)| start);
+        Some(SequenceType { order, kind, start })
     }
 
     fn parts(&self, table: &Table<'t>) -> Option<Vec<String>> {
@@ -160,170 +238,5 @@ impl<'t> Reader<'t> {
             }
         };
         Reason { code: self.full(&short), message: table.text("message").map_or_else(message, |text| text.value) }
-    }
-}
-
-/// Terms of `sum of coefficient × part >= 0`, from a comparison of two sums over parts.
-fn linear(source: &str, parts: &[String]) -> Result<Vec<(usize, i64)>, ExprError> {
-    let words = tokens(source)?;
-    let mut reader = Linear { words: &words, parts, next: 0, end: source.len(), terms: BTreeMap::new(), constant: 0 };
-    reader.side(1)?;
-    let at = reader.at();
-    let sign = match reader.peek() {
-        Some(Token::Symbol(">=")) => 1,
-        Some(Token::Symbol("<=")) => -1,
-        Some(word) => {
-            return Err(ExprError::new(at, "a bound compares two sums of parts", word.shown(), "`>=` or `<=`"));
-        }
-        None => {
-            return Err(ExprError::new(at, "a bound compares two sums of parts", "the end", "`>=` or `<=`"));
-        }
-    };
-    reader.next += 1;
-    reader.side(-1)?;
-    if let Some(word) = reader.peek() {
-        return Err(ExprError::new(reader.at(), "the bound goes on unexpectedly", word.shown(), "`+`, `-` or the end"));
-    }
-    if reader.constant != 0 {
-        return Err(ExprError::new(
-            0,
-            "a bound compares parts with parts: it has no constant but 0",
-            reader.constant.to_string(),
-            "0",
-        ));
-    }
-    let terms: Vec<(usize, i64)> =
-        reader.terms.into_iter().filter(|(_, times)| *times != 0).map(|(part, times)| (part, times * sign)).collect();
-    if terms.is_empty() {
-        return Err(ExprError::new(0, "the bound says nothing: its parts cancel out", "", ""));
-    }
-    Ok(terms)
-}
-
-struct Linear<'w> {
-    words: &'w [(usize, Token)],
-    parts: &'w [String],
-    next: usize,
-    end: usize,
-    terms: BTreeMap<usize, i64>,
-    constant: i64,
-}
-
-impl Linear<'_> {
-    /// A sum of terms, counted `sign` times.
-    fn side(&mut self, sign: i64) -> Result<(), ExprError> {
-        let mut sign_of_term = if self.take("-") { -sign } else { sign };
-        loop {
-            self.term(sign_of_term)?;
-            sign_of_term = match self.peek() {
-                Some(Token::Symbol("+")) => sign,
-                Some(Token::Symbol("-")) => -sign,
-                _ => return Ok(()),
-            };
-            self.next += 1;
-        }
-    }
-
-    /// `part`, `2 * part`, `part * 2`, `0`.
-    fn term(&mut self, sign: i64) -> Result<(), ExprError> {
-        let first = self.factor()?;
-        let second = if self.take("*") { self.factor()? } else { Factor::Number(1) };
-        let (part, times) = match (first, second) {
-            (Factor::Part(part), Factor::Number(times)) | (Factor::Number(times), Factor::Part(part)) => {
-                (Some(part), times)
-            }
-            (Factor::Number(a), Factor::Number(b)) => (None, a * b),
-            (Factor::Part(_), Factor::Part(_)) => {
-                return Err(ExprError::new(self.at(), "a bound is linear: parts are not multiplied", "", ""));
-            }
-        };
-        let sum = part.map_or(&mut self.constant, |part| self.terms.entry(part).or_default());
-        *sum += sign * times;
-        Ok(())
-    }
-
-    fn factor(&mut self) -> Result<Factor, ExprError> {
-        let at = self.at();
-        let factor = match self.peek() {
-            Some(Token::Int(number)) if *number <= 1_000_000 => Factor::Number(*number as i64),
-            Some(Token::Int(number)) => {
-                return Err(ExprError::new(at, "the factor is too large", number.to_string(), "at most 1000000"));
-            }
-            Some(Token::Name(name)) => match self.parts.iter().position(|part| part == name) {
-                Some(part) => Factor::Part(part),
-                None => {
-                    let message =
-                        format!("unknown part `{name}`{}", suggestion(name, self.parts.iter().map(String::as_str)));
-                    return Err(ExprError::new(
-                        at,
-                        message,
-                        format!("`{name}`"),
-                        format!("one of {}", self.parts.join(", ")),
-                    ));
-                }
-            },
-            Some(word) => {
-                return Err(ExprError::new(at, "a bound is made of parts", word.shown(), "a part"));
-            }
-            None => {
-                return Err(ExprError::new(at, "the bound ends too early", "the end", "a part"));
-            }
-        };
-        self.next += 1;
-        Ok(factor)
-    }
-
-    fn peek(&self) -> Option<&Token> {
-        self.words.get(self.next).map(|(_, word)| word)
-    }
-
-    fn at(&self) -> usize {
-        self.words.get(self.next).map_or(self.end, |(at, _)| *at)
-    }
-
-    fn take(&mut self, symbol: &str) -> bool {
-        let taken = matches!(self.peek(), Some(Token::Symbol(next)) if *next == symbol);
-        self.next += usize::from(taken);
-        taken
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Factor {
-    Part(usize),
-    Number(i64),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn terms(source: &str) -> Result<Vec<(usize, i64)>, String> {
-        let parts: Vec<String> = ["posted", "pending", "floor"].iter().map(|part| (*part).to_owned()).collect();
-        linear(source, &parts).map_err(|error| format!("{}: {}", error.offset, error.message))
-    }
-
-    #[test]
-    fn bounds_are_brought_to_one_side() {
-        assert_eq!(terms("posted - pending >= floor"), Ok(vec![(0, 1), (1, -1), (2, -1)]));
-        assert_eq!(terms("posted + 2 * pending <= floor"), Ok(vec![(0, -1), (1, -2), (2, 1)]));
-        assert_eq!(terms("-posted + pending * 3 >= 0"), Ok(vec![(0, -1), (1, 3)]));
-        assert_eq!(terms("posted + posted >= pending - pending"), Ok(vec![(0, 2)]));
-    }
-
-    #[test]
-    fn what_is_no_bound_is_refused() {
-        for (source, error) in [
-            ("posted", "6: a bound compares two sums of parts"),
-            ("posted > floor", "7: a bound compares two sums of parts"),
-            ("posted >= floo", "10: unknown part `floo`, did you mean \"floor\"?"),
-            ("posted >= 5", "0: a bound compares parts with parts: it has no constant but 0"),
-            ("posted * pending >= 0", "17: a bound is linear: parts are not multiplied"),
-            ("posted >= posted", "0: the bound says nothing: its parts cancel out"),
-            ("posted >= ", "10: the bound ends too early"),
-            ("posted >= floor floor", "16: the bound goes on unexpectedly"),
-        ] {
-            assert_eq!(terms(source), Err(error.to_owned()), "{source}");
-        }
     }
 }

@@ -3,15 +3,31 @@
 use super::table::{Entry, Table, Text};
 use super::{Reader, check_name};
 use crate::limits;
+use crate::schema::columns::scalar_kind;
 use crate::schema::error::suggestion;
+use crate::schema::expr::RESERVED;
 use crate::schema::format::Format;
 use crate::schema::module::{Field, FieldKind};
+use crate::schema::scalar::ScalarKind;
 
 /// The types of fields, in the order messages list them.
-const TYPES: [&str; 11] =
-    ["text", "enum", "bool", "int", "decimal", "date", "timestamp", "bytes", "uuid", "list", "struct"];
-/// Words of the expression language: no field is named so.
-const RESERVED: [&str; 7] = ["true", "false", "in", "and", "or", "not", "item"];
+pub(super) const TYPES: [&str; 13] = [
+    "text",
+    "enum",
+    "bool",
+    "int",
+    "decimal",
+    "fraction",
+    "date",
+    "timestamp",
+    "bytes",
+    "uuid",
+    "list",
+    "struct",
+    "document",
+];
+/// Characters of the media type and the name of a document.
+const DOCUMENT_TEXT: usize = 255;
 
 /// How many fields were read, over all depths.
 struct Count(usize);
@@ -24,6 +40,7 @@ impl<'t> Reader<'t> {
         };
         let mut count = Count(0);
         let fields = self.fields(&declared, 1, &mut count);
+        self.check_subjects(table, &fields);
         if count.0 > limits::FIELDS {
             declared.source.fault(
                 declared.at,
@@ -80,7 +97,7 @@ impl<'t> Reader<'t> {
             "struct" => &["fields"],
             _ => &[],
         };
-        let known: Vec<&str> = ["type", "required", "index", "doc"].iter().chain(own).copied().collect();
+        let known: Vec<&str> = ["type", "required", "index", "doc", "private"].iter().chain(own).copied().collect();
         table.known(&format!("a field of type {}", declared.value), &known);
         let kind = self.kind(&declared, table, depth, count)?;
         let index = table.bool("index");
@@ -93,12 +110,40 @@ impl<'t> Reader<'t> {
             required: table.bool("required"),
             index,
             doc: table.text_or_empty("doc"),
-            private: None,
+            private: self.private(table, depth),
         })
     }
 
+    /// The field whose value names the person that the data of this one is about.
+    fn private(&self, table: &Table<'t>, depth: usize) -> Option<String> {
+        let subject = table.text("private")?;
+        if depth > 1 {
+            table.fault_at("private", "only a field of the record itself is private");
+        }
+        Some(subject.value)
+    }
+
+    /// The subjects of private fields: text fields of the record, always there, in the clear.
+    pub(super) fn check_subjects(&self, table: &Table<'t>, fields: &[Field]) {
+        let declared = table.table("fields");
+        for field in fields.iter().filter(|field| field.private.is_some()) {
+            let subject = field.private.as_deref().unwrap_or_default();
+            let found = fields.iter().find(|other| other.name == subject);
+            let fits = found.is_some_and(|found| {
+                found.required && found.private.is_none() && scalar_kind(&found.kind) == Some(ScalarKind::Text)
+            });
+            if !fits && let Some(entry) = declared.as_ref().and_then(|declared| declared.table(&field.name)) {
+                let names = fields.iter().map(|field| field.name.as_str());
+                let near = if found.is_some() { String::new() } else { suggestion(subject, names) };
+                let message = format!("\"private\" names the field that says whose data it is{near}");
+                let found = format!("\"{subject}\"");
+                self.source.fault(entry.place("private"), message, found, "a required text field that is not private");
+            }
+        }
+    }
+
     fn kind(&self, declared: &Text, table: &Table<'t>, depth: usize, count: &mut Count) -> Option<FieldKind> {
-        let nested = matches!(declared.value.as_str(), "list" | "struct");
+        let nested = matches!(declared.value.as_str(), "list" | "struct" | "document");
         if nested && depth > limits::FIELD_DEPTH {
             self.source.fault(
                 declared.span.start,
@@ -118,6 +163,12 @@ impl<'t> Reader<'t> {
             "bool" => FieldKind::Bool,
             "int" => self.int_kind(table),
             "decimal" => self.decimal_kind(table)?,
+            "fraction" => FieldKind::Fraction,
+            "document" => {
+                let fields = document_fields();
+                count.0 += fields.len();
+                FieldKind::Struct(fields)
+            }
             "date" => FieldKind::Date,
             "timestamp" => FieldKind::Timestamp,
             "bytes" => FieldKind::Bytes { max: max(limits::FIELD_BYTES, limits::RECORD_BYTES) },
@@ -224,4 +275,23 @@ impl<'t> Reader<'t> {
         }
         Some(FieldKind::Decimal { precision: precision as u8, scale: scale as u8 })
     }
+}
+
+/// What a field of type document holds: its bytes live elsewhere.
+fn document_fields() -> Vec<Field> {
+    let field = |name: &str, kind: FieldKind, required: bool, doc: &str| Field {
+        name: name.to_owned(),
+        kind,
+        required,
+        index: false,
+        doc: doc.to_owned(),
+        private: None,
+    };
+    let text = || FieldKind::Text { max: DOCUMENT_TEXT, format: None };
+    vec![
+        field("digest", FieldKind::Bytes { max: 32 }, true, "SHA-256 or SHA3-256 of the bytes"),
+        field("size", FieldKind::Int { min: 0, max: limits::INT_MAX }, true, "Number of bytes"),
+        field("media_type", text(), false, "Media type (RFC 6838)"),
+        field("name", text(), false, "Name of the file"),
+    ]
 }

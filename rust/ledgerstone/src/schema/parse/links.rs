@@ -1,53 +1,71 @@
 //! What a rule says about other types: cells by name, references, matches.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Shape;
+use super::names::TypeScope;
 use super::rules::Draft;
 use super::table::Text;
 use crate::schema::columns::{FieldPath, lookup_field};
 use crate::schema::error::suggestion;
 use crate::schema::expr::{Expr, Names};
-use crate::schema::module::{CellType, Field, FieldKind, MatchPair, Primitive, RecordType};
+use crate::schema::module::{CellKey, CellType, Field, FieldKind, MatchPair, Primitive, RecordType};
 use crate::schema::scalar::ScalarKind;
 
 /// Finds record types of modules loaded before, by full name.
 pub(super) type Loaded<'r> = &'r dyn Fn(&str) -> Option<Arc<RecordType>>;
 
-/// Kinds of the key and by values of each cell, as its first use in the file has them.
-pub(super) type CellUses = BTreeMap<(String, String), (Vec<ScalarKind>, Vec<ScalarKind>)>;
-
 /// A record type that a rule refers to.
-struct Target {
-    name: String,
-    fields: Vec<Field>,
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) fields: Vec<Field>,
     /// Kinds of its key; `None` where it has none.
     key: Option<Vec<ScalarKind>>,
+    /// Types of other modules that may emit into it.
+    pub(super) accepts: Vec<String>,
 }
 
 impl<'t> Draft<'_, 't> {
-    /// The cell that a key names as `<type>.<cell>`.
-    pub(super) fn cell(&self, key: &str) -> Option<(Text, &Arc<CellType>)> {
-        let text = self.table.text(key)?;
-        let cells = || {
-            self.shapes
-                .iter()
-                .flat_map(|shape| shape.cells.iter().map(move |cell| (format!("{}.{}", shape.short, cell.name), cell)))
-        };
-        let found = cells().find(|(name, _)| *name == text.value).map(|(_, cell)| cell);
+    /// The cell of this module that a text names as `<type>.<cell>`.
+    pub(super) fn own_cell(&self, text: &Text) -> Option<Arc<CellType>> {
+        let found = self.declared_cell(&text.value);
         if found.is_none() {
-            let names: Vec<String> = cells().map(|(name, _)| name).collect();
-            let message =
-                format!("unknown cell \"{}\"{}", text.value, suggestion(&text.value, names.iter().map(String::as_str)));
-            self.reader.source.fault(
-                text.span.start,
-                message,
-                format!("\"{}\"", text.value),
-                "<type>.<cell> of this module",
-            );
+            self.unknown_cell(text, "<type>.<cell> of this module");
         }
-        found.map(|cell| (text, cell))
+        found
+    }
+
+    /// The cell of this module, or of a loaded one, that a text names as `<type>.<cell>` or `<module>.<type>.<cell>`.
+    pub(super) fn any_cell(&self, text: &Text) -> Option<Arc<CellType>> {
+        let foreign = || {
+            let (owner, name) = text.value.rsplit_once('.')?;
+            let owner = (self.loaded)(owner)?;
+            owner.cells.iter().find(|cell| cell.name == name).map(Arc::clone)
+        };
+        let found = self.declared_cell(&text.value).or_else(foreign);
+        if found.is_none() {
+            self.unknown_cell(text, "<type>.<cell> of this module, or <module>.<type>.<cell> of a loaded one");
+        }
+        found
+    }
+
+    fn cells(&self) -> impl Iterator<Item = (String, &Arc<CellType>)> {
+        let named = |shape: &'_ Shape<'t>| shape.short.clone();
+        self.shapes.iter().flat_map(move |shape| {
+            let short = named(shape);
+            shape.cells.iter().map(move |cell| (format!("{short}.{}", cell.name), cell))
+        })
+    }
+
+    fn declared_cell(&self, name: &str) -> Option<Arc<CellType>> {
+        self.cells().find(|(known, _)| known == name).map(|(_, cell)| Arc::clone(cell))
+    }
+
+    fn unknown_cell(&self, text: &Text, expected: &str) {
+        let names: Vec<String> = self.cells().map(|(name, _)| name).collect();
+        let message =
+            format!("unknown cell \"{}\"{}", text.value, suggestion(&text.value, names.iter().map(String::as_str)));
+        self.reader.source.fault(text.span.start, message, format!("\"{}\"", text.value), expected);
     }
 
     /// The `at` and `by` of a cell: of the kinds that every other rule gives it.
@@ -56,9 +74,8 @@ impl<'t> Draft<'_, 't> {
         let by = if self.table.has("by") { self.exprs("by") } else { Some(Vec::new()) };
         let (at, by) = (at?, by?);
         let kinds = |exprs: &[Expr]| exprs.iter().map(Expr::kind).collect::<Vec<_>>();
-        let mut uses = self.reader.uses.borrow_mut();
-        let first = uses.entry((cell.owner.clone(), cell.name.clone())).or_insert_with(|| (kinds(&at), kinds(&by)));
-        for (key, found, expected) in [("at", kinds(&at), &first.0), ("by", kinds(&by), &first.1)] {
+        let first = cell.key.get_or_init(|| CellKey { at: kinds(&at), by: kinds(&by) });
+        for (key, found, expected) in [("at", kinds(&at), &first.at), ("by", kinds(&by), &first.by)] {
             if found != *expected {
                 let message = format!("{}.{} is named by other values in an earlier rule", cell.owner, cell.name);
                 self.reader.source.fault(self.table.place(key), message, listed(&found), listed(expected));
@@ -68,13 +85,27 @@ impl<'t> Draft<'_, 't> {
     }
 
     pub(super) fn reference(&self) -> Option<Primitive> {
-        let target = self.target("ref")?;
-        let at = self.key_of(&target)?;
-        Some(Primitive::Ref { targets: vec![target.name], at, external: false })
+        let texts = self.table.text_or_texts("ref");
+        if texts.is_empty() {
+            self.table.fault_at("ref", "\"ref\" names a record type, or several");
+        }
+        let external = self.table.bool("external");
+        let mut targets = Vec::new();
+        for text in &texts {
+            match self.target(text) {
+                Some(target) => targets.push(target),
+                None => return None,
+            }
+        }
+        let mut at = None;
+        for target in &targets {
+            at = self.key_of(target);
+        }
+        Some(Primitive::Ref { targets: targets.into_iter().map(|target| target.name).collect(), at: at?, external })
     }
 
     pub(super) fn matching(&self) -> Option<Primitive> {
-        let target = self.target("match")?;
+        let target = self.target(&self.table.text("match")?)?;
         let at = self.key_of(&target);
         let mut pairs = self.pairs("equal", &target, false);
         pairs.extend(self.pairs("negated", &target, true));
@@ -85,15 +116,17 @@ impl<'t> Draft<'_, 't> {
         Some(Primitive::Match { target: target.name, at: at?, pairs, missing })
     }
 
-    fn target(&self, key: &str) -> Option<Target> {
-        let text = self.table.text(key)?;
+    /// The record type that a text names: of this module by its short or full name, of a loaded one by its full name.
+    pub(super) fn target(&self, text: &Text) -> Option<Target> {
         let full = if text.value.contains('.') { text.value.clone() } else { self.reader.full(&text.value) };
         if let Some(shape) = self.shapes.iter().find(|shape| shape.name == full) {
-            return Some(Target { name: full, fields: shape.fields.clone(), key: declared_key(shape) });
+            let key = declared_key(shape, &self.scope());
+            return Some(Target { name: full, fields: shape.fields.clone(), key, accepts: shape.accepts.clone() });
         }
         if let Some(loaded) = (self.loaded)(&full) {
             let key = loaded.key().map(|key| key.iter().map(Expr::kind).collect());
-            return Some(Target { name: full, fields: loaded.fields.clone(), key });
+            let (fields, accepts) = (loaded.fields.clone(), loaded.accepts.clone());
+            return Some(Target { name: full, fields, key, accepts });
         }
         let message = format!(
             "unknown record type \"{}\"{}",
@@ -110,7 +143,7 @@ impl<'t> Draft<'_, 't> {
     }
 
     /// The `at` of a reference: of the kinds of the target's key.
-    fn key_of(&self, target: &Target) -> Option<Vec<Expr>> {
+    pub(super) fn key_of(&self, target: &Target) -> Option<Vec<Expr>> {
         let at = self.exprs("at")?;
         match &target.key {
             None => self.table.fault_at("at", format!("{} has no key: no rule with `unique`", target.name)),
@@ -218,13 +251,14 @@ fn place(found: Option<(FieldPath, &Field)>) -> Option<Place> {
 }
 
 /// Kinds of the first `unique` of a type whose rules are not read yet; faults in it are noted where it is read.
-fn declared_key(shape: &Shape<'_>) -> Option<Vec<ScalarKind>> {
+fn declared_key(shape: &Shape<'_>, scope: &TypeScope<'_>) -> Option<Vec<ScalarKind>> {
     let table = shape.table.tables("rules").into_iter().find(|rule| rule.has("unique"))?;
-    let names = Names { fields: &shape.fields, each: None };
+    let names = Names { fields: &shape.fields, each: None, scope };
     table.texts_quietly("unique").iter().map(|text| Expr::parse(text, names).ok().map(|expr| expr.kind())).collect()
 }
 
-fn listed(kinds: &[ScalarKind]) -> String {
+/// Kinds in a message.
+pub(super) fn listed(kinds: &[ScalarKind]) -> String {
     if kinds.is_empty() {
         return "none".to_owned();
     }

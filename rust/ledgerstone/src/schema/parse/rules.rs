@@ -1,35 +1,43 @@
 //! The rules of a record type.
 
-use std::sync::Arc;
-
 use super::links::Loaded;
+use super::lookups::LookupDraft;
+use super::names::TypeScope;
 use super::table::{Table, Text};
 use super::{Reader, Shape};
 use crate::limits;
 use crate::schema::error::suggestion;
 use crate::schema::expr::{Expr, ExprError, Names};
-use crate::schema::module::{
-    BalanceType, CellKind, CellType, FieldKind, LifecycleType, Primitive, Reason, Rule, Severity,
-};
+use crate::schema::module::{Field, FieldKind, Primitive, Reason, Rule, Severity, Versioned};
 use crate::schema::scalar::ScalarKind;
 
 /// Keys that every rule may have.
-const COMMON: [&str; 5] = ["each", "when", "code", "message", "severity"];
+pub(super) const COMMON: [&str; 5] = ["each", "when", "code", "message", "severity"];
 /// (primitive, its own keys, its default code), in the order messages list them.
-const PRIMITIVES: [(&str, &[&str], &str); 10] = [
+pub(super) const PRIMITIVES: [(&str, &[&str], &str); 16] = [
     ("require", &[], "requirement"),
-    ("unique", &[], "duplicate"),
-    ("ref", &["at"], "unknown_reference"),
+    ("unique", &["versioned", "version"], "duplicate"),
+    ("ref", &["at", "external"], "unknown_reference"),
     ("match", &["at", "equal", "negated", "missing"], "mismatch"),
     ("window", &["within", "not_before", "not_after"], "outside_window"),
-    ("conserve", &["by", "low", "high"], "unbalanced"),
+    ("conserve", &["by", "low", "high", "over", "group"], "unbalanced"),
     ("open", &["at", "by", "set"], "already_open"),
-    ("balance", &["at", "by", "add", "subtract", "at_end"], "amount_out_of_range"),
+    ("balance", &["at", "by", "add", "subtract", "set", "at_end", "approval"], "amount_out_of_range"),
     ("close", &["at", "by", "zero"], "not_empty"),
-    ("lifecycle", &["at", "from", "to"], "wrong_state"),
+    ("count", &["at", "by", "step"], "count_out_of_range"),
+    ("lifecycle", &["at", "from", "to", "roles", "forbidden"], "wrong_state"),
+    ("holder", &["at", "by", "from", "any", "to", "release", "roles", "forbidden"], "not_holder"),
+    ("sequence", &["at", "by", "value", "from", "to", "reset"], "out_of_sequence"),
+    ("acyclic", &["at", "to", "depth"], "cycle"),
+    ("emit", &["set"], "not_made"),
+    ("tally", &["group", "choice", "weight", "method", "counts", "winner"], "tally_mismatch"),
 ];
 
+/// Primitives without effects: a failure may hold or flag the record instead.
+const WITHOUT_EFFECTS: [&str; 5] = ["require", "window", "conserve", "match", "ref"];
+
 /// One rule being read.
+#[derive(Clone, Copy)]
 pub(super) struct Draft<'r, 't> {
     pub(super) reader: &'r Reader<'t>,
     pub(super) table: Table<'t>,
@@ -37,10 +45,17 @@ pub(super) struct Draft<'r, 't> {
     pub(super) shapes: &'r [Shape<'t>],
     pub(super) loaded: Loaded<'r>,
     pub(super) each: Option<usize>,
+    pub(super) lookups: &'r [LookupDraft],
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn rules(&self, shape: &Shape<'t>, shapes: &[Shape<'t>], loaded: Loaded<'_>) -> Vec<Rule> {
+    pub(super) fn rules(
+        &self,
+        shape: &Shape<'t>,
+        shapes: &[Shape<'t>],
+        loaded: Loaded<'_>,
+        lookups: &[LookupDraft],
+    ) -> Vec<Rule> {
         let tables = shape.table.tables("rules");
         if tables.len() > limits::RULES {
             self.source.fault(
@@ -50,6 +65,7 @@ impl<'t> Reader<'t> {
                 format!("at most {}", limits::RULES),
             );
         }
+        let replaced = tables.iter().any(|table| table.texts_quietly("versioned") == ["replace"]);
         let mut keyed = false;
         let mut rules = Vec::new();
         for table in tables {
@@ -58,35 +74,86 @@ impl<'t> Reader<'t> {
                 if table.has("each") {
                     table.fault_at("each", "the first `unique` is the key of the record: it does not run over a list");
                 }
+            } else if table.has("versioned") {
+                table.fault_at("versioned", "only the first `unique`, the key of the record, is versioned");
             }
-            rules.extend(self.rule(table, shape, shapes, loaded));
+            if let Some(rule) = self.rule(table, shape, shapes, loaded, lookups) {
+                self.check_rule(&table, &rule, replaced);
+                rules.push(rule);
+            }
         }
         rules
     }
 
-    fn rule(&self, table: Table<'t>, shape: &Shape<'t>, shapes: &[Shape<'t>], loaded: Loaded<'_>) -> Option<Rule> {
+    fn rule(
+        &self,
+        table: Table<'t>,
+        shape: &Shape<'t>,
+        shapes: &[Shape<'t>],
+        loaded: Loaded<'_>,
+        lookups: &[LookupDraft],
+    ) -> Option<Rule> {
         let (name, keys, code) = self.named_primitive(&table)?;
         let known: Vec<&str> = std::iter::once(name).chain(keys.iter().copied()).chain(COMMON).collect();
         table.known(&format!("a `{name}` rule"), &known);
-        if let Some(severity) = table.text("severity")
-            && severity.value != "reject"
-        {
-            self.source.fault(
-                severity.span.start,
-                "this severity is not in this version",
-                format!("\"{}\"", severity.value),
-                "\"reject\"",
-            );
-        }
+        let severity = self.severity(&table, name);
         let each = match table.text("each") {
             None => None,
             Some(list) => Some(self.list(&list, shape)?),
         };
-        let draft = Draft { reader: self, table, shape, shapes, loaded, each };
+        let draft = Draft { reader: self, table, shape, shapes, loaded, each, lookups };
         let when = table.text("when").and_then(|text| draft.expr(&text, &[ScalarKind::Bool]));
         let primitive = draft.primitive(name);
+        let code = if table.has("versioned") { "stale_version" } else { code };
         let reason = self.reason(&table, code, || draft.default_message(name));
-        Some(Rule::new(primitive?, each, when, reason, Severity::Reject))
+        Some(Rule::new(primitive?, each, when, reason, severity))
+    }
+
+    fn severity(&self, table: &Table<'t>, primitive: &str) -> Severity {
+        let Some(text) = table.text("severity") else { return Severity::Reject };
+        let severity = match text.value.as_str() {
+            "reject" => Severity::Reject,
+            "hold" => Severity::Hold,
+            "flag" => Severity::Flag,
+            other => {
+                let names = ["reject", "hold", "flag"];
+                let message = format!("unknown severity \"{other}\"{}", suggestion(other, names));
+                self.source.fault(text.span.start, message, format!("\"{other}\""), "one of reject, hold, flag");
+                Severity::Reject
+            }
+        };
+        if severity != Severity::Reject && !WITHOUT_EFFECTS.contains(&primitive) {
+            let message = format!("a `{primitive}` rule has effects: its failure rejects the record");
+            self.source.fault(text.span.start, message, format!("\"{}\"", text.value), "\"reject\"");
+        }
+        severity
+    }
+
+    /// Notes what the parts of a rule do not allow together.
+    fn check_rule(&self, table: &Table<'t>, rule: &Rule, replaced: bool) {
+        if matches!(rule.primitive, Primitive::Unique { .. }) && rule.is_dynamic() {
+            table.fault("a key is made of the record alone: neither inputs nor lookups");
+        }
+        if !replaced {
+            return;
+        }
+        let fits = match &rule.primitive {
+            Primitive::Require(_)
+            | Primitive::Window { .. }
+            | Primitive::Conserve { .. }
+            | Primitive::Match { .. }
+            | Primitive::Ref { .. }
+            | Primitive::Unique { .. } => true,
+            Primitive::Balance { set, .. } => set.is_empty() && !rule.is_dynamic(),
+            Primitive::Count { .. } => !rule.is_dynamic(),
+            _ => false,
+        };
+        if !fits {
+            table.fault(
+                "the type is versioned = \"replace\": its effects must be reversible, which are `balance` with \"add\" and \
+                 \"subtract\" and `count`, by the record alone",
+            );
+        }
     }
 
     /// The one primitive of a rule: its name, keys and default code.
@@ -123,7 +190,7 @@ impl<'t> Reader<'t> {
     }
 
     /// The position of a list field of the record.
-    fn list(&self, name: &Text, shape: &Shape<'t>) -> Option<usize> {
+    pub(super) fn list(&self, name: &Text, shape: &Shape<'t>) -> Option<usize> {
         let is_list = |kind: &FieldKind| matches!(kind, FieldKind::List { .. });
         let position = shape.fields.iter().position(|field| field.name == name.value && is_list(&field.kind));
         if position.is_none() {
@@ -150,7 +217,7 @@ impl<'t> Draft<'_, 't> {
                 .text("require")
                 .and_then(|text| self.expr(&text, &[ScalarKind::Bool]))
                 .map(Primitive::Require),
-            "unique" => self.exprs("unique").map(|values| Primitive::Unique { values, versioned: None }),
+            "unique" => self.unique(),
             "ref" => self.reference(),
             "match" => self.matching(),
             "window" => self.window(),
@@ -158,122 +225,49 @@ impl<'t> Draft<'_, 't> {
             "open" => self.open(),
             "balance" => self.balance(),
             "close" => self.close(),
-            _ => self.lifecycle(),
+            "count" => self.count(),
+            "lifecycle" => self.lifecycle(),
+            "holder" => self.holder(),
+            "sequence" => self.sequence(),
+            "acyclic" => self.acyclic(),
+            "emit" => self.emit(),
+            _ => self.tally(),
         }
     }
 
-    fn open(&self) -> Option<Primitive> {
-        let (cell, balance) = self.balance_cell("open")?;
-        let (at, by) = self.cell_name(&cell)?;
-        let set = self.amounts("set", &balance.parts);
-        if !self.table.has("set") {
-            self.table.fault("`open` needs \"set\": the parts of the balance and their first values");
-        }
-        Some(Primitive::Open { cell: Arc::clone(&cell), at, by, set })
-    }
-
-    fn balance(&self) -> Option<Primitive> {
-        let (cell, balance) = self.balance_cell("balance")?;
-        let (at, by) = self.cell_name(&cell)?;
-        let mut add: Vec<(usize, Expr, bool)> = Vec::new();
-        for (key, negated) in [("add", false), ("subtract", true)] {
-            add.extend(self.amounts(key, &balance.parts).into_iter().map(|(part, expr)| (part, expr, negated)));
-        }
-        if !self.table.has("add") && !self.table.has("subtract") {
-            self.table.fault("`balance` needs \"add\" or \"subtract\"");
-        }
-        Some(Primitive::Balance {
-            cell: Arc::clone(&cell),
-            at,
-            by,
-            add,
-            set: Vec::new(),
-            at_end: self.table.bool("at_end"),
-            approval: None,
-        })
-    }
-
-    fn close(&self) -> Option<Primitive> {
-        let (cell, balance) = self.balance_cell("close")?;
-        let (at, by) = self.cell_name(&cell)?;
-        let zero = self.table.texts("zero").unwrap_or_default();
-        if zero.is_empty() {
-            self.table.fault("`close` needs \"zero\": the parts that must be zero");
-        }
-        let zero = zero.iter().filter_map(|part| self.reader.position(part, &balance.parts, "part")).collect();
-        Some(Primitive::Close { cell: Arc::clone(&cell), at, by, zero })
-    }
-
-    fn lifecycle(&self) -> Option<Primitive> {
-        let (text, cell) = self.cell("lifecycle")?;
-        let CellKind::Lifecycle(lifecycle) = &cell.kind else {
-            self.reader.source.fault(
-                text.span.start,
-                format!("\"{}\" is no lifecycle cell", text.value),
-                "balance",
-                "lifecycle",
-            );
-            return None;
-        };
-        let (at, _) = self.cell_name(cell)?;
-        let (from, to) = self.moves(lifecycle);
-        Some(Primitive::Lifecycle { cell: Arc::clone(cell), at, from, to, allowed: None })
-    }
-
-    /// The states before as a set, and the state after.
-    fn moves(&self, lifecycle: &LifecycleType) -> (u64, Option<u8>) {
-        let from = self.table.texts("from");
-        if from.is_none() {
-            self.table.fault("`lifecycle` needs \"from\": the states allowed; [] where the cell must not exist");
-        }
-        let from = from.unwrap_or_default();
-        let positions = from.iter().filter_map(|state| self.reader.position(state, &lifecycle.states, "state"));
-        let set = positions.fold(0u64, |set, state| set | 1 << state);
-        let to = self
-            .table
-            .text("to")
-            .and_then(|state| self.reader.position(&state, &lifecycle.states, "state"))
-            .map(|state| state as u8);
-        if from.is_empty() && self.table.has("from") {
-            if lifecycle.initial.is_some() {
-                self.table.fault_at("from", "a cell with an initial state always exists: \"from\" names states");
-            } else if !self.table.has("to") {
-                self.table.fault_at("from", "a cell that must not exist is made by \"to\"");
+    fn unique(&self) -> Option<Primitive> {
+        let values = self.exprs("unique")?;
+        let versioned = match self.table.text("versioned") {
+            None => {
+                if self.table.has("version") {
+                    self.table.fault_at("version", "\"version\" numbers the versions of a key that is \"versioned\"");
+                }
+                None
             }
-        }
-        (set, to)
-    }
-
-    /// `{ part = "expression" }`, each a number.
-    fn amounts(&self, key: &str, parts: &[String]) -> Vec<(usize, Expr)> {
-        let entries = self.table.table(key).map_or_else(Vec::new, |table| table.entries());
-        if entries.is_empty() && self.table.has(key) {
-            self.table.fault_at(key, format!("\"{key}\" is empty"));
-        }
-        let mut amounts = Vec::new();
-        for entry in entries {
-            let name = Text { value: entry.name.to_owned(), span: entry.at..entry.at };
-            let part = self.reader.position(&name, parts, "part");
-            let expr = entry
-                .text(self.reader.source)
-                .and_then(|text| self.expr(&text, &[ScalarKind::Int, ScalarKind::Decimal]));
-            amounts.extend(part.zip(expr));
-        }
-        amounts
-    }
-
-    fn balance_cell(&self, key: &str) -> Option<(Arc<CellType>, &BalanceType)> {
-        let (text, cell) = self.cell(key)?;
-        let CellKind::Balance(balance) = &cell.kind else {
-            self.reader.source.fault(
-                text.span.start,
-                format!("\"{}\" is no balance cell", text.value),
-                "lifecycle",
-                "balance",
-            );
-            return None;
+            Some(text) => {
+                if !["append", "replace"].contains(&text.value.as_str()) {
+                    let found = format!("\"{}\"", text.value);
+                    self.reader.source.fault(
+                        text.span.start,
+                        "\"versioned\" takes one word",
+                        found,
+                        "\"append\" or \"replace\"",
+                    );
+                }
+                let name = self.table.required_text("a versioned key", "version")?;
+                let is_version = |field: &Field| field.required && matches!(field.kind, FieldKind::Int { .. });
+                let fields = &self.shape.fields;
+                let version = fields.iter().position(|field| field.name == name.value && is_version(field));
+                if version.is_none() {
+                    let near = suggestion(&name.value, fields.iter().map(|field| field.name.as_str()));
+                    let message = format!("\"version\" names a required int field{near}");
+                    let found = format!("\"{}\"", name.value);
+                    self.reader.source.fault(name.span.start, message, found, "a required int field of this record");
+                }
+                Some(Versioned { replace: text.value == "replace", version: version? })
+            }
         };
-        Some((Arc::clone(cell), balance))
+        Some(Primitive::Unique { values, versioned })
     }
 
     /// An array of expressions, at least one; `None` where one is wrong.
@@ -292,8 +286,15 @@ impl<'t> Draft<'_, 't> {
 
     /// An expression of one of these kinds; of any, where there are none.
     pub(super) fn expr(&self, text: &Text, kinds: &[ScalarKind]) -> Option<Expr> {
-        let names = Names { fields: &self.shape.fields, each: self.each };
-        let parsed = Expr::parse(&text.value, names).and_then(|expr| {
+        let scope = self.scope();
+        let parsed = Expr::parse(&text.value, self.names_in(&scope)).and_then(|expr| {
+            let cost = expr.cost().saturating_mul(self.items());
+            if cost > limits::EXPRESSION_COST {
+                let message = format!("the expression may cost {cost} steps");
+                let expected =
+                    format!("at most {}: a smaller \"max\" of the lists it runs over", limits::EXPRESSION_COST);
+                return Err(ExprError::new(0, message, cost.to_string(), expected));
+            }
             if kinds.is_empty() || kinds.contains(&expr.kind()) {
                 return Ok(expr);
             }
@@ -305,10 +306,34 @@ impl<'t> Draft<'_, 't> {
         parsed.map_err(|error| self.reader.source.expression_fault(&text.span, error)).ok()
     }
 
+    /// How many items the rule runs over, at most.
+    fn items(&self) -> u64 {
+        match self.each.and_then(|list| self.shape.fields.get(list)).map(|field| &field.kind) {
+            Some(FieldKind::List { max, .. }) => *max as u64,
+            _ => 1,
+        }
+    }
+
+    pub(super) fn scope(&self) -> TypeScope<'_> {
+        TypeScope {
+            module: &self.reader.module,
+            constants: &self.reader.constants,
+            roles: &self.reader.roles,
+            lookups: self.lookups,
+        }
+    }
+
+    fn names_in<'n>(&'n self, scope: &'n TypeScope<'n>) -> Names<'n> {
+        Names { fields: &self.shape.fields, each: self.each, scope }
+    }
+
     fn default_message(&self, name: &str) -> String {
         let of = |key: &str| self.table.texts_quietly(key).join(", ");
         match name {
             "require" => format!("`{}` does not hold", of("require")),
+            "unique" if self.table.has("versioned") => {
+                format!("the version of this {} does not follow the newest", self.shape.name)
+            }
             "unique" => format!("there is a {} with the same {} already", self.shape.name, of("unique")),
             "ref" => format!("no {} has this {}", of("ref"), of("at")),
             "match" => format!("the fields differ from those of the {} named by {}", of("match"), of("at")),
@@ -317,6 +342,12 @@ impl<'t> Draft<'_, 't> {
             "open" => format!("{} is open already for this {}", of("open"), of("at")),
             "balance" => format!("{} cannot take this amount", of("balance")),
             "close" => format!("{} is not empty for this {}", of("close"), of("at")),
+            "count" => format!("{} of this {} would be out of range", of("count"), of("at")),
+            "holder" => format!("{} of this {} is held otherwise", of("holder"), of("at")),
+            "sequence" => format!("{} does not follow the last one of {}", of("value"), of("sequence")),
+            "acyclic" => format!("{} would be above itself", of("at")),
+            "emit" => format!("no {} can be made", of("emit")),
+            "tally" => format!("the counts are not those of the {} records", of("tally")),
             _ => format!(
                 "{} of this {} is not {}",
                 of("lifecycle"),

@@ -209,6 +209,22 @@ impl<'t> Table<'t> {
         }
     }
 
+    /// A string, or the words of an integer within bounds.
+    pub(super) fn int_or_text(&self, key: &str, low: i64, high: i64) -> Option<Text> {
+        match self.value(key)?.get_ref().as_integer() {
+            None => self.text(key),
+            Some(_) => self.int(key, low, high).map(|(value, span)| Text { value: value.to_string(), span }),
+        }
+    }
+
+    /// A string, or an array of strings.
+    pub(super) fn text_or_texts(&self, key: &str) -> Vec<Text> {
+        match self.value(key).map(|value| value.get_ref().as_array().is_some()) {
+            Some(true) => self.texts(key).unwrap_or_default(),
+            _ => self.text(key).into_iter().collect(),
+        }
+    }
+
     /// An array of strings; `None` where it is left out.
     pub(super) fn texts(&self, key: &str) -> Option<Vec<Text>> {
         let value = self.value(key)?;
@@ -290,6 +306,19 @@ impl<'t> Entry<'t> {
                 None
             }
         }
+    }
+
+    /// The entry as a string, or as an array of strings.
+    pub(super) fn text_or_texts(&self, source: &Source<'_>) -> (Option<Text>, Vec<Text>) {
+        let Some(array) = self.value.get_ref().as_array() else {
+            return (self.text(source), Vec::new());
+        };
+        let texts: Vec<Text> = array.iter().filter_map(as_text).collect();
+        if texts.is_empty() || texts.len() < array.len() {
+            let message = format!("\"{}\" takes strings only, at least one", self.name);
+            source.fault(self.value.span().start, message, "another value", "strings");
+        }
+        (None, texts)
     }
 
     /// The entry as a string.

@@ -87,11 +87,11 @@ fn faults_of_fields() {
     for (fields, expected) in [
         (
             "a = { type = \"txt\" }",
-            "f:8:14: unknown type \"txt\", did you mean \"text\"? (found \"txt\", expected one of text, enum, bool, int, decimal, date, timestamp, bytes, uuid, list, struct)",
+            "f:8:14: unknown type \"txt\", did you mean \"text\"? (found \"txt\", expected one of text, enum, bool, int, decimal, fraction, date, timestamp, bytes, uuid, list, struct, document)",
         ),
         (
             "a = { type = \"text\", requird = true }",
-            "f:8:22: unknown key \"requird\" in a field of type text, did you mean \"required\"? (found \"requird\", expected one of type, required, index, doc, max, format, pattern)",
+            "f:8:22: unknown key \"requird\" in a field of type text, did you mean \"required\"? (found \"requird\", expected one of type, required, index, doc, private, max, format, pattern)",
         ),
         ("a = { required = true }", "f:8:1: a field needs \"type\""),
         (
@@ -143,11 +143,11 @@ fn faults_of_fields() {
 const RULE_FAULTS: &[(&str, &str)] = &[
     (
         "requir = \"n > 0\"",
-        "f:20:1: unknown key \"requir\" in a rule, did you mean \"require\"? (found \"requir\", expected one of require, unique, ref, match, window, conserve, open, balance, close, lifecycle)",
+        "f:20:1: unknown key \"requir\" in a rule, did you mean \"require\"? (found \"requir\", expected one of require, unique, ref, match, window, conserve, open, balance, close, count, lifecycle, holder, sequence, acyclic, emit, tally)",
     ),
     (
         "code = \"x\"",
-        "f:19:1: a rule needs a primitive (expected one of require, unique, ref, match, window, conserve, open, balance, close, lifecycle)",
+        "f:19:1: a rule needs a primitive (expected one of require, unique, ref, match, window, conserve, open, balance, close, count, lifecycle, holder, sequence, acyclic, emit, tally)",
     ),
     ("require = \"n > 0\"\nunique = [\"id\"]", "f:21:10: a rule has one primitive; this one has require and unique"),
     ("require = \"n\"", "f:20:12: a bool is needed here (found int, expected bool)"),
@@ -157,11 +157,11 @@ const RULE_FAULTS: &[(&str, &str)] = &[
     ("require = \"n = 0\"", "f:20:14: equality is written `==` (found `=`, expected `==`)"),
     (
         "require = \"n > 0.5\"",
-        "f:20:16: expressions have whole numbers only, in decimal digits (found 0.5, expected an integer)",
+        "f:20:16: expressions have whole numbers only, in decimal digits (found 0.5, expected an integer, or decimal('1.5'))",
     ),
     (
         "require = \"item > 0\"",
-        "f:20:12: `item` is known only in a rule with `each` (found `item`, expected a field of the record)",
+        "f:20:12: `item` is known only in a rule with `each`, and in an aggregate (found `item`, expected a field of the record)",
     ),
     ("require = \"l > 0\"", "f:20:12: `l` is a list, not one value (found list, expected a scalar field)"),
     (
@@ -169,8 +169,8 @@ const RULE_FAULTS: &[(&str, &str)] = &[
         "f:21:8: `each` names a list field of the record, did you mean \"l\"? (found \"n\", expected one of l)",
     ),
     (
-        "require = \"n > 0\"\nseverity = \"hold\"",
-        "f:21:12: this severity is not in this version (found \"hold\", expected \"reject\")",
+        "require = \"n > 0\"\nseverity = \"holdd\"",
+        "f:21:12: unknown severity \"holdd\", did you mean \"hold\"? (found \"holdd\", expected one of reject, hold, flag)",
     ),
     (
         "require = \"n > 0\"\nat = [\"id\"]",
@@ -191,7 +191,7 @@ const RULE_FAULTS: &[(&str, &str)] = &[
     ),
     ("window = \"d\"", "f:20:10: a window needs \"within\", \"not_before\" or \"not_after\""),
     ("window = \"d\"\nwithin = \"id\"", "f:21:10: a window is within a field of format period (found \"id\")"),
-    ("conserve = \"n\"", "f:20:12: `conserve` sums over a list: it needs \"each\""),
+    ("conserve = \"n\"", "f:20:12: `conserve` sums over a list: it needs \"each\", or over = \"transaction\""),
     (
         "balance = \"t.s\"\nat = [\"id\"]\nadd = { p = \"n\" }",
         "f:20:11: \"t.s\" is no balance cell (found lifecycle, expected balance)",
@@ -208,7 +208,7 @@ const RULE_FAULTS: &[(&str, &str)] = &[
         "balance = \"t.c\"\nat = [\"id\"]\nadd = { p = \"id\" }",
         "f:22:14: an int or decimal is needed here (found text, expected int or decimal)",
     ),
-    ("balance = \"t.c\"\nat = [\"id\"]", "f:19:1: `balance` needs \"add\" or \"subtract\""),
+    ("balance = \"t.c\"\nat = [\"id\"]", "f:19:1: `balance` needs \"add\", \"subtract\" or \"set\""),
     (
         "lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = [\"z\"]",
         "f:22:9: unknown state \"z\", did you mean \"x\"? (found \"z\", expected one of x, y)",
@@ -233,7 +233,7 @@ fn faults_of_rules() {
 fn faults_of_the_file() {
     for (source, expected) in [
         (String::new(), "f:1:1: the file needs a table [module]".to_owned()),
-        (file(ID, "[modul]"), "f:9:2: unknown key \"modul\" in the file, did you mean \"module\"? (found \"modul\", expected one of module, roles, types)".to_owned()),
+        (file(ID, "[modul]"), "f:9:2: unknown key \"modul\" in the file, did you mean \"module\"? (found \"modul\", expected one of module, constants, roles, types)".to_owned()),
         (file(ID, "").replace("[\"r\"]", "[\"rr\"]"), "f:6:14: unknown role \"rr\", did you mean \"r\"? (found \"rr\", expected a role declared in this file as [roles.<name>])".to_owned()),
         (file(ID, "").replace("version = 1", "version = 0"), "f:3:11: \"version\" is out of range (found 0, expected 1 to 9007199254740991)".to_owned()),
         (file(ID, "").replace("authorise = [\"r\"]", ""), "f:5:8: a record type needs \"authorise\": the roles that may append it".to_owned()),
