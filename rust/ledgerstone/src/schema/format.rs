@@ -99,6 +99,14 @@ impl Format {
             .map_or("pattern", |(name, _)| name)
     }
 
+    /// Whether both are the same format, or the same pattern.
+    pub(crate) fn is_same(&self, other: &Format) -> bool {
+        match (self, other) {
+            (Format::Regex(a), Format::Regex(b)) => a.as_str() == b.as_str(),
+            (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+        }
+    }
+
     /// Whether the text is of the format; the error says what is wrong.
     pub fn check(&self, text: &str) -> Result<(), String> {
         let problem = match self {
