@@ -31,7 +31,7 @@ use ledgerstone_verify::note::VerifierKey;
 pub use export::ExportOptions;
 pub use held::HeldRecord;
 pub use load::{LoadOptions, LoadPart, LoadProgress, LoadReport};
-pub use members::{Member, ModuleInForce, ModuleState};
+pub use members::{Member, ModuleInForce, ModuleLoaded, ModuleState};
 pub use outcomes::{RecordException, Standing};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;

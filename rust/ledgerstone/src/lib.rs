@@ -80,6 +80,6 @@ pub use export::ExportFormat;
 pub use keys::{Key, LogKey};
 pub use ledger::{
     Appended, Balance, CellNow, ExportOptions, HeldRecord, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport,
-    Member, ModuleInForce, ModuleState, QueryRequest, QueryRows, RecordException, Sources, Standing, StoredRecord,
-    Trial, Tried,
+    Member, ModuleInForce, ModuleLoaded, ModuleState, QueryRequest, QueryRows, RecordException, Sources, Standing,
+    StoredRecord, Trial, Tried,
 };

@@ -10,10 +10,12 @@ use ledgerstone_verify::key::PublicKey;
 
 use super::{Gate, PreparedChunk, Rejection};
 use crate::codes;
-use crate::schema::{Inputs, Module, Primitive, Reason, RecordType, parse_builtin, parse_with};
+use crate::schema::{Inputs, Module, Primitive, Reason, RecordType, compat, parse_builtin, parse_with};
 
 /// The role that the first member holds.
 pub(crate) const ADMIN: &str = "ledger.admin";
+/// The module that is part of the engine.
+const BUILTIN: &str = "ledger";
 /// The type of the records that release held ones.
 pub(crate) const RELEASE: &str = "ledger.release";
 /// The type of the first record.
@@ -109,7 +111,23 @@ impl Authority {
         self.grants.contains(&(member.to_owned(), role.to_owned()))
     }
 
+    /// Puts a module in force. Others are read again where it follows another version of itself: they may refer to its types.
     fn put_in_force(&mut self, module: Module) {
+        let name = module.name.clone();
+        let follows = self.modules.contains_key(&name);
+        self.declare(module);
+        if !follows {
+            return;
+        }
+        let others: Vec<Arc<Module>> = self.modules.values().cloned().collect();
+        for other in others.iter().filter(|other| other.name != name && other.name != BUILTIN) {
+            if let Ok(read) = self.parse_module(&other.source, &format!("{}.toml", other.name)) {
+                self.declare(read);
+            }
+        }
+    }
+
+    fn declare(&mut self, module: Module) {
         for declared in &module.types {
             self.versions.insert((declared.name.clone(), declared.version), Arc::clone(declared));
             self.in_force.insert(declared.name.clone(), Arc::clone(declared));
@@ -184,10 +202,28 @@ impl Authority {
             let found = format!("the file declares {} version {}", module.name, module.version);
             return Err(refusal(codes::MODULE_MISMATCH, found));
         }
+        self.check_upgrade(module)
+    }
+
+    /// Whether a module may follow the version in force, if there is one: it fits it, and the modules that refer to it still read.
+    fn check_upgrade(&self, module: Module) -> Result<(), Rejection> {
+        let Some(in_force) = self.modules.get(&module.name) else { return Ok(()) };
         // The same version again is the business of the rules: the key of the record is taken.
-        if self.modules.get(name).is_some_and(|in_force| in_force.version != module.version) {
-            let message = format!("a version of {name} is in force, and this build loads no second one");
-            return Err(refusal(codes::MODULE_UPGRADE, message));
+        if in_force.version == module.version {
+            return Ok(());
+        }
+        let reasons: Vec<String> = compat(in_force, &module).iter().map(ToString::to_string).collect();
+        if !reasons.is_empty() {
+            return Err(refusal(codes::MODULE_UPGRADE, reasons.join("; ")));
+        }
+        let name = module.name.clone();
+        let mut after = self.clone();
+        after.declare(module);
+        for other in self.modules.values().filter(|other| other.name != name && other.name != BUILTIN) {
+            if let Err(errors) = after.parse_module(&other.source, &format!("{}.toml", other.name)) {
+                let message = format!("{}, which refers to it, would not read any more: {errors}", other.name);
+                return Err(refusal(codes::MODULE_UPGRADE, message));
+            }
         }
         Ok(())
     }

@@ -79,7 +79,7 @@ impl Export<'_, '_> {
     fn records_of(&mut self, record_type: &Arc<RecordType>) -> Result<()> {
         let filter = Filter::new(record_type, &[]).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let chunks = segments(&*self.view.snapshot, &record_type.name, RowId::new(0, 0))?;
-        let mut scan = Scan::new(chunks, filter);
+        let mut scan = Scan::new(chunks, Arc::clone(record_type), filter);
         while let Some(wave) = scan.read_wave(&*self.view.snapshot).map_err(damage)? {
             let authority = Arc::clone(&self.view.authority);
             let types = |name: &str, version: u64| authority.version(name, version).cloned();

@@ -252,7 +252,9 @@ impl Load<'_, '_> {
     }
 
     /// Reads the rows of one transaction; none where there are no more.
-    fn read(&self, reader: &mut Reader<'_>, first: u64) -> Result<Cut> {
+    fn read(&mut self, reader: &mut Reader<'_>, first: u64) -> Result<Cut> {
+        // The version that is in force may be another one by now.
+        self.record_type = self.ledger.record_type(&self.record_type.name)?;
         let limit = match self.options.mode {
             Mode::Each => self.cut_rows(),
             Mode::Atomic => ATOMIC_RECORDS + 1,
@@ -356,6 +358,9 @@ impl Ledger {
         plain: bool,
     ) -> Result<Done> {
         let (first, rows) = (cut.first, cut.rows as u64);
+        // What is not screened yet is prepared for the version that is in force now.
+        let newest = self.lock_writer()?.record_type(&record_type.name)?;
+        let record_type = if cut.chunks.is_empty() { &newest } else { record_type };
         let records = cut.screened(record_type, plain)?;
         let rejections: Vec<Rejected> = records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
         if mode == Mode::Atomic

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use ledgerstone_verify::canon::Json;
+
 use super::Ledger;
 use super::view::unknown_type;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::model::RowId;
+use crate::query::segments;
 use crate::schema::RecordType;
 
 /// An admitted identity.
@@ -57,6 +61,21 @@ impl ModuleState {
     }
 }
 
+/// A version of a module that was loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleLoaded {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: u64,
+    /// Where the record that loaded it stands.
+    pub row: RowId,
+    /// Id of the member who loaded it.
+    pub author: String,
+    /// The text of the schema file.
+    pub source: String,
+}
+
 impl Ledger {
     /// The members, in the order of their ids.
     pub fn members(&self) -> Result<Vec<Member>> {
@@ -89,6 +108,32 @@ impl Ledger {
             },
         });
         Ok(modules.collect())
+    }
+
+    /// Every version of every module that was loaded, in the order of the ledger.
+    pub fn module_history(&self) -> Result<Vec<ModuleLoaded>> {
+        let view = self.view()?;
+        let mut history = Vec::new();
+        for (first, _) in segments(&*view.snapshot, "ledger.module", RowId::new(0, 0))? {
+            let chunk = view.read(|reader| reader.chunk(first))?;
+            for row in chunk.rows {
+                let record =
+                    Json::parse(&view.record_bytes(row)?).map_err(|error| Error::damaged(error.to_string()))?;
+                let text = |name: &str| {
+                    let value = record.get("data").and_then(|data| data.get(name));
+                    value.and_then(Json::as_text).unwrap_or_default().to_owned()
+                };
+                let version = record.get("data").and_then(|data| data.get("version")).and_then(Json::as_int);
+                history.push(ModuleLoaded {
+                    name: text("name"),
+                    version: version.unwrap_or_default() as u64,
+                    row,
+                    author: view.envelope(row.index)?.envelope.intent.author.clone(),
+                    source: text("source"),
+                });
+            }
+        }
+        Ok(history)
     }
 
     /// A record type in the version in force: its fields, cells and rules. [`Error::Schema`](crate::Error::Schema) where there is none

@@ -1,5 +1,7 @@
 //! Scanning the records of one type, in the order of the ledger.
 
+use std::sync::Arc;
+
 use arrow_array::RecordBatch;
 use arrow_select::{concat::concat_batches, filter::filter_record_batch};
 use rayon::prelude::*;
@@ -8,7 +10,7 @@ use super::filter::Filter;
 use super::read::{ChunkRows, ReadError, Types, decode};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
-use crate::schema::arrow_schema;
+use crate::schema::{RecordType, arrow_schema, widened};
 use crate::store::{Snapshot, StoreError, Table, number_key};
 
 /// Chunks that are decoded side by side.
@@ -22,12 +24,15 @@ pub(crate) struct Page {
 
 /// Chunks that are read and not yet decoded.
 pub(crate) struct Wave {
+    record_type: Arc<RecordType>,
     groups: Vec<Vec<(RowId, Vec<u8>)>>,
 }
 
 /// A scan over chunks of one type, wave by wave. The snapshot is the caller's, so that it can outlive a call.
 pub(crate) struct Scan {
     chunks: std::iter::Peekable<std::vec::IntoIter<(RowId, u32)>>,
+    /// The version whose columns every page has.
+    record_type: Arc<RecordType>,
     filter: Filter,
 }
 
@@ -56,9 +61,9 @@ pub(crate) fn segments(snapshot: &dyn Snapshot, type_name: &str, from: RowId) ->
 }
 
 impl Scan {
-    /// Scans these chunks.
-    pub(crate) fn new(chunks: Vec<(RowId, u32)>, filter: Filter) -> Self {
-        Scan { chunks: chunks.into_iter().peekable(), filter }
+    /// Scans these chunks of a type; rows of its older versions come in the columns of this one.
+    pub(crate) fn new(chunks: Vec<(RowId, u32)>, record_type: Arc<RecordType>, filter: Filter) -> Self {
+        Scan { chunks: chunks.into_iter().peekable(), record_type, filter }
     }
 
     /// Reads the chunks of the next wave; `None` at the end.
@@ -72,7 +77,8 @@ impl Scan {
             let read = group.into_iter().map(|first| Ok((first, stored(snapshot, first)?)));
             groups.push(read.collect::<Result<Vec<_>, ReadError>>()?);
         }
-        Ok((!groups.is_empty()).then_some(Wave { groups }))
+        let record_type = Arc::clone(&self.record_type);
+        Ok((!groups.is_empty()).then_some(Wave { record_type, groups }))
     }
 
     /// What rows have to pass.
@@ -96,7 +102,8 @@ impl Scan {
 impl Wave {
     /// Decodes and filters, a page for each group. Call it within the engine's pool.
     pub(crate) fn decode(self, types: Types<'_>, filter: &Filter) -> Result<Vec<Page>, ReadError> {
-        self.groups.into_par_iter().map(|group| page(&group, types, filter)).collect()
+        let record_type = &self.record_type;
+        self.groups.into_par_iter().map(|group| page(&group, record_type, types, filter)).collect()
     }
 }
 
@@ -108,9 +115,22 @@ fn stored(snapshot: &dyn Snapshot, first: RowId) -> Result<Vec<u8>, ReadError> {
     })
 }
 
-fn page(group: &[(RowId, Vec<u8>)], types: Types<'_>, filter: &Filter) -> Result<Page, ReadError> {
-    let mut chunks =
-        group.iter().map(|(first, bytes)| decode(*first, bytes, types)).collect::<Result<Vec<ChunkRows>, _>>()?;
+fn page(
+    group: &[(RowId, Vec<u8>)],
+    record_type: &Arc<RecordType>,
+    types: Types<'_>,
+    filter: &Filter,
+) -> Result<Page, ReadError> {
+    let mut chunks = Vec::with_capacity(group.len());
+    for (first, bytes) in group {
+        let chunk = decode(*first, bytes, types)?;
+        let batch = widened(&chunk.batch, &chunk.record_type, record_type).map_err(|error| ReadError::Damaged {
+            table: Table::Chunks.name(),
+            row: *first,
+            why: error.to_string(),
+        })?;
+        chunks.push(ChunkRows { record_type: Arc::clone(record_type), batch, rows: chunk.rows });
+    }
     let ChunkRows { batch, rows, .. } = if chunks.len() == 1 { chunks.remove(0) } else { joined(chunks)? };
     if filter.is_empty() {
         return Ok(Page { batch, rows });
@@ -127,7 +147,7 @@ fn page(group: &[(RowId, Vec<u8>)], types: Types<'_>, filter: &Filter) -> Result
 }
 
 fn joined(chunks: Vec<ChunkRows>) -> Result<ChunkRows, ReadError> {
-    let record_type = std::sync::Arc::clone(&chunks[0].record_type);
+    let record_type = Arc::clone(&chunks[0].record_type);
     let batches: Vec<&RecordBatch> = chunks.iter().map(|chunk| &chunk.batch).collect();
     let batch = concat_batches(&arrow_schema(&record_type), batches).map_err(|error| ReadError::Damaged {
         table: Table::Chunks.name(),

@@ -129,7 +129,10 @@ impl Found {
             }
         }
         if let Some(added) = now.get(before.len()) {
-            self.note(&old.name, format!("the unique rule {added} is new; the records that are there have no such key"));
+            self.note(
+                &old.name,
+                format!("the unique rule {added} is new; the records that are there have no such key"),
+            );
         }
     }
 

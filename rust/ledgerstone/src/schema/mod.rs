@@ -31,8 +31,8 @@ mod widen;
 
 pub(crate) use check::Checker;
 pub use check::{Checked, arrow_schema, from_arrow, from_values};
-pub use compat::{Incompatibility, compat};
 pub use columns::{FieldPath, Rows, lookup_path, path_values};
+pub use compat::{Incompatibility, compat};
 pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
 pub use expr::{Endorser, Env, Expr, Found, Inputs, Needs};
 pub use format::Format;

@@ -84,7 +84,11 @@ l = { type = "list", item = { type = "struct", required = true, fields = { a = {
         };
         let inner = || object(vec![("a", Value::Int(1))]);
         let rows = [
-            object(vec![("x", Value::Text("1.25".to_owned())), ("o", inner()), ("l", Value::List(vec![inner(), inner()]))]),
+            object(vec![
+                ("x", Value::Text("1.25".to_owned())),
+                ("o", inner()),
+                ("l", Value::List(vec![inner(), inner()])),
+            ]),
             object(vec![]),
         ];
         let (before, now) = (from_values(&old.types[0], &rows), from_values(&new.types[0], &rows));

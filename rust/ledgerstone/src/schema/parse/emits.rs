@@ -53,6 +53,15 @@ impl Draft<'_, '_> {
                 self.reader.source.fault(entry.at, message, format!("\"{}\"", entry.name), "");
                 continue;
             };
+            if target.is_private(entry.name) {
+                let message = format!("`{}` is private: a rule does not set it", entry.name);
+                self.reader.source.fault(
+                    entry.at,
+                    message,
+                    format!("\"{}\"", entry.name),
+                    "a field that is not private",
+                );
+            }
             let (one, many) = entry.text_or_texts(self.reader.source);
             let joined = one.is_none();
             let kinds: &[ScalarKind] = match (joined, kind) {

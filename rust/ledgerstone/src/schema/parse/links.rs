@@ -25,6 +25,19 @@ pub(super) struct Target {
     pub(super) accepts: Vec<String>,
 }
 
+impl Target {
+    /// Whether the field at a dotted path is private, or in one that is.
+    pub(super) fn is_private(&self, path: &str) -> bool {
+        is_private(&self.fields, path)
+    }
+}
+
+/// Whether the field at a dotted path is private, or in one that is.
+fn is_private(fields: &[Field], path: &str) -> bool {
+    let first = path.split('.').next().unwrap_or_default();
+    fields.iter().any(|field| field.name == first && field.private.is_some())
+}
+
 impl<'t> Draft<'_, 't> {
     /// The cell of this module that a text names as `<type>.<cell>`.
     pub(super) fn own_cell(&self, text: &Text) -> Option<Arc<CellType>> {
@@ -173,6 +186,17 @@ impl<'t> Draft<'_, 't> {
                 let names = target.fields.iter().map(|field| field.name.as_str());
                 let message = format!("{} has no field `{}`{}", target.name, entry.name, suggestion(entry.name, names));
                 self.reader.source.fault(entry.at, message, format!("\"{}\"", entry.name), "");
+            }
+            let list = self.each.map(|list| self.shape.fields[list].name.as_str());
+            let own = ours.value.strip_prefix("item").and(list).unwrap_or(&ours.value);
+            for (place, path, private) in [
+                (entry.at, entry.name, target.is_private(entry.name)),
+                (ours.span.start, ours.value.as_str(), is_private(&self.shape.fields, own)),
+            ] {
+                if private {
+                    let message = format!("`{path}` is private: no rule sees it");
+                    self.reader.source.fault(place, message, format!("\"{path}\""), "a field that is not private");
+                }
             }
             let mine = self.own_place(&ours);
             if let (Some(theirs), Some(mine)) = (theirs, mine) {

@@ -74,6 +74,9 @@ impl LookupDraft {
         match &self.shape {
             LookupShape::Record(target) => {
                 let words: Vec<&str> = path.split('.').collect();
+                if target.is_private(path) {
+                    return Err(format!("`{path}` of {} is private: no rule sees it", target.name));
+                }
                 let kind = resolve(&target.fields, &words)
                     .and_then(|(field, _)| crate::schema::columns::scalar_kind(&field.kind));
                 kind.ok_or_else(|| {

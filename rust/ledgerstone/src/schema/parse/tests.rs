@@ -1,5 +1,7 @@
 //! The shipped modules, and a table of malformed files with the exact words and places of their faults.
 
+mod language;
+
 use super::*;
 use crate::schema::module::{CellKind, FieldKind, Primitive};
 
