@@ -76,7 +76,8 @@ fn two() -> String {
 }
 
 fn shop() -> Arc<Ledger> {
-    Create::new("acme.example/shop", key()).module(ONE, "stock.toml").module(SALES, "sales.toml").in_memory().unwrap()
+    let create = Create::new("acme.example/shop", key()).module(ONE, "stock.toml").module(SALES, "sales.toml");
+    Arc::new(create.in_memory().unwrap())
 }
 
 fn audited(ledger: &Arc<Ledger>) {
@@ -98,7 +99,7 @@ fn old_records_go_on_under_new_rules() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.ledger");
     let create = Create::new("acme.example/shop", key()).module(ONE, "stock.toml").module(SALES, "sales.toml");
-    let ledger = create.at(&path).unwrap();
+    let ledger = Arc::new(create.at(&path).unwrap());
     let old =
         ledger.append_all(vec![item("bolt", &[("kind", "a"), ("price", "1.25")]), item("nut", &[])], None).unwrap();
     let receipt = ledger.receipt(old.row(0)).unwrap();
@@ -149,7 +150,7 @@ fn old_records_go_on_under_new_rules() {
     audited(&ledger);
     assert!(receipt.verify(ledger.verifier_keys()).is_ok());
     drop(ledger);
-    let ledger = Open::default().key(key()).at(&path).unwrap();
+    let ledger = Arc::new(Open::default().key(key()).at(&path).unwrap());
     audited(&ledger);
     assert!(ledger.receipt(old.row(0)).unwrap().verify(ledger.verifier_keys()).is_ok());
     ledger.append_all(vec![moved("nut", 1)], None).unwrap();

@@ -127,7 +127,7 @@ pub(crate) enum Node {
     Or(Box<Node>, Box<Node>),
     Compare(Comparison, Box<Node>, Box<Node>),
     In(Box<Node>, Vec<Node>),
-    InList(Box<Node>, ListPath, FieldPath),
+    InList(Box<Node>, Box<(ListPath, FieldPath)>),
     Arithmetic(Operation, Box<Node>, Box<Node>),
     Negate(Box<Node>),
     /// An int where a decimal is needed.

@@ -17,7 +17,7 @@ use crate::schema::scalar::{OwnedScalar, ScalarKind};
 use crate::schema::time::{parse_date, parse_instant};
 
 /// Functions of values of fixed kinds: name, kinds of the operands, the function, kind of the value.
-const FIXED: [(&str, &[ScalarKind], Function, ScalarKind); 13] = [
+static FIXED: [(&str, &[ScalarKind], Function, ScalarKind); 13] = [
     ("currency_digits", &[ScalarKind::Text], Function::CurrencyDigits, ScalarKind::Int),
     ("starts_with", &[ScalarKind::Text, ScalarKind::Text], Function::StartsWith, ScalarKind::Bool),
     ("ends_with", &[ScalarKind::Text, ScalarKind::Text], Function::EndsWith, ScalarKind::Bool),
@@ -72,7 +72,8 @@ pub(super) const NAMES: [&str; 34] = [
 ];
 
 impl Parser<'_> {
-    /// The call of a function, after its opening bracket and up to the closing one.
+    /// The call of a function, after its opening bracket and up to the closing one. Not inlined: brackets nest, and its frame is large.
+    #[inline(never)]
     pub(super) fn call(&mut self, at: usize, name: &str) -> Read {
         if let Some((_, kinds, function, kind)) = FIXED.iter().find(|(known, ..)| *known == name) {
             let mut operands = Vec::new();

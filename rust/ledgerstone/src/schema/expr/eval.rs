@@ -48,7 +48,7 @@ pub(super) fn eval<'a>(node: &'a Node, at: &At<'_, 'a>) -> Value<'a> {
         }
         Node::Has(a) => Scalar::Bool(!eval(a, at)?.is_absent()),
         Node::In(needle, options) => Scalar::Bool(is_in(needle, options, at)?),
-        Node::InList(needle, list, path) => Scalar::Bool(is_in_list(&eval(needle, at)?, list, path, at)),
+        Node::InList(needle, list) => Scalar::Bool(is_in_list(&eval(needle, at)?, &list.0, &list.1, at)),
         Node::Arithmetic(operation, a, b) => operation.apply(eval(a, at)?, eval(b, at)?)?,
         Node::Negate(a) => negated(eval(a, at)?)?,
         Node::Decimal(a) => match eval(a, at)? {

@@ -190,6 +190,7 @@ impl Parser<'_> {
     }
 
     /// `x in […]`, `x in list`, `x in list.field`, `'role' in roles`.
+    #[inline(never)]
     fn membership(&mut self, needle: Typed) -> Read {
         let at = needle.at;
         if self.is_word("roles") {
@@ -241,7 +242,7 @@ impl Parser<'_> {
             let found = item.kind().map_or("struct", ScalarKind::name);
             return Err(ExprError::new(place, message, found, needle.kind.name()));
         }
-        self.node(at, Node::InList(Box::new(needle.node), list, item), ScalarKind::Bool)
+        self.node(at, Node::InList(Box::new(needle.node), Box::new((list, item))), ScalarKind::Bool)
     }
 
     /// The list that a dotted name leads to or through, and what of its items.
@@ -372,6 +373,7 @@ impl Parser<'_> {
     }
 
     /// A field, a constant, an input, a value that a lookup found.
+    #[inline(never)]
     fn named(&mut self, at: usize, name: &str) -> Read {
         let input = match name {
             "author" => Some((Input::Author, ScalarKind::Text)),

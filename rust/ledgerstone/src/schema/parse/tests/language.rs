@@ -355,7 +355,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     (
         "unique = [\"id\"]\nversioned",
-        "unique = [\"id\", \"author\"]\nversioned",
+        "unique = [\"author\"]\nversioned",
         "a key is made of the record alone: neither inputs nor lookups",
     ),
     (
