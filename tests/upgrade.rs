@@ -35,14 +35,14 @@ set = { units = "5" }
 [types.move]
 authorise = ["clerk"]
 [types.move.fields]
-item = { type = "text", max = 8, required = true }
+sku = { type = "text", max = 8, required = true }
 units = { type = "int", required = true }
 [[types.move.rules]]
 ref = "item"
-at = ["item"]
+at = ["sku"]
 [[types.move.rules]]
 balance = "item.on_hand"
-at = ["item"]
+at = ["sku"]
 add = { units = "units" }
 "#;
 
@@ -55,10 +55,10 @@ version = 1
 [types.sale]
 authorise = ["seller"]
 [types.sale.fields]
-item = { type = "text", max = 8, required = true }
+sku = { type = "text", max = 8, required = true }
 [[types.sale.rules]]
 ref = "stock.item"
-at = ["item"]
+at = ["sku"]
 "#;
 
 /// Version 2: a wider price, another value of `kind`, new optional fields, a rule that old records would not pass, and a new type.
@@ -91,7 +91,7 @@ fn item(id: &str, more: &[(&str, &str)]) -> (String, Value) {
 }
 
 fn moved(item: &str, units: i64) -> (String, Value) {
-    ("stock.move".to_owned(), object(&[("item", text(item)), ("units", Value::Int(units))]))
+    ("stock.move".to_owned(), object(&[("sku", text(item)), ("units", Value::Int(units))]))
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn old_records_go_on_under_new_rules() {
         code_of(&ledger.append_all(vec![item("bolt", &[("colour", "red")])], None).unwrap_err()),
         "stock.duplicate"
     );
-    ledger.append_all(vec![moved("bolt", -5), record("sales.sale", &[("item", "nut")])], None).unwrap();
+    ledger.append_all(vec![moved("bolt", -5), record("sales.sale", &[("sku", "nut")])], None).unwrap();
     assert_eq!(code_of(&ledger.append_all(vec![moved("bolt", -1)], None).unwrap_err()), "stock.not_in_stock");
     ledger.append_all(vec![record("stock.note", &[("words", "hello")])], None).unwrap();
 
@@ -171,7 +171,7 @@ fn what_does_not_fit_is_refused_with_the_reason() {
             "stock.item.new: a new field is optional",
         ),
         (two("units >= 0", "units >= units + units"), "stock.item.on_hand: the bound stock.not_in_stock is new"),
-        (two("unique = [\"id\"]", "unique = [\"id\", \"kind\"]"), "stock.item: the unique rule (id) is changed"),
+        (two("unique = [\"id\"]", "unique = [\"kind\"]"), "stock.item: the unique rule (id) is changed"),
     ] {
         let error = ledger.load_module(&source, "stock.toml", false).unwrap_err();
         assert_eq!(code_of(&error), "ledger.module_upgrade", "{error}");

@@ -128,7 +128,9 @@ fn edit_distance(a: &str, b: &str) -> usize {
 
 /// `, did you mean "…"?` where something is near, else nothing.
 pub(crate) fn suggestion<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> String {
-    nearest(word, candidates).map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"))
+    nearest(word, candidates)
+        .filter(|near| *near != word)
+        .map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"))
 }
 
 #[cfg(test)]

@@ -99,9 +99,8 @@ impl<'t> Reader<'t> {
         let (low, high) = (bound("low").unwrap_or(0), bound("high"));
         if high.is_some_and(|high| high < low) {
             table.fault_at("high", format!("the highest value is below the lowest, {low}"));
-        }
-        // A cell that does not exist counts 0, which has to be a value of it.
-        if low > 0 || high.is_some_and(|high| high < 0) {
+        } else if low > 0 || high.is_some_and(|high| high < 0) {
+            // A cell that does not exist counts 0, which has to be a value of it.
             table.fault("a count starts at 0, which is outside these bounds");
         }
         let out_of_range = self.reason_in(table, "reason", "count_out_of_range", || match high {
