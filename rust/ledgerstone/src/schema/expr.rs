@@ -42,6 +42,7 @@
 mod aggregates;
 mod arithmetic;
 mod calls;
+mod cursor;
 mod env;
 mod eval;
 mod functions;

@@ -119,6 +119,13 @@ impl Parser<'_> {
                 self.node(at, Node::Call(Function::Divide(scale, mode), vec![a, b]), ScalarKind::Decimal)
             }
             "apportion" => self.apportion(at),
+            _ => self.call_of_kind(at, name),
+        }
+    }
+
+    /// The call of a function whose operands are of certain kinds.
+    fn call_of_kind(&mut self, at: usize, name: &str) -> Read {
+        match name {
             "decimal" | "fraction" | "timestamp" => self.literal(at, name),
             "date" => match self.peek() {
                 Some(Token::Text(_)) => self.literal(at, name),
