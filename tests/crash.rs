@@ -77,7 +77,7 @@ fn examine(folder: &Path, from: usize) -> usize {
     for (index, rows) in &acknowledged[from..] {
         for position in [0, rows - 1] {
             let receipt = ledger.receipt(RowId::new(*index, position)).unwrap();
-            let verified = receipt.verify(ledger.verifier_keys()).unwrap();
+            let verified = receipt.verify(&ledger.verifier_keys().unwrap()).unwrap();
             let id = format!("\"id\":\"{index}-{position}\"");
             assert!(verified.record.contains(&id), "{id} is not in {}", verified.record);
         }

@@ -158,9 +158,21 @@ fn every_code_of_the_builtin_module_is_provoked_once() {
     let grant = |role: &str, granted: bool| {
         object(&[("member", text(&member)), ("role", text(role)), ("granted", Value::Bool(granted))])
     };
+    let limited = |granted: bool, from: i64, until: i64| {
+        let limits = [("from", Value::Timestamp(from)), ("until", Value::Timestamp(until))];
+        let Value::Object(members) = grant("finance.controller", granted) else { unreachable!() };
+        Value::Object(members.into_iter().chain(limits.map(|(name, value)| (name.to_owned(), value))).collect())
+    };
+    let log_key = ledger.log_keys().unwrap()[0].verifier_keys[0].key().to_bytes();
+    let log_keys = object(&[
+        ("old", bytes(log_key)),
+        ("new", bytes(log_key)),
+        ("old_signature", Value::Bytes(vec![0; 64])),
+        ("new_signature", Value::Bytes(vec![0; 64])),
+    ]);
     let revoke = |of: [u8; 32]| object(&[("key", bytes(of))]);
     let fresh = Key::from_seed([9; 32], "fresh").public();
-    ledger.grant(&member, "finance.bookkeeper", true).unwrap();
+    ledger.grant(&member, "finance.bookkeeper", None, None).unwrap();
     ledger.append("ledger.key", admit(&member, fresh), None).unwrap();
     ledger.append("ledger.revoke", revoke(fresh), None).unwrap();
     let unused = Key::from_seed([10; 32], "unused").public();
@@ -172,6 +184,9 @@ fn every_code_of_the_builtin_module_is_provoked_once() {
         ("key_revoked", "revoke", revoke(fresh)),
         ("already_granted", "grant", grant("finance.bookkeeper", true)),
         ("not_granted", "grant", grant("finance.controller", false)),
+        ("limited_withdrawal", "grant", limited(false, 1, 2)),
+        ("empty_grant", "grant", limited(true, 2, 2)),
+        ("log_key_used", "log_key", log_keys),
     ] {
         let error = refusal(&ledger, (format!("ledger.{kind}"), data));
         assert_eq!(code_of(&error), format!("ledger.{code}"), "{error}");
@@ -341,7 +356,7 @@ fn a_member_does_what_its_roles_allow_while_its_key_is_active() {
     drop(ledger);
 
     let ledger = as_first(&path);
-    ledger.grant(&member, "finance.bookkeeper", true).unwrap();
+    ledger.grant(&member, "finance.bookkeeper", None, None).unwrap();
     drop(ledger);
     let ledger = as_member(&path, 8);
     ledger.append_all(one("t1"), None).unwrap();
@@ -367,7 +382,7 @@ fn a_member_does_what_its_roles_allow_while_its_key_is_active() {
     ledger.append_all(one("t2"), None).unwrap();
     drop(ledger);
     let ledger = as_first(&path);
-    ledger.grant(&member, "finance.bookkeeper", false).unwrap();
+    ledger.withdraw(&member, "finance.bookkeeper").unwrap();
     drop(ledger);
     let ledger = as_member(&path, 9);
     assert_eq!(code_of(&ledger.append_all(one("t3"), None).unwrap_err()), "ledger.forbidden");
@@ -381,7 +396,7 @@ fn a_lack_of_permission_comes_before_any_reason_of_state() {
     let ledger = books().at(&path).unwrap();
     ledger.append_all(vec![account("cash", "0"), account("sales", "")], None).unwrap();
     let member = ledger.admit_member(Key::from_seed([8; 32], "second").public()).unwrap();
-    ledger.grant(&member, "finance.bookkeeper", true).unwrap();
+    ledger.grant(&member, "finance.bookkeeper", None, None).unwrap();
     drop(ledger);
     let ledger = as_member(&path, 8);
     let records = vec![transfer("t1", "sales", "cash", "1"), account("x", "")];

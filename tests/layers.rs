@@ -26,7 +26,7 @@ const CRATES: [(&str, &[&str]); 4] = [
 const FILE_LINES: usize = 600;
 const FUNCTION_LINES: usize = 70;
 /// Of code: the binding's docstrings are its documentation. Every verb of the engine has its few lines there, so it grows with them.
-const BINDING_LINES: usize = 2_400;
+const BINDING_LINES: usize = 3_000;
 
 /// A source file: its path within `src`, its text, and the text without comments, strings and tests.
 struct Source {

@@ -44,14 +44,14 @@ fn a_ledger_takes_proves_and_keeps_records() {
     let Error::Rejected(rejected) = refused else { panic!("{refused}") };
     assert_eq!(rejected.code, "finance.insufficient_funds");
     let receipt = ledger.receipt(first.row(0)).unwrap();
-    let verified = receipt.verify(ledger.verifier_keys()).unwrap();
+    let verified = receipt.verify(&ledger.verifier_keys().unwrap()).unwrap();
     assert_eq!(verified.index, first.index);
     drop(ledger);
     let ledger = Open::default().key(Key::from_seed(seed, "me")).at(&path).unwrap();
     let balances = ledger.balances("finance.account", &[text("cash")]).unwrap();
     assert_eq!(balances[&vec!["EUR".to_owned()]]["posted"].to_string(), "12.5");
     ledger.append_all(vec![transfer("t2", "sales", "cash", "12.50")], None).unwrap();
-    assert!(receipt.verify(ledger.verifier_keys()).is_ok());
+    assert!(receipt.verify(&ledger.verifier_keys().unwrap()).is_ok());
 }
 
 #[test]

@@ -1,17 +1,32 @@
 """The native half of ledgerstone. Import from ``ledgerstone``."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
-from ._facts import Appended, AuditReport, Checkpoint, ErrorCode, Member, Module, Record, RowId, Trial, Verified
+from ._facts import (
+    Appended,
+    AuditReport,
+    Checkpoint,
+    Endorsement,
+    ErrorCode,
+    LogKey,
+    Member,
+    Module,
+    Record,
+    RowId,
+    Trial,
+    Verified,
+)
 
 __all__ = [
     "Key",
     "Ledger",
     "LoadResult",
+    "Proposal",
     "Query",
     "Receipt",
     "Rejections",
@@ -48,10 +63,16 @@ class Key:
     def generate(label: str) -> Key:
         """A new key. The label is for people; it is kept in the key file and goes nowhere else."""
     @staticmethod
-    def load(path: _Path) -> Key:
-        """Reads a key file: PKCS#8 PEM, as OpenSSL writes it too."""
-    def save(self, path: _Path) -> None:
-        """Writes a new key file, PKCS#8 PEM, mode 0600. An existing file is never overwritten."""
+    def load(path: _Path, *, passphrase: str | None = None) -> Key:
+        """Reads a key file: PKCS#8 PEM, as OpenSSL writes it too. `passphrase` opens a protected one."""
+    def save(self, path: _Path, *, passphrase: str | None = None) -> None:
+        """Writes a new key file, PKCS#8 PEM, mode 0600, encrypted under the passphrase if one is given.
+
+        An existing file is never overwritten.
+        """
+    @staticmethod
+    def change_passphrase(path: _Path, *, old: str | None = None, new: str | None = None) -> None:
+        """Writes a key file anew under another passphrase, or none. The old file stays until the new one is whole."""
     @property
     def label(self) -> str:
         """The label."""
@@ -101,8 +122,13 @@ class Ledger:
         in the ledger: look at ``outcome``. With `plain`, private fields may hold values, which are stored in the clear; such records
         are flagged, and a PlainPrivateWarning says so. Raises RejectedError.
         """
-    def transaction(self, *, id: str | None = None, plain: bool = False) -> Transaction:
-        """A transaction: all its records or none, appended where the ``with`` block ends without an exception."""
+    def transaction(
+        self, *, id: str | None = None, plain: bool = False, endorsers: Sequence[Key] = (), meaning: str = "approved"
+    ) -> Transaction:
+        """A transaction: all its records or none, appended where the ``with`` block ends without an exception.
+
+        `endorsers` are keys of other members who sign it too, and `meaning` says what they mean by it.
+        """
     def held(self, type: str | None = None, *, limit: int = 1000) -> list[Record]:
         """Records that are held and wait for their release, of one type or of all."""
     def release(self, at: RowId | tuple[int, int] | Appended | Record, reason: str | None = None) -> Appended:
@@ -114,6 +140,26 @@ class Ledger:
         """Suspends a module: its records are rejected until it is resumed."""
     def resume(self, module: str, reason: str | None = None) -> Appended:
         """Resumes a suspended module."""
+    def propose(
+        self,
+        records: Sequence[tuple[str, Mapping[str, Any]]],
+        path: _Path | None = None,
+        *,
+        id: str | None = None,
+        lifetime: timedelta | None = None,
+    ) -> Proposal:
+        """Signs a transaction and appends nothing: others endorse the proposal elsewhere, and it is appended later.
+
+        `records` are pairs of type and record; `path` is where the proposal is saved. It is good for 24 hours unless `lifetime` says
+        otherwise. No log key is needed: a ledger that is open for reading only will do, if it was opened with a key.
+        """
+    def append_proposal(self, proposal: Proposal | _Path) -> Appended:
+        """Appends a proposal, or the file that holds one, as its author and endorsers signed it.
+
+        Doing so again gives the same transaction.
+        """
+    def verify(self, receipt: Receipt) -> Verified:
+        """Verifies a receipt of this ledger under its own keys, and says which of the signatures are doubtful."""
     def append_many(
         self,
         type: str,
@@ -172,7 +218,7 @@ class Ledger:
         version, leaf hash and outcome.
         """
     def members(self) -> list[Member]:
-        """The members, with their keys and roles."""
+        """The members, with the history of their keys and grants."""
     def modules(self) -> list[Module]:
         """The modules in force."""
     def types(self) -> list[str]:
@@ -181,15 +227,42 @@ class Ledger:
         """What a record type declares, in the version in force: fields, cells, rules."""
     def admit(self, public_key: bytes) -> str:
         """Admits a member with its public key, 32 bytes; gives the member's id."""
-    def grant(self, member: str, role: str) -> Appended:
-        """Gives a role to a member."""
+    def add_key(self, public_key: bytes, *, member: str | None = None) -> Appended:
+        """Adds a public key, 32 bytes, to a member, beside the others; to the caller's own, where no member is named."""
+    def rotate_key(self, key: Key) -> Appended:
+        """Puts a new key in the place of the one that the ledger was opened with, which signs for it.
+
+        From then on this ledger signs with the new one; save it first.
+        """
+    def revoke(
+        self, public_key: bytes, *, reason: str | None = None, suspected_since: datetime | None = None
+    ) -> Appended:
+        """Ends a key: no later transaction is signed with it.
+
+        What it signed from `suspected_since` on, audits call doubtful from now on. The owner needs no role for it.
+        """
+    def rotate_log_key(self) -> Appended:
+        """Puts a new log key in the place of the one in force, by a record that both sign.
+
+        Its file takes the place of the old one.
+        """
+    def log_keys(self) -> list[LogKey]:
+        """The log keys, the newest last: verifier keys, and the part of the log that each signs for."""
+    def grant(
+        self, member: str, role: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Appended:
+        """Gives a role to a member, from one ledger time until another, where they are given.
+
+        A grant with other limits is withdrawn first, in the same transaction.
+        """
     def withdraw(self, member: str, role: str) -> Appended:
         """Withdraws a role from a member."""
     @property
     def verifier_keys(self) -> list[str]:
-        """The keys by which its receipts and checkpoints are verified.
+        """The keys by which its receipts and checkpoints are verified, the newest first.
 
-        Hand them to whoever shall verify, by a way that is trusted.
+        Hand them to whoever shall verify, by a way that is trusted. Behind those in force stand earlier log keys, so that old receipts
+        stay verifiable: leave out one that may have leaked.
         """
     @property
     def origin(self) -> str:
@@ -267,6 +340,55 @@ class Rejections:
         """The Arrow PyCapsule protocol: the rows as a table."""
     def __arrow_c_schema__(self) -> object:
         """The Arrow PyCapsule protocol: the schema alone."""
+    def _repr_html_(self) -> str: ...
+
+@final
+class Proposal:
+    """A transaction that its author has signed, on its way to be endorsed and appended.
+
+    What can be read holds together: the records are those that were signed, and every signature in it holds.
+    """
+
+    def __new__(cls, text: str) -> Self:
+        """Reads what `to_json` wrote."""
+    @staticmethod
+    def load(path: _Path) -> Proposal:
+        """Reads a proposal file; raises VerificationError where it does not hold together."""
+    def save(self, path: _Path) -> None:
+        """Writes the proposal to a file, over what was there."""
+    def to_json(self) -> str:
+        """The proposal as JSON text."""
+    def endorse(self, key: Key, *, member: str, meaning: str = "approved") -> Proposal:
+        """The proposal, endorsed by a member: needs no ledger.
+
+        The meaning, and the time of this machine's clock, are signed with it.
+        """
+    def merge(self, other: Proposal) -> Proposal:
+        """This proposal with the endorsements of another copy of it."""
+    @property
+    def origin(self) -> str:
+        """Name of the log that it is for."""
+    @property
+    def id(self) -> str:
+        """The idempotency id."""
+    @property
+    def author(self) -> str:
+        """The member who proposes."""
+    @property
+    def time(self) -> datetime:
+        """When it was signed, by the author's clock."""
+    @property
+    def expires(self) -> datetime:
+        """Ledger time at which it can be appended no more."""
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """The records, as dicts with `type`, `version` and `data`: decimals, dates and timestamps are strings."""
+    @property
+    def endorsements(self) -> list[Endorsement]:
+        """Who has endorsed it, with which key, what they mean by it, and when, by member."""
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __getnewargs__(self) -> tuple[str]: ...
     def _repr_html_(self) -> str: ...
 
 @final

@@ -220,9 +220,87 @@ class Verified(NamedTuple):
     """Whether the SHA3-256 tree was checked as well."""
     cause: int | None = None
     """Position of the signed record that caused this one; None where its author signed it himself."""
+    doubts: "list[Doubt] | None" = None
+    """Signatures that are doubtful, as `Ledger.verify` knows them; None where the ledger was not asked."""
 
     def _repr_html_(self) -> str:
         return _table("verified", self._asdict())
+
+
+class Doubt(NamedTuple):
+    """A signature that holds, by a key that is under suspicion for the time in which it signed. Evidence, and no verdict."""
+
+    member: str
+    """The member whose key it is."""
+    key: bytes
+    """The public key."""
+    suspected_since: datetime
+    """Ledger time from which what the key signed is doubtful."""
+    revoked: int
+    """Index of the transaction that revoked it."""
+
+
+class MemberKey(NamedTuple):
+    """A key of a member, and its history.
+
+    >>> MemberKey(bytes(32), added=3).is_active
+    True
+    """
+
+    public: bytes
+    """The public key."""
+    added: int
+    """Index of the transaction that added it."""
+    revoked: int | None = None
+    """Index of the transaction that ended it; None while it is active."""
+    reason: str | None = None
+    """Why it was ended."""
+    suspected_since: datetime | None = None
+    """Ledger time from which what it signed is doubtful."""
+    doubtful: int = 0
+    """Number of transactions that it signed from then on."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it may sign."""
+        return self.revoked is None
+
+
+class Grant(NamedTuple):
+    """A role given to a member and not withdrawn."""
+
+    role: str
+    """Full name of the role."""
+    index: int  # type: ignore[assignment]
+    """Index of the transaction that gave it."""
+    since: datetime | None
+    """Ledger time from which it holds; None: from its transaction on."""
+    until: datetime | None
+    """Ledger time at which it ends; None: it does not."""
+
+
+class LogKey(NamedTuple):
+    """A log key, and the part of the log that it signs for."""
+
+    verifier_keys: list[str]
+    """The keys by which its checkpoints are verified: the origin's, and that of its SHA3-256 tree."""
+    since: int
+    """Index of the transaction that put it in force."""
+    until: int | None
+    """Index of the transaction that put another in its place, whose checkpoint both signed; None: it is in force."""
+
+
+class Endorsement(NamedTuple):
+    """A member's signature on a proposal."""
+
+    member: str
+    """The member."""
+    key: bytes
+    """The public key."""
+    meaning: str
+    """What the member means by signing."""
+    time: datetime
+    """When, by the member's clock."""
 
 
 class Member(NamedTuple):
@@ -235,7 +313,11 @@ class Member(NamedTuple):
     revoked: list[bytes]
     """Public keys that are not, any more."""
     roles: list[str]
-    """Full names of the roles held."""
+    """Full names of the roles held at the ledger time of the newest transaction."""
+    history: list[MemberKey]
+    """All keys, in the order in which they were added."""
+    grants: list[Grant]
+    """All roles given and not withdrawn, with their limits in time."""
 
     def _repr_html_(self) -> str:
         return _table("member", self._asdict())
@@ -312,6 +394,12 @@ class AuditReport(NamedTuple):
     """Tree nodes compared."""
     bytes: int
     """Bytes of records and envelopes read."""
+    doubtful_transactions: int
+    """Transactions signed by a key in a time for which its revocation calls it suspect: evidence, and no verdict."""
+    doubtful_records: int
+    """Records that stand in them."""
+    first_doubtful: int | None
+    """Index of the first of them."""
     findings: list[Finding]
     """The first findings, in the order found."""
     findings_total: int

@@ -120,7 +120,8 @@ impl<R: Rules> Play<'_, R> {
         let member = hex::encode(&member[..16]);
         let public = b64(&key().public());
         self.model.author = Author { member: member.clone(), key: key().public() };
-        let log_keys = self.ledger.verifier_keys().each_ref().map(ToString::to_string);
+        let log_keys = self.ledger.verifier_keys().map_err(|error| error.to_string())?;
+        let log_keys: Vec<String> = log_keys.iter().map(ToString::to_string).collect();
         let genesis = json!({
             "format": 1, "semantics": 0, "origin": ORIGIN, "log_keys": log_keys, "member": member, "key": public,
             "options": {"max_clock_step": 31_622_400, "record_rejections": false}, "random": b64(&random),
@@ -227,7 +228,8 @@ impl<R: Rules> Play<'_, R> {
         given: Given<'_>,
     ) -> Result<(), String> {
         let receipt = self.ledger.receipt(RowId::new(index, position)).map_err(|error| error.to_string())?;
-        let verified = receipt.verify(self.ledger.verifier_keys()).map_err(|error| error.to_string())?;
+        let keys = self.ledger.verifier_keys().map_err(|error| error.to_string())?;
+        let verified = receipt.verify(&keys).map_err(|error| error.to_string())?;
         same("receipt", (index, u64::from(position)), (verified.index, verified.position))?;
         let engine: Json = serde_json::from_str(&receipt.envelope).map_err(|error| error.to_string())?;
         let signature = engine["signatures"][0]["sig"].as_str().unwrap_or("");

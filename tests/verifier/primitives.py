@@ -303,24 +303,25 @@ def verifier_key(text: Any) -> VerifierKey:
     return VerifierKey(name, computed, data[1:])
 
 
-def open_checkpoint(note: Any, trusted: VerifierKey) -> tuple[int, bytes]:
-    """Size and root of a checkpoint that the trusted key signed."""
+def open_checkpoint(note: Any, *trusted: VerifierKey) -> tuple[int, bytes, set[VerifierKey]]:
+    """Size and root of a checkpoint, and which of the trusted keys signed it: at least one."""
     need(isinstance(note, str), "a checkpoint is a text")
     found = re.fullmatch(r"(([^\n]+)\n(0|[1-9][0-9]{0,18})\n([^\n]+)\n)\n((?:\u2014 [^ +\n]+ [^ \n]+\n){1,64})", note)
     if found is None:
         raise RefusedError("not a checkpoint")
     text, origin, size, root, lines = found.groups()
-    need(origin == trusted.name, f"the checkpoint is of {origin!r}, not of {trusted.name!r}")
-    signed = False
+    need(all(key.name == origin for key in trusted), f"the checkpoint is of {origin!r}, not of the trusted log")
+    signed: set[VerifierKey] = set()
     for line in lines.splitlines():
         _, name, encoded = line.split(" ")
         data = unbase64(encoded)
         need(len(data) > 4, "a signature line is too short")
-        if (name, data[:4]) == (trusted.name, trusted.key_id):
-            check_signature(trusted.key, data[4:], text.encode(), "the checkpoint's")
-            signed = True
-    need(signed, f"the checkpoint has no signature of {trusted.name}")
-    return int(size), unbase64(root, 32)
+        for key in trusted:
+            if (name, data[:4]) == (key.name, key.key_id):
+                check_signature(key.key, data[4:], text.encode(), "the checkpoint's")
+                signed.add(key)
+    need(len(signed) > 0, f"the checkpoint has no signature of {origin}")
+    return int(size), unbase64(root, 32), signed
 
 
 # Section 10: chunks

@@ -1,4 +1,4 @@
-"""What leaves the file: entries, envelopes and receipts (sections 4, 5 and 8 of docs/FORMAT.md)."""
+"""What leaves the file: entries, envelopes, receipts and proposals (sections 4, 5, 8 and 13 of docs/FORMAT.md)."""
 
 from __future__ import annotations
 
@@ -83,20 +83,10 @@ def open_envelope(text: bytes) -> Object:
         canonical(text, "the envelope"), "cells emitted exceptions format index intent prev semantics signatures time"
     )
     index = integer(envelope["index"], 0, MAX_INT, "index")
-    later = " genesis seen" if index else ""
-    intent = members(envelope["intent"], "author count expires format key mode root time" + later, "idempotency")
-    integer(intent["format"], 1, 1, "the intent's format")
-    matches(r"[0-9a-f]{32}", intent["author"], "member")
-    integer(intent["count"], 1, MAX_RECORDS, "count")
-    need(intent["mode"] in ("atomic", "each"), f"mode {intent['mode']!r}")
-    for name in {"root", "genesis", "idempotency"} & intent.keys():
-        unbase64(intent[name], 32)
-    timestamp(intent["time"])
+    intent = check_intent(envelope["intent"], later=index > 0)
     need(timestamp(envelope["time"]) < timestamp(intent["expires"]), "the intent had expired")
     if index:
-        seen = members(intent["seen"], "root size")
-        integer(seen["size"], 1, index, "seen.size")
-        unbase64(seen["root"], 32)
+        integer(intent["seen"]["size"], 1, index, "seen.size")
     unbase64(envelope["prev"], 32)
     for name in ("exceptions", "emitted", "cells"):
         check_list(envelope[name], name)
@@ -104,6 +94,25 @@ def open_envelope(text: bytes) -> Object:
     need(envelope["emitted"]["count"] <= MAX_EMITTED, "more than 2^16 emitted records")
     check_signatures(envelope["signatures"], intent)
     return envelope
+
+
+def check_intent(intent: Any, later: bool) -> Object:
+    """The form of an intent; `later` than envelope 0 it names the ledger."""
+    intent = members(
+        intent, "author count expires format key mode root time" + (" genesis seen" if later else ""), "idempotency"
+    )
+    integer(intent["format"], 1, 1, "the intent's format")
+    matches(r"[0-9a-f]{32}", intent["author"], "member")
+    integer(intent["count"], 1, MAX_RECORDS, "count")
+    need(intent["mode"] in ("atomic", "each"), f"mode {intent['mode']!r}")
+    for name in {"root", "genesis", "idempotency"} & intent.keys():
+        unbase64(intent[name], 32)
+    timestamp(intent["time"])
+    timestamp(intent["expires"])
+    if later:
+        unbase64(members(intent["seen"], "root size")["root"], 32)
+    return intent
+
 
 
 def check_signatures(signatures: Any, intent: Object) -> None:
@@ -222,8 +231,8 @@ def verify_receipt(data: bytes, trust: list[VerifierKey]) -> Verified:
             continue
         part = members(receipt[name], "checkpoint path")
         trusted = {key for key in trust if key.name.endswith("/sha3-256") == suffix}
-        for key in trusted:
-            size, root = open_checkpoint(part["checkpoint"], key)
+        if trusted:
+            size, root, _ = open_checkpoint(part["checkpoint"], *trusted)
             tree.check_inclusion(
                 tree.leaf(b"ledgerstone/envelope/v1\n" + text), envelope["index"], size, part["path"], root
             )
@@ -250,3 +259,25 @@ def verify_emitted(receipt: Object, envelope: Object, trees: list[str]) -> Verif
     need(entry["cause"] < count, "the cause is a record that the transaction does not have")
     text = jcs(entry["record"]).decode()
     return Verified("accepted", None, envelope["index"], count + record["position"], text, trees, entry["cause"])
+# Section 13: proposals
+
+
+def verify_proposal(data: bytes) -> Object:
+    """What can be said of a proposal without the ledger."""
+    need(len(data) <= 64 << 20, "a proposal is at most 64 MiB")
+    proposal = members(parse(data), "type origin id intent secret records signatures")
+    need(proposal["type"] == "ledgerstone/proposal/v1", f"type {proposal['type']!r}")
+    intent = check_intent(canonical(utf8(proposal["intent"]), "the intent"), later=True)
+    need(intent["mode"] == "atomic", "a proposal is atomic")
+    integer(intent["seen"]["size"], 1, MAX_INT, "seen.size")
+    secret, records = unbase64(proposal["secret"], 32), proposal["records"]
+    named = hashlib.sha3_256(b"ledgerstone/idempotency/v1\n" + secret + utf8(proposal["id"])).digest()
+    need(intent.get("idempotency") == base64_of(named), "the id is not the one that was signed")
+    need(isinstance(records, list) and len(records) == intent["count"], "the number of records differs")
+    tree = Tree()
+    for record, salt in zip(records, salts(secret, RECORDS, len(records)), strict=False):
+        check_record(utf8(record))
+        tree.append(tree.leaf(TAGS[RECORDS] + salt + utf8(record)))
+    need(tree.root(len(records)) == unbase64(intent["root"], 32), "the records are not those that were signed")
+    check_signatures(proposal["signatures"], intent)
+    return proposal

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,18 @@ from primitives import (
     public_key,
     verifier_key,
 )
-from receipts import EXCEPTIONS, RECORDS, SHA3, TAGS, Verified, check_record, receipt_outcome, salts, verify_receipt
+from receipts import (
+    EXCEPTIONS,
+    RECORDS,
+    SHA3,
+    TAGS,
+    Verified,
+    check_record,
+    receipt_outcome,
+    salts,
+    verify_proposal,
+    verify_receipt,
+)
 from verify import main, stored_list, verify_ledger
 
 Receipt = dict[str, Any]
@@ -128,9 +140,39 @@ def write_books(folder: Path, count: int) -> Books:
     ledger.append("finance.account", account("short", currency="EUR"))
     ledger.append("finance.account_close", {"account": "short", "currency": "EUR"})
     ledger.append("finance.period_close", {"book": "main", "period": "2026-03"})
-    found = Books(path, receipts, list(ledger.verifier_keys), ledger.checkpoint().note, last.index + 1)
+    keys = list(ledger.verifier_keys)
+    write_members(folder, ledger)
+    found = Books(path, receipts, keys, ledger.checkpoint().note, last.index + 1)
     ledger.close()
     return found
+
+
+def write_members(folder: Path, ledger: ls.Ledger) -> None:
+    """Keys that rotate and end, a grant with an end, endorsements of two kinds, a rotated log key."""
+    auditor = ls.Key.generate("auditor")
+    member = ledger.admit(auditor.public)
+    ledger.grant(member, "finance.bookkeeper", until=datetime(2099, 1, 1, tzinfo=UTC))
+    ledger.rotate_key(ls.Key.generate("controller's second"))
+    laptop = ls.Key.generate("laptop")
+    ledger.add_key(laptop.public)
+    ledger.revoke(laptop.public, reason="lost", suspected_since=datetime(2026, 1, 1, tzinfo=UTC))
+    with ledger.transaction(endorsers=[auditor], meaning="s\u00e9en") as tx:
+        tx.append("finance.transfer", transfer("endorsed", "1"))
+    path = folder / "p.proposal"
+    ledger.propose([("finance.transfer", transfer("proposed", "1"))], path)
+    verify_proposal(path.read_bytes())
+    ls.Proposal.load(path).endorse(auditor, member=member).save(path)
+    verify_proposal(path.read_bytes())
+    ledger.append_proposal(path)
+    before = ledger.receipt(ledger.append("finance.transfer", transfer("before", "1")))
+    ledger.rotate_log_key()
+    keys = [verifier_key(key) for key in ledger.verifier_keys]
+    assert verify_receipt(before.to_json().encode(), keys).outcome == "accepted"
+    assert verify_receipt(before.to_json().encode(), keys[2:]).outcome == "accepted"
+    with pytest.raises(RefusedError, match="no signature"):
+        verify_receipt(before.to_json().encode(), keys[:2])
+    verify_ledger(folder / "books.ledger")  # its checkpoint has both signatures
+    ledger.append("finance.transfer", transfer("after", "1"))
 
 
 def path_of(leaves: list[bytes], place: int) -> list[str]:
@@ -450,3 +492,22 @@ def test_an_exception_fits_its_transaction(mode: str, count: int, is_sound: bool
     else:
         with pytest.raises(RefusedError, match=r"does not have|atomic"):
             receipt_outcome({"exceptions": [part]}, envelope, 1, bytes(32))
+
+
+def test_a_proposal_is_what_was_signed(small_books: Books, tmp_path: Path) -> None:
+    text = (small_books.path.parent / "p.proposal").read_text(encoding="utf-8")
+    for old, new in [
+        ("ledgerstone/proposal/v1", "ledgerstone/proposal/v2"),
+        (r"\"amount\":\"1\"", r"\"amount\":\"2\""),
+        (r"\"mode\":\"atomic\"", r"\"mode\":\"each\""),
+        ('"id":"proposal-', '"id":"another-'),
+        ('"meaning":"approved"', '"meaning":"rejected"'),
+    ]:
+        changed = text.replace(old, new, 1)
+        assert changed != text, old
+        with pytest.raises(RefusedError):
+            verify_proposal(changed.encode())
+        path = tmp_path / "changed.proposal"
+        path.write_text(changed, encoding="utf-8")
+        with pytest.raises(ls.VerificationError):
+            ls.Proposal.load(path)

@@ -30,6 +30,7 @@ from primitives import (
     VerifierKey,
     base64_of,
     canonical,
+    check_signature,
     chunk_records,
     integer,
     jcs,
@@ -39,6 +40,7 @@ from primitives import (
     open_checkpoint,
     open_chunk,
     parse,
+    public_key,
     unbase64,
     verifier_key,
 )
@@ -131,7 +133,7 @@ class Ledger:
         need(self.meta.keys() == {b"origin", b"file_secret", b"checkpoint"}, f"meta holds {sorted(self.meta)}")
         self.origin = self.meta[b"origin"].decode()
         self.logs = [Tree("sha256"), Tree("sha3_256")]
-        self.log_keys: list[VerifierKey] = []
+        self.log_keys: list[tuple[int, list[VerifierKey]]] = []  # since which index: the keys of the two trees
         self.genesis = b""
         self.time = ""
         self.types: dict[tuple[str, int], Object] = {}
@@ -222,7 +224,7 @@ class Ledger:
         for position, record in records.items():
             outcome = exceptions[position]["outcome"] if position in exceptions else "accepted"
             if outcome != "held":
-                self.authority(record)
+                self.authority(record, index)
         if "idempotency" in intent:
             self.named_ids[index] = (intent["author"], secret, intent["idempotency"])
         for tree in self.logs:
@@ -378,9 +380,11 @@ class Ledger:
         need((data["format"], data["semantics"]) == (1, 0), "format and semantics of the genesis")
         matches(r"[!-*,-~]{1,128}(?<!/sha3-256)", data["origin"], "origin")
         need(data["origin"] == self.origin, "meta names another origin")
-        self.log_keys = [verifier_key(text) for text in data["log_keys"]]
+        named = [verifier_key(text) for text in data["log_keys"]]
         wanted = [self.origin, f"{self.origin}/sha3-256"]
-        need([key.name for key in self.log_keys] == wanted, "the log keys are not those of the origin")
+        need([key.name for key in named] == wanted, "the log keys are not those of the origin")
+        need(named[0].key == named[1].key, "the log keys are two")
+        self.log_keys = [(0, named)]
         need((data["member"], data["key"]) == (intent["author"], intent["key"]), "the first member did not sign")
         options = members(data["options"], "max_clock_step record_rejections")
         integer(options["max_clock_step"], 1, MAX_INT, "max_clock_step")
@@ -388,14 +392,43 @@ class Ledger:
         unbase64(data["random"], 32)
         self.keys[data["key"]] = [data["member"], False]
 
-    def authority(self, record: Object) -> None:
-        """Keys that a record admits or ends."""
+    def authority(self, record: Object, index: int) -> None:
+        """Keys that a record admits or ends, and the log key."""
         data = record["data"]
         if record["type"] in ("ledger.member", "ledger.key"):
             need(data["key"] not in self.keys, "a key is admitted twice")
             self.keys[data["key"]] = [data["member"], False]
+            if "replaces" in data:
+                need(
+                    self.keys[data["replaces"]] == [data["member"], False],
+                    "a key replaces one that is not the member's",
+                )
+                self.keys[data["replaces"]][1] = True
         elif record["type"] == "ledger.revoke":
+            need(not self.keys[data["key"]][1], "a key is revoked twice")
             self.keys[data["key"]][1] = True
+        elif record["type"] == "ledger.log_key":
+            self.rotate(data, index)
+
+    def rotate(self, data: Object, index: int) -> None:
+        """Section 6: a log key takes the place of the one in force, and both sign for it."""
+        old, new = (unbase64(data[name], 32) for name in ("old", "new"))
+        need(self.log_keys[-1][1][0].key == old, "a log key replaces another than the one in force")
+        need(all(keys[0].key != new for _, keys in self.log_keys), "a log key is used again")
+        public_key(new)
+        signed = {"genesis": base64_of(self.genesis), "new": data["new"], "old": data["old"]}
+        message = b"ledgerstone/log-key/v1\n" + jcs(signed)
+        for key, name in ((old, "old_signature"), (new, "new_signature")):
+            check_signature(key, unbase64(data[name], 64), message, f"the log key's {name}")
+        ids = [
+            (key.name, hashlib.sha256(key.name.encode() + b"\n\x01" + new).digest()[:4]) for key in self.log_keys[0][1]
+        ]
+        self.log_keys.append((index, [VerifierKey(name, key_id, new) for name, key_id in ids]))
+
+    def signers(self, size: int, place: int) -> list[VerifierKey]:
+        """Section 6: the log keys that sign for a size, in one of the two trees."""
+        ends = [since + 1 for since, _ in self.log_keys[1:]] + [size]
+        return [keys[place] for (since, keys), end in zip(self.log_keys, ends, strict=True) if since < size <= end]
 
     def check_idempotency(self) -> None:
         """Every idempotency member has its row, and every row its member."""
@@ -417,23 +450,24 @@ class Ledger:
         stored = self.meta[b"checkpoint"]
         size = int.from_bytes(stored[:4], "little")
         for note in (stored[4 : 4 + size], stored[4 + size :]):
-            need(
-                self.check_checkpoint(note) == len(self.logs[0].levels[0]),
-                "the stored checkpoint is not of the whole log",
-            )
+            size, signed = self.check_checkpoint(note)
+            need(size == len(self.logs[0].levels[0]), "the stored checkpoint is not of the whole log")
+            need(signed, "the stored checkpoint is not signed by every log key that should")
         need(
             stored[4:].decode().startswith(f"{self.origin}\n"), "the first stored note is not that of the SHA-256 tree"
         )
 
-    def check_checkpoint(self, note: bytes) -> int:
-        """The size of a checkpoint of this log."""
+    def check_checkpoint(self, note: bytes) -> tuple[int, bool]:
+        """The size of a checkpoint of this log, and whether every key that signs for this size has signed it."""
         text = note.decode()
-        for key, tree in zip(self.log_keys, self.logs, strict=True):
-            if text.startswith(f"{key.name}\n"):
-                size, root = open_checkpoint(text, key)
+        for place, tree in enumerate(self.logs):
+            if text.startswith(f"{self.log_keys[0][1][place].name}\n"):
+                size, root, signed = open_checkpoint(text, *(keys[place] for _, keys in self.log_keys))
                 need(size <= len(tree.levels[0]), f"the checkpoint is of {size} envelopes, the log has fewer")
                 need(root == tree.root(size), f"the log is not the one of the checkpoint at {size}")
-                return size
+                wanted = set(self.signers(size, place))
+                need(signed <= wanted, "the checkpoint is signed by a log key that was not in force")
+                return size, signed == wanted
         raise RefusedError("the checkpoint is of another log")
 
 

@@ -31,6 +31,7 @@ mod failure;
 mod modules;
 mod open;
 mod output;
+mod passphrase;
 mod progress;
 mod table;
 mod values;

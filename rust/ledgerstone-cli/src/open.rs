@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use ledgerstone::model::Observer;
-use ledgerstone::{Error, Key, Ledger, Open};
+use ledgerstone::{Ledger, Open};
 
 use crate::failure::Failure;
+use crate::passphrase::Protection;
 
 /// What a verb needs that only reads.
 #[derive(Args, Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Writing {
     /// The key file of the member who signs
     #[arg(long, value_name = "FILE", env = "LEDGERSTONE_KEY", hide_env_values = true)]
     pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) protection: Protection,
     /// The log key's file [default: <LEDGER>.logkey.pem]
     #[arg(long, value_name = "FILE")]
     pub(crate) log_key: Option<PathBuf>,
@@ -57,25 +60,26 @@ impl Reading {
 
 impl Writing {
     pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
-        let mut open = Open::default().observer(observer()).key(load_key(&self.key)?);
-        if let Some(path) = &self.log_key {
-            open = open.log_key(path);
-        }
-        let ledger = open.at(&self.ledger)?;
-        match ledger.readonly_reason() {
-            None => Ok(Arc::new(ledger)),
-            Some(_) => Err(Failure::other(format!(
-                "{}: its log key is needed to append, and {}.logkey.pem is not there; name it with --log-key",
-                self.ledger.display(),
-                self.ledger.display()
-            ))),
-        }
+        let open = Open::default().observer(observer()).key(self.protection.load_key(&self.key)?);
+        writable(open, &self.ledger, self.log_key.as_deref())
     }
 }
 
-/// Reads a member's key.
-pub(crate) fn load_key(path: &Path) -> Result<Key, Failure> {
-    Ok(Key::load(path).map_err(Error::from)?)
+/// Opens a ledger to append, which takes its log key.
+pub(crate) fn writable(open: Open, ledger: &Path, log_key: Option<&Path>) -> Result<Arc<Ledger>, Failure> {
+    let open = match log_key {
+        Some(path) => open.log_key(path),
+        None => open,
+    };
+    let opened = open.at(ledger)?;
+    match opened.readonly_reason() {
+        None => Ok(Arc::new(opened)),
+        Some(_) => Err(Failure::other(format!(
+            "{}: its log key is needed to append, and {}.logkey.pem is not there; name it with --log-key",
+            ledger.display(),
+            ledger.display()
+        ))),
+    }
 }
 
 /// Reads a text file.

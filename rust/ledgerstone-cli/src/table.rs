@@ -93,7 +93,8 @@ fn date(days: i32) -> String {
     span.and_then(|span| epoch.checked_add(span)).map_or_else(|_| format!("<day {days}>"), |date| date.to_string())
 }
 
-fn instant(micros: i64) -> String {
+/// An instant as record bytes have it.
+pub(crate) fn instant(micros: i64) -> String {
     jiff::Timestamp::from_microsecond(micros)
         .map_or_else(|_| format!("<microsecond {micros}>"), |time| time.strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string())
 }

@@ -50,6 +50,14 @@ pub(crate) fn key_values(record_type: &RecordType, words: &[String]) -> Vec<Valu
     words.iter().enumerate().map(|(place, word)| from_word(kind(place), word)).collect()
 }
 
+/// An instant of RFC 3339, in microseconds since 1970.
+pub(crate) fn parse_time(text: &str) -> Result<i64, Failure> {
+    let instant: Result<jiff::Timestamp, _> = text.parse();
+    instant.map(jiff::Timestamp::as_microsecond).map_err(|_| {
+        Failure::usage(format!("{text:?} is no time with a zone: 2026-03-01T00:00:00Z, or 2026-03-01T01:00:00+01:00"))
+    })
+}
+
 /// `7:0`: transaction and position.
 pub(crate) fn parse_place(text: &str) -> Option<RowId> {
     let (index, position) = text.split_once(':')?;

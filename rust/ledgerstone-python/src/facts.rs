@@ -1,7 +1,7 @@
 //! What is facts and nothing else is a named tuple in Python (`ledgerstone/_facts.py`); this makes them, and reads places back.
 
 use ledgerstone::model::RowId;
-use ledgerstone::{Appended, HeldRecord, Member, ModuleInForce, StoredRecord};
+use ledgerstone::{Appended, Doubt, HeldRecord, LogKeyPeriod, Member, MemberKey, ModuleInForce, StoredRecord};
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -49,10 +49,41 @@ pub(crate) fn record(py: Python<'_>, stored: StoredRecord) -> PyResult<Bound<'_,
 
 pub(crate) fn member(py: Python<'_>, member: Member) -> PyResult<Bound<'_, PyAny>> {
     let keys = |active| {
-        let keys = member.keys.iter().filter(move |(_, is_active)| *is_active == active);
-        keys.map(|(key, _)| PyBytes::new(py, key)).collect::<Vec<_>>()
+        let keys = member.keys.iter().filter(move |key| key.revoked.is_none() == active);
+        keys.map(|key| PyBytes::new(py, &key.public)).collect::<Vec<_>>()
     };
-    new(py, "Member", (&member.id, keys(true), keys(false), &member.roles))
+    let history = member.keys.iter().map(|key| member_key(py, key)).collect::<PyResult<Vec<_>>>()?;
+    let grants = member
+        .grants
+        .iter()
+        .map(|grant| new(py, "Grant", (&grant.role, grant.index, time(py, grant.from)?, time(py, grant.until)?)));
+    let grants = grants.collect::<PyResult<Vec<_>>>()?;
+    new(py, "Member", (&member.id, keys(true), keys(false), &member.roles, history, grants))
+}
+
+fn member_key<'py>(py: Python<'py>, key: &MemberKey) -> PyResult<Bound<'py, PyAny>> {
+    let public = PyBytes::new(py, &key.public);
+    match &key.revoked {
+        None => new(py, "MemberKey", (public, key.added)),
+        Some(end) => {
+            let since = time(py, end.suspected_since)?;
+            new(py, "MemberKey", (public, key.added, end.index, &end.reason, since, end.doubtful))
+        }
+    }
+}
+
+pub(crate) fn doubt<'py>(py: Python<'py>, doubt: &Doubt) -> PyResult<Bound<'py, PyAny>> {
+    let since = time(py, Some(doubt.suspected_since))?;
+    new(py, "Doubt", (&doubt.member, PyBytes::new(py, &doubt.key), since, doubt.revoked))
+}
+
+pub(crate) fn log_key<'py>(py: Python<'py>, period: &LogKeyPeriod) -> PyResult<Bound<'py, PyAny>> {
+    let keys: Vec<String> = period.verifier_keys.iter().map(ToString::to_string).collect();
+    new(py, "LogKey", (keys, period.since, period.until))
+}
+
+fn time(py: Python<'_>, micros: Option<i64>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    micros.map(|micros| values::instant(py, micros)).transpose()
 }
 
 pub(crate) fn module(py: Python<'_>, module: ModuleInForce) -> PyResult<Bound<'_, PyAny>> {

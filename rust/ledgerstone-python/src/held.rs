@@ -1,23 +1,27 @@
 //! Appending with private fields in the clear, and the warning that says so.
 
+use std::sync::Arc;
+
 use ledgerstone::model::Value;
-use ledgerstone::{Appended, Ledger, codes};
+use ledgerstone::{Appended, Key, Ledger, codes};
 use pyo3::prelude::*;
 
 use crate::door::enter;
 
-/// Appends records, all or none. Where private fields were stored in the clear, Python warns.
+/// Appends records, all or none, endorsed by these keys with this meaning. Where private fields were stored in the clear, Python warns.
 pub(crate) fn append(
     py: Python<'_>,
     engine: &Ledger,
     records: Vec<(String, Value)>,
     id: Option<&str>,
     plain: bool,
+    endorsers: (&[Arc<Key>], &str),
 ) -> PyResult<Appended> {
-    if !plain {
-        return enter(py, || engine.append_all(records, id));
-    }
-    let appended = enter(py, || engine.append_plain(records, id))?;
+    let appended = enter(py, || match endorsers {
+        ([], _) if plain => engine.append_plain(records, id),
+        ([], _) => engine.append_all(records, id),
+        (keys, meaning) => engine.append_endorsed(records, id, plain, keys, meaning),
+    })?;
     let count =
         appended.exceptions.iter().filter(|(_, exception)| exception.reason.code == codes::PLAIN_PRIVATE).count();
     warn(py, count as u64)?;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ledgerstone::Key;
+use ledgerstone::{Key, Passphrase};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -15,6 +15,9 @@ use crate::door::enter;
 /// >>> key.save(getfixture("tmp_path") / "controller.pem")
 /// >>> Key.load(getfixture("tmp_path") / "controller.pem").public == key.public
 /// True
+/// >>> key.save(getfixture("tmp_path") / "protected.pem", passphrase="correct horse")
+/// >>> Key.load(getfixture("tmp_path") / "protected.pem", passphrase="correct horse").label
+/// 'controller'
 #[pyclass(frozen, name = "Key", module = "ledgerstone")]
 pub(crate) struct PyKey(pub(crate) Key);
 
@@ -26,15 +29,25 @@ impl PyKey {
         enter(py, || Ok(PyKey(Key::generate(label)?)))
     }
 
-    /// Reads a key file: PKCS#8 PEM, as OpenSSL writes it too.
+    /// Reads a key file: PKCS#8 PEM, as OpenSSL writes it too. `passphrase` opens a protected one.
     #[staticmethod]
-    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        enter(py, || Ok(PyKey(Key::load(&path)?)))
+    #[pyo3(signature = (path, *, passphrase=None))]
+    fn load(py: Python<'_>, path: PathBuf, passphrase: Option<String>) -> PyResult<Self> {
+        enter(py, || Ok(PyKey(Key::load(&path, words(passphrase)?.as_ref())?)))
     }
 
-    /// Writes a new key file, PKCS#8 PEM, mode 0600. An existing file is never overwritten.
-    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        enter(py, || Ok(self.0.save(&path)?))
+    /// Writes a new key file, PKCS#8 PEM, mode 0600, encrypted under the passphrase if one is given. An existing file is never
+    /// overwritten.
+    #[pyo3(signature = (path, *, passphrase=None))]
+    fn save(&self, py: Python<'_>, path: PathBuf, passphrase: Option<String>) -> PyResult<()> {
+        enter(py, || Ok(self.0.save(&path, words(passphrase)?.as_ref())?))
+    }
+
+    /// Writes a key file anew under another passphrase, or none. The old file stays until the new one is whole.
+    #[staticmethod]
+    #[pyo3(signature = (path, *, old=None, new=None))]
+    fn change_passphrase(py: Python<'_>, path: PathBuf, old: Option<String>, new: Option<String>) -> PyResult<()> {
+        enter(py, || Ok(Key::change_passphrase(&path, words(old)?.as_ref(), words(new)?.as_ref())?))
     }
 
     /// The label.
@@ -58,4 +71,9 @@ impl PyKey {
     fn __repr__(&self) -> String {
         format!("{:?}", self.0)
     }
+}
+
+/// A passphrase as the engine takes it.
+fn words(passphrase: Option<String>) -> ledgerstone::Result<Option<Passphrase>> {
+    Ok(passphrase.map(Passphrase::new).transpose()?)
 }

@@ -16,7 +16,6 @@ use crate::opening::module_source;
 use crate::query::{PyQuery, predicates};
 use crate::receipt::{PyReceipt, Texts};
 use crate::schema::PySchema;
-use crate::transaction::PyTransaction;
 use crate::values::{to_decimal, to_record, to_value};
 use crate::{errors, events, facts, held, show, whole};
 
@@ -124,21 +123,8 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let records = vec![(r#type.to_owned(), to_record(record)?)];
-        let appended = held::append(py, &engine, records, id, plain)?;
+        let appended = held::append(py, &engine, records, id, plain, (&[], ""))?;
         facts::appended(py, &appended)
-    }
-
-    /// A transaction: all its records or none, appended where the `with` block ends without an exception.
-    ///
-    /// >>> ledger = getfixture("books")
-    /// >>> with ledger.transaction() as tx:
-    /// ...     tx.append("finance.commodity", {"code": "AAPL", "exponent": 0})
-    /// ...     tx.append("finance.commodity", {"code": "MSFT", "exponent": 0})
-    /// >>> tx.result
-    /// Appended(index=4, count=2, is_new=True)
-    #[pyo3(signature = (*, id=None, plain=false))]
-    fn transaction(this: Py<Self>, id: Option<String>, plain: bool) -> PyTransaction {
-        PyTransaction::new(this, id, plain)
     }
 
     /// Records that are held and wait for their release, of one type or of all.
@@ -377,17 +363,6 @@ impl PyLedger {
         whole::export(py, &*self.engine()?, &path, r#type, progress)
     }
 
-    /// The members, with their keys and roles.
-    ///
-    /// >>> ledger = getfixture("books")
-    /// >>> [member.roles for member in ledger.members()]
-    /// [['finance.bookkeeper', 'finance.controller', 'ledger.admin']]
-    fn members<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
-        let engine = self.engine()?;
-        let members = enter(py, || engine.members())?;
-        members.into_iter().map(|member| facts::member(py, member)).collect()
-    }
-
     /// The modules in force.
     ///
     /// >>> ledger = getfixture("books")
@@ -420,50 +395,13 @@ impl PyLedger {
         enter(py, || engine.record_type(r#type)).map(PySchema)
     }
 
-    /// Admits a member with its public key, 32 bytes; gives the member's id.
-    ///
-    /// >>> ledger = getfixture("books")
-    /// >>> member = ledger.admit(Key.generate("clerk").public)
-    /// >>> ledger.grant(member, "finance.bookkeeper").count
-    /// 1
-    /// >>> ledger.withdraw(member, "finance.bookkeeper").count
-    /// 1
-    fn admit(&self, py: Python<'_>, public_key: &Bound<'_, PyBytes>) -> PyResult<String> {
-        let engine = self.writing()?;
-        let key = public_key.as_bytes().try_into();
-        let key = key.map_err(|_| errors::schema(codes::BAD_VALUE, "a public key has 32 bytes"))?;
-        enter(py, || engine.admit_member(key))
-    }
-
-    /// Gives a role to a member.
-    ///
-    /// >>> ledger = getfixture("books")
-    /// >>> member = ledger.admit(Key.generate("clerk").public)
-    /// >>> ledger.grant(member, "finance.bookkeeper").is_new
-    /// True
-    fn grant<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
-        let engine = self.writing()?;
-        let appended = enter(py, || engine.grant(member, role, true))?;
-        facts::appended(py, &appended)
-    }
-
-    /// Withdraws a role from a member.
-    ///
-    /// >>> ledger = getfixture("books")
-    /// >>> [me] = ledger.members()
-    /// >>> ledger.withdraw(me.id, "finance.bookkeeper").is_new
-    /// True
-    fn withdraw<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
-        let engine = self.writing()?;
-        let appended = enter(py, || engine.grant(member, role, false))?;
-        facts::appended(py, &appended)
-    }
-
-    /// The keys by which its receipts and checkpoints are verified: hand them to whoever shall verify, by a way that is trusted.
+    /// The keys by which its receipts and checkpoints are verified, the newest first: hand them to whoever shall verify, by a way that is
+    /// trusted. Behind those in force stand earlier log keys, so that old receipts stay verifiable: leave out one that may have leaked.
     #[getter]
-    fn verifier_keys(&self) -> PyResult<Vec<String>> {
+    fn verifier_keys(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let engine = self.engine()?;
-        Ok(engine.verifier_keys().iter().map(ToString::to_string).collect())
+        let keys = enter(py, || engine.verifier_keys())?;
+        Ok(keys.iter().map(ToString::to_string).collect())
     }
 
     /// The ledger's unique name.

@@ -3,6 +3,7 @@
 //! Thin on purpose: native frozen classes are the API, every call that may block goes through [`door`], errors are mapped in
 //! [`errors`] alone, and unsafe code stands in [`arrow`] alone.
 
+mod admission;
 mod arrow;
 mod command;
 mod dicts;
@@ -15,6 +16,7 @@ mod key;
 mod ledger;
 mod load;
 mod opening;
+mod proposal;
 mod query;
 mod receipt;
 mod schema;
@@ -40,6 +42,8 @@ mod _core {
     use crate::load::{PyLoadResult, PyRejections};
     #[pymodule_export]
     use crate::opening::{create, open};
+    #[pymodule_export]
+    use crate::proposal::PyProposal;
     #[pymodule_export]
     use crate::query::PyQuery;
     #[pymodule_export]

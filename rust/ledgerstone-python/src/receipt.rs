@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ledgerstone::files;
+use ledgerstone::{Doubt, files};
 use ledgerstone_verify::{
     Checkpoint, Envelope, Receipt, SignedNote, Verified, VerifierKey, VerifyError, VerifyErrorKind, verify_checkpoint,
 };
@@ -52,7 +52,7 @@ impl PyReceipt {
     /// Verifies it under the keys that the caller trusts; raises VerificationError.
     fn verify<'py>(&self, py: Python<'py>, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
         let keys = verifier_keys(trust)?;
-        verified(py, verifying(py, || self.0.verify(&keys))?)
+        verified(py, verifying(py, || self.0.verify(&keys))?, None)
     }
 
     fn __getnewargs__(&self) -> (String,) {
@@ -142,7 +142,12 @@ fn trusted_checkpoint(note: &str, keys: &[VerifierKey]) -> Result<Checkpoint, Ve
     proven.ok_or_else(|| VerifyError::new(VerifyErrorKind::NotTrusted, untrusted()))
 }
 
-fn verified(py: Python<'_>, proven: Verified) -> PyResult<Bound<'_, PyAny>> {
+/// What a receipt proved; `doubts` is what the ledger says of its signatures, where it was asked.
+pub(crate) fn verified<'py>(
+    py: Python<'py>,
+    proven: Verified,
+    doubts: Option<&[Doubt]>,
+) -> PyResult<Bound<'py, PyAny>> {
     let data = py.import("json")?.call_method1("loads", (&proven.record,))?.get_item("data")?;
     let time = py.import("datetime")?.getattr("datetime")?.call_method1("fromisoformat", (&proven.time,))?;
     let fields = PyDict::new(py);
@@ -160,11 +165,13 @@ fn verified(py: Python<'_>, proven: Verified) -> PyResult<Bound<'_, PyAny>> {
     fields.set_item("author", &proven.author)?;
     fields.set_item("key", PyBytes::new(py, &proven.key))?;
     fields.set_item("checked_sha3", proven.checked_sha3)?;
+    let doubts = doubts.map(|doubts| doubts.iter().map(|doubt| facts::doubt(py, doubt)).collect::<PyResult<Vec<_>>>());
+    fields.set_item("doubts", doubts.transpose()?)?;
     facts::named(py, "Verified", &fields)
 }
 
 /// Verification blocks on nothing, but it computes: other threads go on meanwhile.
-fn verifying<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, VerifyError> + Send) -> PyResult<T> {
+pub(crate) fn verifying<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T, VerifyError> + Send) -> PyResult<T> {
     py.detach(work).map_err(|error| errors::unverified(&error))
 }
 

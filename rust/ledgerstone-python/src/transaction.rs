@@ -1,7 +1,8 @@
 //! Atomic transactions, as a `with` block.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ledgerstone::Key;
 use ledgerstone::model::Value;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -23,6 +24,8 @@ pub(crate) struct PyTransaction {
     ledger: Py<PyLedger>,
     id: Option<String>,
     plain: bool,
+    endorsers: Vec<Arc<Key>>,
+    meaning: String,
     state: Mutex<State>,
 }
 
@@ -65,7 +68,8 @@ impl PyTransaction {
             return Ok(());
         }
         let engine = self.ledger.get().writing()?;
-        let appended = held::append(py, &engine, records, self.id.as_deref(), self.plain)?;
+        let endorsers = (self.endorsers.as_slice(), self.meaning.as_str());
+        let appended = held::append(py, &engine, records, self.id.as_deref(), self.plain, endorsers)?;
         let appended = facts::appended(py, &appended)?.unbind();
         *self.state() = State::Done(Some(appended));
         Ok(())
@@ -81,8 +85,14 @@ impl PyTransaction {
 }
 
 impl PyTransaction {
-    pub(crate) fn new(ledger: Py<PyLedger>, id: Option<String>, plain: bool) -> Self {
-        PyTransaction { ledger, id, plain, state: Mutex::new(State::Open(Vec::new())) }
+    pub(crate) fn new(
+        ledger: Py<PyLedger>,
+        id: Option<String>,
+        plain: bool,
+        endorsers: Vec<Arc<Key>>,
+        meaning: String,
+    ) -> Self {
+        PyTransaction { ledger, id, plain, endorsers, meaning, state: Mutex::new(State::Open(Vec::new())) }
     }
 
     /// Never held while Python code runs.

@@ -164,6 +164,18 @@ fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     Ok(Value::Timestamp((days * 86_400 + seconds) * 1_000_000 + micros))
 }
 
+/// An instant that a caller hands over: a datetime with a time zone, as microseconds since 1970.
+pub(crate) fn to_micros(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<i64>> {
+    let Some(value) = value else { return Ok(None) };
+    match to_value(value)? {
+        Value::Timestamp(micros) => Ok(Some(micros)),
+        _ => Err(PyTypeError::new_err(format!(
+            "a time is a datetime with a time zone, not {}",
+            value.get_type().name()?
+        ))),
+    }
+}
+
 /// A value of the engine as Python's.
 pub(crate) fn from_value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<'py, PyAny>> {
     Ok(match value {
@@ -256,7 +268,7 @@ fn day(py: Python<'_>, days: i32) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// An instant, in UTC.
-fn instant(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
+pub(crate) fn instant(py: Python<'_>, micros: i64) -> PyResult<Bound<'_, PyAny>> {
     static TIMEDELTA: PyOnceLock<Py<PyType>> = PyOnceLock::new();
     let delta = TIMEDELTA.import(py, "datetime", "timedelta")?.call1((0, 0, micros))?;
     epoch(py)?.add(delta)

@@ -64,6 +64,9 @@ fn report<'py>(py: Python<'py>, report: &AuditReport) -> PyResult<Bound<'py, PyA
     fields.set_item("postings", counts.postings)?;
     fields.set_item("nodes", counts.nodes)?;
     fields.set_item("bytes", counts.bytes)?;
+    fields.set_item("doubtful_transactions", counts.doubtful_transactions)?;
+    fields.set_item("doubtful_records", counts.doubtful_records)?;
+    fields.set_item("first_doubtful", counts.first_doubtful)?;
     fields.set_item("findings", report.findings.iter().map(finding).collect::<PyResult<Vec<_>>>()?)?;
     fields.set_item("findings_total", report.findings_total)?;
     fields.set_item("text", report.to_string().trim_end())?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::canon::{b64, unb64_array};
+use crate::canon::{ObjectWriter, b64, unb64_array};
 use crate::error::{NoteError, VerifyError};
 use crate::hash::Hash;
 use crate::note::{SignedNote, VerifierKey};
@@ -46,6 +46,22 @@ impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n{}\n{}", self.origin, self.size, b64(&self.root))
     }
+}
+
+/// The bytes that begin what two log keys sign where one takes the place of the other. No note begins so that is a checkpoint: its
+/// second line would be a size.
+const LOG_KEY_TAG: &[u8] = b"ledgerstone/log-key/v1\n";
+
+/// The message that the log key in force and its successor both sign (FORMAT.md section 6): tag ‖ JCS of genesis hash and both
+/// public keys.
+pub fn log_key_message(genesis: &Hash, old: &[u8; 32], new: &[u8; 32]) -> Vec<u8> {
+    let mut out = LOG_KEY_TAG.to_vec();
+    let mut object = ObjectWriter::new(&mut out);
+    object.b64("genesis", genesis);
+    object.b64("new", new);
+    object.b64("old", old);
+    object.close();
+    out
 }
 
 /// Reads a signed checkpoint that the given key must have signed, under its own name as origin.

@@ -49,7 +49,7 @@ pub struct Signature {
 }
 
 impl Signature {
-    fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::new(out);
         object.text("alg", ALGORITHM);
         object.b64("key", &self.key);
@@ -64,7 +64,7 @@ impl Signature {
         object.close();
     }
 
-    fn from_json(json: Json, endorser: bool) -> Result<Self, VerifyError> {
+    pub(crate) fn from_json(json: Json, endorser: bool) -> Result<Self, VerifyError> {
         let mut fields = Fields::of(json, "signature")?;
         if fields.text("alg")? != ALGORITHM {
             return Err(fields.wrong("alg", "`Ed25519`"));
@@ -179,21 +179,7 @@ impl Envelope {
     /// Checks every signature: the author's over the intent, the endorsers' over its digest. That
     /// a key is the member's is for the log to say.
     pub fn verify_signatures(&self) -> Result<(), VerifyError> {
-        let message = self.intent.message();
-        let digest = sha3_256(&[&message]);
-        for signature in &self.signatures {
-            let checked = PublicKey::admit(&signature.key).and_then(|key| match &signature.endorsement {
-                None => key.verify(&message, &signature.sig),
-                Some(endorsement) => {
-                    let (member, key_bytes) = (&signature.member, &signature.key);
-                    let message = endorsement_message(&digest, member, key_bytes, endorsement);
-                    key.verify(&message, &signature.sig)
-                }
-            });
-            checked
-                .map_err(|error| VerifyError::link(format!("the signature of member {}: {error}", signature.member)))?;
-        }
-        Ok(())
+        verify_signatures(&self.intent, &self.signatures)
     }
 
     fn write(&self, out: &mut Vec<u8>) {
@@ -262,17 +248,43 @@ impl Envelope {
         require(intent.count <= MAX_RECORDS, "there are more than 2^20 records")?;
         require(self.exceptions.count <= intent.count, "there are more exceptions than records")?;
         require(self.emitted.count <= MAX_EMITTED, "there are more than 2^16 emitted records")?;
-        let (author, endorsers) = match self.signatures.split_first() {
-            Some(split) => split,
-            None => return require(false, "the author's signature is missing"),
-        };
-        let authors = author.member == intent.author && author.key == intent.key;
-        require(authors, "the first signature is not by the author and key of the intent")?;
-        let ordered = endorsers.is_sorted_by(|a, b| a.member < b.member);
-        require(ordered, "endorsers are not distinct and sorted by member")?;
-        let others = endorsers.iter().all(|endorser| endorser.member != intent.author);
-        require(others, "the author endorses")
+        check_signers(intent, &self.signatures)
     }
+}
+
+/// Who signs an intent: its author first, by the key that it names; then at most 16 others, distinct and sorted by member.
+pub(crate) fn check_signers(intent: &Intent, signatures: &[Signature]) -> Result<(), VerifyError> {
+    let require = |holds: bool, rule: &'static str| match holds {
+        true => Ok(()),
+        false => Err(VerifyError::malformed(format!("of the signatures, {rule}"))),
+    };
+    let Some((author, endorsers)) = signatures.split_first() else {
+        return require(false, "the author's is missing");
+    };
+    require(endorsers.len() <= MAX_ENDORSEMENTS, "there are more than 17")?;
+    let authors = author.member == intent.author && author.key == intent.key;
+    require(authors, "the first is not by the author and key of the intent")?;
+    require(endorsers.is_sorted_by(|a, b| a.member < b.member), "endorsers are not distinct and sorted by member")?;
+    let others = endorsers.iter().all(|endorser| endorser.member != intent.author);
+    require(others, "one is by the author as an endorser")
+}
+
+/// The author's signature over the intent, the endorsers' over its digest.
+pub(crate) fn verify_signatures(intent: &Intent, signatures: &[Signature]) -> Result<(), VerifyError> {
+    let message = intent.message();
+    let digest = sha3_256(&[&message]);
+    for signature in signatures {
+        let checked = PublicKey::admit(&signature.key).and_then(|key| match &signature.endorsement {
+            None => key.verify(&message, &signature.sig),
+            Some(endorsement) => {
+                let (member, key_bytes) = (&signature.member, &signature.key);
+                let message = endorsement_message(&digest, member, key_bytes, endorsement);
+                key.verify(&message, &signature.sig)
+            }
+        });
+        checked.map_err(|error| VerifyError::link(format!("the signature of member {}: {error}", signature.member)))?;
+    }
+    Ok(())
 }
 
 /// The leaf hash of an envelope's text.

@@ -78,6 +78,14 @@ impl Intent {
         sha3_256(&[&self.message()])
     }
 
+    /// The text: JCS(intent).
+    pub fn to_text(&self) -> String {
+        let mut out = Vec::with_capacity(1024);
+        self.write(&mut out);
+        // Only strings and ASCII were written.
+        String::from_utf8(out).unwrap_or_default()
+    }
+
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         let mut object = ObjectWriter::new(out);
         object.text("author", &self.author);

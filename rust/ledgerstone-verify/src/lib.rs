@@ -69,6 +69,7 @@
 //! | [`note`], [`checkpoint`] | signed notes, verifier keys, the state of a log |
 //! | [`entry`] | entries of a transaction's lists, salts, exceptions and outcomes |
 //! | [`envelope`] | intents, signatures, envelopes |
+//! | [`proposal`] | transactions signed elsewhere, on their way to be endorsed and appended |
 //! | [`receipt`] | receipts, and their verification in five steps |
 //! | [`error`] | what can be wrong |
 
@@ -85,10 +86,11 @@ mod intent;
 pub mod key;
 pub mod merkle;
 pub mod note;
+pub mod proposal;
 pub mod receipt;
 
 pub use canon::{Json, b64, parse_canonical, unb64};
-pub use checkpoint::{Checkpoint, verify_checkpoint};
+pub use checkpoint::{Checkpoint, log_key_message, verify_checkpoint};
 pub use entry::{Emitted, EntryList, Exception, ExceptionOutcome, Outcome, Salts, entry_leaf};
 pub use envelope::{
     Endorsement, Envelope, Intent, ListRoot, Mode, Seen, Signature, endorsement_message, idempotency_digest,
@@ -99,4 +101,5 @@ pub use hash::{Hash, Hasher, Sha3_256, Sha256};
 pub use key::PublicKey;
 pub use merkle::Frontier;
 pub use note::{NoteSignature, SignedNote, VerifierKey, key_id};
+pub use proposal::Proposal;
 pub use receipt::{LogProof, ProvenEntry, Receipt, Verified};

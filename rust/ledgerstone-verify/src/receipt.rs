@@ -376,7 +376,7 @@ impl LogProof {
 }
 
 /// The form of a record: `data`, `type` and `version` and nothing else (FORMAT.md section 2).
-fn check_record(record: Json) -> Result<(), VerifyError> {
+pub(crate) fn check_record(record: Json) -> Result<(), VerifyError> {
     let mut fields = Fields::of(record, "record")?;
     if !matches!(fields.take("data")?, Json::Object(_)) {
         return Err(fields.wrong("data", "an object"));

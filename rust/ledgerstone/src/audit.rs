@@ -5,6 +5,7 @@
 //! two log trees, who was allowed to sign, and the decision itself, whose cells must be the ones the log committed to. In the end the
 //! tables that hold state are compared with the state that the replay arrived at ([`compare`]).
 
+mod anchor;
 mod compare;
 mod examine;
 mod outcomes;
@@ -12,7 +13,6 @@ mod replay;
 mod report;
 mod state;
 
-use ledgerstone_verify::checkpoint::{Checkpoint, verify_checkpoint};
 use rayon::prelude::*;
 
 pub use report::{AuditReport, Counts, Finding, Verdict};
@@ -20,6 +20,7 @@ pub use report::{AuditReport, Counts, Finding, Verdict};
 use crate::error::{Error, Result};
 use crate::ledger::{Ledger, View};
 use crate::store::{StoreError, Table, number_key};
+use anchor::Anchor;
 use examine::{Examined, RawTransaction, examine};
 use replay::Replay;
 use report::Findings;
@@ -40,11 +41,13 @@ pub struct AuditOptions<'a> {
 impl Ledger {
     /// Audits the ledger as it is now. What is wrong with it is in the report; an error means that the audit itself could not go on.
     pub fn audit(&self, options: AuditOptions<'_>) -> Result<AuditReport> {
-        // One that is not this log's is an error of the caller, and says nothing of the ledger.
-        let against = options.against.map(|note| verify_checkpoint(note, &self.verifier_keys[0])).transpose();
-        let against = against.map_err(|error| {
-            Error::verification(error.kind().code(), format!("the checkpoint to audit against: {error}"))
-        })?;
+        let log_keys = match self.log_keys() {
+            Err(Error::Verification { message: why, .. }) => {
+                return Ok(self.unread(Verdict::ContentChanged, why, Findings::default()));
+            }
+            read => read?,
+        };
+        let against = options.against.map(|note| Anchor::verified(note, log_keys)).transpose()?;
         let mut findings = Findings::default();
         match self.audited(against, options.progress, &mut findings) {
             Ok((size, counts, has_anchor)) => Ok(AuditReport::new(&self.origin, size, counts, has_anchor, findings)),
@@ -58,7 +61,7 @@ impl Ledger {
 
     fn audited(
         &self,
-        against: Option<Checkpoint>,
+        against: Option<Anchor>,
         progress: &mut dyn FnMut(u64, u64) -> Result<()>,
         findings: &mut Findings,
     ) -> Result<(u64, Counts, bool)> {

@@ -14,8 +14,8 @@ use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
 use crate::ledger::{
-    Faults, FileSecret, Ledger, Pool, SEMANTICS, Sources, View, Writer, genesis_data, object, parse_time,
-    stored_checkpoint,
+    Faults, FileSecret, Ledger, Pool, SEMANTICS, Sources, Submission, View, Writer, genesis_data, load_log_key, object,
+    parse_time, stored_checkpoint,
 };
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
@@ -115,7 +115,7 @@ impl Create {
     }
 
     fn begin(self, store: Box<dyn Store>, path: Option<&Path>, log_key: LogKey) -> Result<Ledger> {
-        let Create { origin, key, modules, threads, sources, observer, .. } = self;
+        let Create { origin, key, modules, log_key: log_key_place, threads, sources, observer } = self;
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
         let member = hex::encode(first(sources.random()?));
         let secret = FileSecret(first(sources.random()?));
@@ -123,9 +123,10 @@ impl Create {
             .map_err(|error| Error::schema(codes::BAD_ORIGIN, error.to_string()))?;
         let genesis = genesis_record(&origin, &keys, &member, &key.public(), sources.random()?);
         let authority = Arc::new(Authority::new());
+        let log_key_path = path.map(|path| log_key_place.unwrap_or_else(|| log_key_path(path)));
         let writer = Writer {
-            key: Some(Arc::new(key)),
-            log_key,
+            log_key: Arc::new(log_key),
+            log_key_path,
             trees: LogTrees::new(),
             authority: Arc::clone(&authority),
             genesis: None,
@@ -137,7 +138,7 @@ impl Create {
         let ledger = Ledger {
             path: path.map(Path::to_owned),
             origin,
-            verifier_keys: keys,
+            key: RwLock::new(Some(Arc::new(key))),
             store,
             secret,
             pool: Pool::new(threads),
@@ -150,7 +151,8 @@ impl Create {
         {
             let mut writer = ledger.lock_writer()?;
             let records = vec![("ledger.genesis".to_owned(), genesis)];
-            ledger.append_locked(&mut writer, records, None, Some(member), false)?;
+            let first = Submission { records, author: Some(member), ..Submission::default() };
+            ledger.append_locked(&mut writer, first)?;
         }
         for (source, file) in modules {
             ledger.load_module(&source, &file, true)?;
@@ -234,13 +236,8 @@ impl Open {
             Ok(_) if wal_bytes > 0 => Some(Event::WalFound { bytes: wal_bytes }),
             _ => None,
         };
-        let log_key = reason.map(LogKey::load);
-        let log_key = match log_key {
-            Ok(Ok(key)) => Ok(key),
-            Ok(Err(error)) => return Err(error.into()),
-            Err(why) => Err(why),
-        };
-        let ledger = self.finish(path, Box::new(store), log_key)?;
+        let log_key_path = reason.map(Path::to_owned);
+        let ledger = self.finish(path, Box::new(store), log_key_path)?;
         if let Some(event) = event {
             ledger.tell(|| event);
         }
@@ -251,7 +248,7 @@ impl Open {
         self,
         path: &Path,
         store: Box<dyn Store>,
-        log_key: std::result::Result<LogKey, &'static str>,
+        log_key_path: std::result::Result<PathBuf, &'static str>,
     ) -> Result<Ledger> {
         let snapshot = store.snapshot()?;
         if snapshot.size()? == 0 {
@@ -262,18 +259,13 @@ impl Open {
         let view = View::new(snapshot, secret, (0, Arc::new(Authority::new())))?;
         let genesis = genesis_data(&view)?;
         let origin = text_of(&genesis, "origin")?;
-        let keys = log_keys(&genesis)?;
+        log_keys(&genesis)?;
         let authority = Arc::clone(&view.authority);
-        let writer = match log_key {
+        let writer = match log_key_path {
             Err(why) => Err(why),
-            Ok(log_key) => {
-                if log_key.public() != *keys[0].key() {
-                    return Err(Error::verification(
-                        codes::WRONG_LOG_KEY,
-                        format!("the log key is not that of {origin}"),
-                    ));
-                }
-                Ok(Mutex::new(resume(&view, &genesis, self.key, log_key)?))
+            Ok(path) => {
+                let log_key = load_log_key(&path, &origin, &authority)?;
+                Ok(Mutex::new(resume(&view, &genesis, log_key, path)?))
             }
         };
         let known = RwLock::new((view.size, authority));
@@ -281,7 +273,7 @@ impl Open {
         Ok(Ledger {
             path: Some(path.to_owned()),
             origin,
-            verifier_keys: keys,
+            key: RwLock::new(self.key.map(Arc::new)),
             store,
             secret,
             pool: Pool::new(self.threads),
@@ -295,7 +287,7 @@ impl Open {
 }
 
 /// The writer's state out of the store. The frontier is compared with the newest checkpoint.
-fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Result<Writer> {
+fn resume(view: &View, genesis: &Json, log_key: LogKey, log_key_path: PathBuf) -> Result<Writer> {
     let trees = stored_trees(view)?;
     let checkpoint = stored_checkpoint(&*view.snapshot)?;
     let agrees = checkpoint.size == trees.size()
@@ -318,8 +310,8 @@ fn resume(view: &View, genesis: &Json, key: Option<Key>, log_key: LogKey) -> Res
         .and_then(Json::as_int)
         .unwrap_or(MAX_CLOCK_STEP_SECS);
     Ok(Writer {
-        key: key.map(Arc::new),
-        log_key,
+        log_key: Arc::new(log_key),
+        log_key_path: Some(log_key_path),
         trees,
         authority: Arc::clone(&view.authority),
         genesis: Some(leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &first.text])),

@@ -101,10 +101,17 @@ catalogue! {
     KEY_USED = "ledger.key_used", Rejected: "this public key was admitted before", "make a new key: one key belongs to one member, for ever";
     UNKNOWN_KEY = "ledger.unknown_key", Rejected: "no member has this key", "a holder of ledger.admin admits it with ledger.member or ledger.key";
     KEY_REVOKED = "ledger.key_revoked", Rejected: "the key is revoked already", "nothing is left to do";
+    FOREIGN_KEY = "ledger.foreign_key", Rejected: "a key would take the place of another member's", "name a key of the same member";
+    LAST_ADMIN = "ledger.last_admin", Rejected: "nobody would be left who can administer the ledger", "add a key, or grant ledger.admin to another member, first";
     WEAK_KEY = "ledger.weak_key", Rejected: "the bytes are no public key of prime order", "send the 32 bytes that `keys show` prints";
     ALREADY_GRANTED = "ledger.already_granted", Rejected: "the member holds this role", "nothing is left to do";
     NOT_GRANTED = "ledger.not_granted", Rejected: "the member does not hold this role", "`members` lists the roles held";
+    EMPTY_GRANT = "ledger.empty_grant", Rejected: "the grant would end before it begins", "give a later end";
+    LIMITED_WITHDRAWAL = "ledger.limited_withdrawal", Rejected: "a withdrawal has limits in time", "leave them out: a withdrawal acts at once";
     UNKNOWN_ROLE = "ledger.unknown_role", Rejected: "no module in force declares this role", "load the module first, or correct the name";
+    LOG_KEY_USED = "ledger.log_key_used", Rejected: "this key was the log key before", "let rotate_log_key make a new one";
+    LOG_KEY_MISMATCH = "ledger.log_key_mismatch", Rejected: "the record does not replace the log key in force", "let rotate_log_key write the record";
+    LOG_KEY_SIGNATURE = "ledger.log_key_signature", Rejected: "one of the two log keys has not signed for the rotation", "let rotate_log_key write the record";
     MODULE_EXISTS = "ledger.module_exists", Rejected: "this version of the module was loaded before", "raise the version in the file";
     MODULE_HASH = "ledger.module_hash", Rejected: "the hash in the record is not that of the source", "let load_module write the record";
     MODULE_INVALID = "ledger.module_invalid", Rejected: "the source in the record is no valid module", "`schema check` shows every fault";
@@ -117,10 +124,19 @@ catalogue! {
     ALREADY_RELEASED = "ledger.already_released", Rejected: "the record is released already", "nothing is left to do";
     MODULE_UPGRADE = "ledger.module_upgrade", Rejected: "the module cannot follow the version in force", "the message says what stands against it";
 
+    // Proposals.
+    OTHER_LEDGER = "ledger.other_ledger", Rejected: "the proposal is for another ledger", "append it to the ledger that it names";
+    INTENT_EXPIRED = "ledger.intent_expired", Rejected: "the proposal is too old", "propose it again, for longer";
+    UNKNOWN_PAST = "ledger.unknown_past", Rejected: "the proposal's author has seen a state that this ledger never had", "find out which copy is the ledger; audit it against a checkpoint";
+    MODULE_VERSION = "ledger.module_version", Rejected: "the record is of another version of its module than the one in force", "propose it again";
+    NOT_CANONICAL = "ledger.not_canonical", Rejected: "a record that was signed elsewhere is not what its type writes", "let propose write it";
+
     // Permission.
     FORBIDDEN = "ledger.forbidden", Forbidden: "the author does not hold the role that this takes", "a holder of ledger.admin grants the role that the message names";
     REVOKED_KEY = "ledger.revoked_key", Forbidden: "the author's key was revoked", "sign with another key of the member";
     NOT_ADMITTED = "ledger.not_admitted", Forbidden: "the author's key is no member's", "a holder of ledger.admin admits it with ledger.member or ledger.key";
+    SELF_ENDORSEMENT = "ledger.self_endorsement", Forbidden: "the author endorses what he signs himself", "ask another member";
+    ENDORSED_TWICE = "ledger.endorsed_twice", Forbidden: "one member endorses twice", "ask another member";
     NO_KEY = "ledger.no_key", Forbidden: "nothing can be appended without the author's key", "open the ledger with key=, on the command line --key";
     READ_ONLY = "ledger.read_only", Forbidden: "the ledger is open for reading only", "open it for writing, with its log key";
 
@@ -146,6 +162,9 @@ catalogue! {
     INPUT_FAILED = "ledger.input_failed", Schema: "the reader that was handed over failed", "mend it; with an id the same call goes on where it was";
     UNKNOWN_MODULE = "ledger.unknown_module", Schema: "no module of this name is shipped", "name a schema file by its path";
     BAD_ID = "ledger.bad_id", Schema: "a caller's id is empty, or holds a slash", "choose another id";
+    BAD_MEANING = "ledger.bad_meaning", Schema: "an endorser does not say what he means", "give a meaning, like approved";
+    BAD_MEMBER = "ledger.bad_member", Schema: "the text is no member's id", "`members` lists them: 32 hexadecimal digits";
+    LOG_KEY_ABSENT = "ledger.log_key_absent", Schema: "the new log key is not at hand to sign with", "rotate it with rotate_log_key";
     BAD_ORIGIN = "ledger.bad_origin", Schema: "the origin is no name that a log can have", "choose a name like acme.example/books";
     TYPE_CHANGED = "ledger.type_changed", Schema: "another version of the type was loaded during the call", "repeat the call; with an id it goes on where it was";
 
@@ -159,6 +178,7 @@ catalogue! {
     STORAGE_CORRUPT = "storage_corrupt", Verification: "an audit found SQLite's own structures damaged", "go on with a backup that verifies";
     TRUNCATED = "truncated_or_rolled_back", Verification: "an audit found the ledger shorter than, or other than, a checkpoint that left it", "look for the newer file; the checkpoint proves that it was";
     STATE_DIFFERS = "state_differs_from_replay", Verification: "an audit found derived state that the replay does not give", "go on with a backup that verifies; the records themselves are sound";
+    OTHER_PROPOSAL = "ledger.other_proposal", Verification: "these are proposals of two transactions", "merge copies of one proposal";
     WRONG_LOG_KEY = "ledger.wrong_log_key", Verification: "the log key is another ledger's", "name the log key that was made with the ledger";
 
     // Files and storage.
@@ -177,6 +197,9 @@ catalogue! {
     BUSY = "ledger.busy", Store: "the ledger is being loaded by this very call", "do not append from the data that is handed over";
     KEY_MISSING = "ledger.key_missing", Store: "there is no such key file", "correct the path; `keys generate` makes a key";
     NOT_A_KEY = "ledger.not_a_key", Store: "the file holds no key of the kind that is needed", "name the right file: member keys sign records, log keys checkpoints";
+    NEEDS_PASSPHRASE = "ledger.needs_passphrase", Store: "the key file is protected by a passphrase", "give it: passphrase=, on the command line --passphrase-file";
+    WRONG_PASSPHRASE = "ledger.wrong_passphrase", Store: "the passphrase does not open the key file", "look for the right one; there is no other way in";
+    BAD_PASSPHRASE = "ledger.bad_passphrase", Store: "the passphrase is empty, too long, or more than one line", "choose one line of 1 to 1,024 bytes";
     NO_RANDOMNESS = "ledger.no_randomness", Store: "the operating system gave no random bytes", "try again; without them no key or secret can be made";
 
     // Bounds, each under the name that `limits` gives it.
@@ -184,6 +207,8 @@ catalogue! {
     ATOMIC_BYTES_LIMIT = "ledger.atomic_bytes", Limit: "the records of one atomic transaction have too many bytes", "split it, or load in mode each";
     ENVELOPE_BYTES_LIMIT = "ledger.envelope_bytes", Limit: "the envelope would not fit a leaf of the log", "split the transaction";
     ID_BYTES_LIMIT = "ledger.id_bytes", Limit: "a caller's id is too long", "use a shorter id, or its hash";
+    ENDORSERS_LIMIT = "ledger.endorsers", Limit: "a transaction has too many endorsers", "sixteen are enough for any policy";
+    MEANING_BYTES_LIMIT = "ledger.meaning_bytes", Limit: "what an endorser says he means is too long", "say it shorter";
     ORIGIN_CHARS_LIMIT = "ledger.origin_chars", Limit: "the origin is too long", "choose a shorter name";
     LINE_BYTES_LIMIT = "ledger.line_bytes", Limit: "a line or row of an input file is longer than any record", "mend the file; is it what its ending says?";
     MAX_CLOCK_STEP_LIMIT = "ledger.max_clock_step", Limit: "the clock is far beyond the last transaction", "set the clock right; one wrong clock would bind every later transaction";

@@ -18,7 +18,7 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path)?;
-    let written = write(file, bytes);
+    let written = write(file, bytes).and_then(|()| sync_folder(path));
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
@@ -36,11 +36,28 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// ```
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let partial = partial(path);
-    let written = File::create(&partial).and_then(|file| write(file, bytes)).and_then(|()| fs::rename(&partial, path));
+    let written = File::create(&partial).and_then(|file| write(file, bytes)).and_then(|()| move_over(&partial, path));
     if written.is_err() {
         let _ = fs::remove_file(&partial);
     }
     written
+}
+
+/// Gives a file another's name, durably; what had the name is gone.
+pub(crate) fn move_over(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).and_then(|()| sync_folder(to))
+}
+
+/// Makes a name durable: a file that is synced may still be lost with its entry in the folder.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()?;
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 /// Where a file is written before it has its name.

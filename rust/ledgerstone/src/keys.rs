@@ -1,25 +1,22 @@
-//! Signing keys and their files: Ed25519, PKCS#8 PEM, mode 0600.
+//! Signing keys: Ed25519 (RFC 8032). Their files are PKCS#8 PEM, mode 0600 ([`file`]).
 //!
 //! A [`Key`] belongs to a member and signs intents and endorsements; a [`LogKey`] belongs to a ledger and signs checkpoints.
 //! They are different types and different files, so that neither can be used for the other.
 
-use std::fs;
+mod file;
+
 use std::path::{Path, PathBuf};
 
-use ledgerstone_verify::canon::{b64, unb64};
+use ledgerstone_verify::canon::b64;
 use ledgerstone_verify::key::PublicKey;
 use ring::rand::{SecureRandom, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair};
+use zeroize::Zeroizing;
 
-use crate::{codes, files};
+use crate::codes;
 
-/// DER of a PKCS#8 v1 Ed25519 private key (RFC 8410 section 7), up to its seed.
-const PKCS8_PREFIX: [u8; 16] =
-    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-const PEM_BEGIN: &str = "-----BEGIN PRIVATE KEY-----";
-const PEM_END: &str = "-----END PRIVATE KEY-----";
-const MEMBER_KEY: &str = "ledgerstone member key";
-const LOG_KEY: &str = "ledgerstone log key";
+pub use file::Passphrase;
+use file::{LOG_KEY, MEMBER_KEY, read, rewrite, write};
 
 /// Why a key could not be made, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +46,15 @@ pub enum KeyFileError {
         /// What was found.
         why: String,
     },
+    /// The file is protected, and no passphrase was given.
+    #[error("{0} is protected by a passphrase: give passphrase=, or --passphrase-file to the command")]
+    NeedsPassphrase(PathBuf),
+    /// The passphrase does not open the file.
+    #[error("{0}: the passphrase is wrong")]
+    WrongPassphrase(PathBuf),
+    /// A passphrase that protects nothing.
+    #[error("a passphrase is 1 to 1,024 bytes on one line, without control characters")]
+    BadPassphrase,
     /// The operating system gave no random bytes.
     #[error("the operating system gave no random bytes")]
     NoRandomness,
@@ -63,6 +69,9 @@ impl KeyFileError {
             KeyFileError::DiskFull(_) => codes::DISK_FULL,
             KeyFileError::Io { .. } => codes::FILE_FAILED,
             KeyFileError::NotAKey { .. } => codes::NOT_A_KEY,
+            KeyFileError::NeedsPassphrase(_) => codes::NEEDS_PASSPHRASE,
+            KeyFileError::WrongPassphrase(_) => codes::WRONG_PASSPHRASE,
+            KeyFileError::BadPassphrase => codes::BAD_PASSPHRASE,
             KeyFileError::NoRandomness => codes::NO_RANDOMNESS,
         }
     }
@@ -72,7 +81,8 @@ impl KeyFileError {
         match self {
             KeyFileError::Missing(path) | KeyFileError::Exists(path) | KeyFileError::DiskFull(path) => Some(path),
             KeyFileError::Io { path, .. } | KeyFileError::NotAKey { path, .. } => Some(path),
-            KeyFileError::NoRandomness => None,
+            KeyFileError::NeedsPassphrase(path) | KeyFileError::WrongPassphrase(path) => Some(path),
+            KeyFileError::BadPassphrase | KeyFileError::NoRandomness => None,
         }
     }
 }
@@ -91,7 +101,8 @@ pub struct LogKey {
 }
 
 struct Pair {
-    seed: [u8; 32],
+    /// Wiped when it goes. The copy that `ring` signs with is not.
+    seed: Zeroizing<[u8; 32]>,
     signer: Ed25519KeyPair,
 }
 
@@ -110,18 +121,28 @@ impl Key {
 
     /// The key of a seed, for tests that need the same bytes every time.
     pub fn from_seed(seed: [u8; 32], label: &str) -> Self {
-        Key { pair: Pair::from_seed(seed), label: one_line(label) }
+        Key { pair: Pair::from_seed(Zeroizing::new(seed)), label: one_line(label) }
     }
 
-    /// Reads a key file.
-    pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        let (pair, label) = Pair::load(path, MEMBER_KEY)?;
-        Ok(Key { pair, label })
+    /// Reads a key file. A passphrase for a file that is not protected is an error too: its owner believes that it is.
+    pub fn load(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
+        let (seed, label) = read(path, MEMBER_KEY, passphrase)?;
+        Ok(Key { pair: Pair::from_seed(seed), label })
     }
 
-    /// Writes a new key file, mode 0600.
-    pub fn save(&self, path: &Path) -> Result<(), KeyFileError> {
-        self.pair.save(path, MEMBER_KEY, &self.label)
+    /// Writes a new key file, mode 0600, encrypted under the passphrase if one is given.
+    pub fn save(&self, path: &Path, passphrase: Option<&Passphrase>) -> Result<(), KeyFileError> {
+        write(path, MEMBER_KEY, &self.label, &self.pair.seed, passphrase)
+    }
+
+    /// Writes a key file anew under another passphrase, or none. The old file stays until the new one is whole.
+    pub fn change_passphrase(
+        path: &Path,
+        old: Option<&Passphrase>,
+        new: Option<&Passphrase>,
+    ) -> Result<(), KeyFileError> {
+        let key = Key::load(path, old)?;
+        rewrite(path, MEMBER_KEY, &key.label, &key.pair.seed, new)
     }
 
     /// The label.
@@ -146,7 +167,7 @@ impl LogKey {
     }
 
     pub(crate) fn from_seed(seed: [u8; 32]) -> Self {
-        LogKey::of(Pair::from_seed(seed))
+        LogKey::of(Pair::from_seed(Zeroizing::new(seed)))
     }
 
     fn of(pair: Pair) -> Self {
@@ -156,12 +177,12 @@ impl LogKey {
 
     /// Reads a key file.
     pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        Ok(LogKey::of(Pair::load(path, LOG_KEY)?.0))
+        Ok(LogKey::of(Pair::from_seed(read(path, LOG_KEY, None)?.0)))
     }
 
     /// Writes a new key file, mode 0600. `origin` is written beside the key for people.
     pub fn save(&self, path: &Path, origin: &str) -> Result<(), KeyFileError> {
-        self.pair.save(path, LOG_KEY, origin)
+        write(path, LOG_KEY, origin, &self.pair.seed, None)
     }
 
     /// The public key, in the form the verifier takes it.
@@ -176,7 +197,7 @@ impl LogKey {
 
 impl Clone for Key {
     fn clone(&self) -> Self {
-        Key { pair: Pair::from_seed(self.pair.seed), label: self.label.clone() }
+        Key { pair: Pair::from_seed(self.pair.seed.clone()), label: self.label.clone() }
     }
 }
 
@@ -194,11 +215,11 @@ impl std::fmt::Debug for LogKey {
 
 impl Pair {
     fn generate() -> Result<Self, KeyFileError> {
-        Ok(Pair::from_seed(random_bytes()?))
+        Ok(Pair::from_seed(Zeroizing::new(random_bytes()?)))
     }
 
-    fn from_seed(seed: [u8; 32]) -> Self {
-        let signer = Ed25519KeyPair::from_seed_unchecked(&seed).expect("every seed of 32 bytes is a key");
+    fn from_seed(seed: Zeroizing<[u8; 32]>) -> Self {
+        let signer = Ed25519KeyPair::from_seed_unchecked(seed.as_slice()).expect("every seed of 32 bytes is a key");
         Pair { seed, signer }
     }
 
@@ -209,99 +230,8 @@ impl Pair {
     fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.signer.sign(message).as_ref().try_into().expect("an Ed25519 signature has 64 bytes")
     }
-
-    fn load(path: &Path, role: &str) -> Result<(Self, String), KeyFileError> {
-        let text = fs::read_to_string(path).map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => KeyFileError::Missing(path.to_owned()),
-            std::io::ErrorKind::InvalidData => not_a_key(path, "it is not text"),
-            _ => KeyFileError::Io { path: path.to_owned(), source },
-        })?;
-        let (head, rest) =
-            text.split_once(PEM_BEGIN).ok_or_else(|| not_a_key(path, "it holds no PKCS#8 PEM private key"))?;
-        let (body, _) = rest.split_once(PEM_END).ok_or_else(|| not_a_key(path, "its PEM block has no end"))?;
-        for known in [MEMBER_KEY, LOG_KEY] {
-            if head.starts_with(known) && known != role {
-                return Err(not_a_key(path, &format!("it is a {known}, a {role} is needed")));
-            }
-        }
-        let label = head.strip_prefix(role).and_then(|rest| rest.strip_prefix(": ")).unwrap_or("").trim();
-        let der = unb64(&body.split_whitespace().collect::<String>())
-            .map_err(|_| not_a_key(path, "its PEM block is not base64"))?;
-        let seed = seed_of(&der).ok_or_else(|| {
-            not_a_key(path, "it is not an unencrypted Ed25519 private key (openssl genpkey -algorithm ed25519)")
-        })?;
-        Ok((Pair::from_seed(seed), label.to_owned()))
-    }
-
-    fn save(&self, path: &Path, role: &str, label: &str) -> Result<(), KeyFileError> {
-        let der = [PKCS8_PREFIX.as_slice(), &self.seed].concat();
-        let text = format!("{role}: {label}\n{PEM_BEGIN}\n{}\n{PEM_END}\n", b64(&der));
-        files::write_new(path, text.as_bytes()).map_err(|source| match source.kind() {
-            std::io::ErrorKind::AlreadyExists => KeyFileError::Exists(path.to_owned()),
-            _ if files::is_full(&source) => KeyFileError::DiskFull(path.to_owned()),
-            _ => KeyFileError::Io { path: path.to_owned(), source },
-        })
-    }
-}
-
-/// The seed in the DER of a private key: PKCS#8 v1, or v2 with the public key behind (RFC 5958).
-fn seed_of(der: &[u8]) -> Option<[u8; 32]> {
-    if let Some(seed) = der.strip_prefix(&PKCS8_PREFIX) {
-        return seed.try_into().ok();
-    }
-    let (head, rest) = der.split_at_checked(PKCS8_PREFIX.len())?;
-    let is_v2 = head[0] == 0x30 && head[2..5] == [0x02, 0x01, 0x01] && head[5..] == PKCS8_PREFIX[5..];
-    let seed: [u8; 32] = rest.get(..32)?.try_into().ok()?;
-    let public = Pair::from_seed(seed).public();
-    (is_v2 && der.ends_with(&public)).then_some(seed)
-}
-
-fn not_a_key(path: &Path, why: &str) -> KeyFileError {
-    KeyFileError::NotAKey { path: path.to_owned(), why: why.to_owned() }
 }
 
 fn one_line(label: &str) -> String {
     label.chars().filter(|c| !c.is_control()).take(128).collect::<String>().replace("-----", "")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_file_comes_back_as_it_was_saved() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("me.pem");
-        let key = Key::generate("controller").unwrap();
-        key.save(&path).unwrap();
-        let loaded = Key::load(&path).unwrap();
-        assert_eq!((loaded.public(), loaded.label()), (key.public(), "controller"));
-        assert!(matches!(key.save(&path), Err(KeyFileError::Exists(_))));
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt;
-            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn a_log_key_is_no_member_key() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log.pem");
-        LogKey::generate().unwrap().save(&path, "acme.example/books").unwrap();
-        let error = Key::load(&path).unwrap_err().to_string();
-        assert!(error.contains("it is a ledgerstone log key"), "{error}");
-        assert!(LogKey::load(&path).is_ok());
-    }
-
-    #[test]
-    fn what_is_no_key_is_refused_by_name() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x.pem");
-        assert!(matches!(Key::load(&path), Err(KeyFileError::Missing(_))));
-        for text in ["", "hello", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"] {
-            fs::write(&path, text).unwrap();
-            assert!(matches!(Key::load(&path), Err(KeyFileError::NotAKey { .. })), "{text}");
-        }
-    }
 }

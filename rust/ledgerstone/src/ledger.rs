@@ -1,16 +1,20 @@
 //! A ledger, open: the joiner that knows every part.
 
+mod admission;
 mod append;
 mod clock;
 mod commit;
 mod emitted;
+mod endorse;
 mod export;
 mod faults;
 mod held;
 mod load;
+mod log_key;
 mod members;
 mod outcomes;
 mod pool;
+mod proposal;
 mod read;
 mod receipt;
 mod records;
@@ -26,13 +30,13 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use ledgerstone_verify::note::VerifierKey;
-
 pub use export::ExportOptions;
 pub use held::HeldRecord;
 pub use load::{LoadOptions, LoadPart, LoadProgress, LoadReport};
-pub use members::{Member, ModuleInForce, ModuleLoaded, ModuleState};
+pub use log_key::LogKeyPeriod;
+pub use members::{Doubt, Grant, Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Revoked};
 pub use outcomes::{RecordException, Standing};
+pub use proposal::{Proposal, ProposeOptions};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;
 pub use sources::Sources;
@@ -43,14 +47,17 @@ pub(crate) use clock::parse as parse_time;
 pub(crate) use commit::{EntriesList, cell_entry, chunk_puts, taken_keys};
 pub(crate) use emitted::emitted;
 pub(crate) use faults::Faults;
+pub(crate) use log_key::{load_log_key, log_key_periods};
+pub(crate) use members::doubts;
 pub(crate) use pool::Pool;
-pub(crate) use records::object;
+pub(crate) use records::{Submission, object};
 pub(crate) use view::{FileSecret, View, genesis_data};
 pub(crate) use writer::Writer;
 
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
+use crate::keys::Key;
 use crate::log::Checkpoints;
 use crate::model::Observer;
 use crate::store::{Snapshot, Store, StoreError, Table};
@@ -59,7 +66,8 @@ use crate::store::{Snapshot, Store, StoreError, Table};
 pub struct Ledger {
     pub(crate) path: Option<PathBuf>,
     pub(crate) origin: String,
-    pub(crate) verifier_keys: [VerifierKey; 2],
+    /// The key of the member who appends, if one was given.
+    pub(crate) key: RwLock<Option<Arc<Key>>>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) secret: FileSecret,
     pub(crate) pool: Pool,
@@ -87,11 +95,6 @@ impl Ledger {
     /// Whether it can only be read, and why.
     pub fn readonly_reason(&self) -> Option<&'static str> {
         self.writer.as_ref().err().copied()
-    }
-
-    /// The keys by which its checkpoints and receipts are verified: the origin's, and that of its SHA3-256 tree.
-    pub fn verifier_keys(&self) -> &[VerifierKey; 2] {
-        &self.verifier_keys
     }
 
     /// Number of transactions.

@@ -42,7 +42,7 @@
 //! assert_eq!(refused.code, "tools.tool_exists");
 //!
 //! // Proof needs the receipt and the log's public keys; an audit stands behind everything else.
-//! let verified = ledger.receipt(drill.row(0))?.verify(ledger.verifier_keys())?;
+//! let verified = ledger.receipt(drill.row(0))?.verify(&ledger.verifier_keys()?)?;
 //! assert_eq!(verified.index, drill.index);
 //! let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) })?;
 //! assert_eq!(report.verdict, Verdict::OkUpToSize);
@@ -77,9 +77,9 @@ pub use builder::{Create, Open};
 pub use codes::{ErrorClass, ErrorCode};
 pub use error::{Error, Misfit, Rejected, Result};
 pub use export::ExportFormat;
-pub use keys::{Key, LogKey};
+pub use keys::{Key, LogKey, Passphrase};
 pub use ledger::{
-    Appended, Balance, CellNow, ExportOptions, HeldRecord, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport,
-    Member, ModuleInForce, ModuleLoaded, ModuleState, QueryRequest, QueryRows, RecordException, Sources, Standing,
-    StoredRecord, Trial, Tried,
+    Appended, Balance, CellNow, Doubt, ExportOptions, Grant, HeldRecord, Ledger, LoadOptions, LoadPart, LoadProgress,
+    LoadReport, LogKeyPeriod, Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Proposal, ProposeOptions,
+    QueryRequest, QueryRows, RecordException, Revoked, Sources, Standing, StoredRecord, Trial, Tried,
 };

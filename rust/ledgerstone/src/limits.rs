@@ -25,6 +25,22 @@ pub const FIELDS: usize = 256;
 pub const FIELD_DEPTH: usize = 4;
 /// Rules of a record type.
 pub const RULES: usize = 64;
+/// Endorsement policies of a record type: one bit each of what a row needs.
+pub const ENDORSE_POLICIES: usize = 16;
+/// Endorsers of one transaction (FORMAT.md section 5): their signatures fit in an envelope.
+pub const ENDORSERS: usize = 16;
+/// Bytes of what an endorser says he means: 16 of them fit in an envelope.
+pub const MEANING_BYTES: usize = 1_024;
+/// Bytes of a key file: a protected key has some five hundred.
+pub const KEY_FILE_BYTES: usize = 65_536;
+/// Bytes of a passphrase: what other tools take as well.
+pub const PASSPHRASE_BYTES: usize = 1_024;
+/// Iterations of PBKDF2-HMAC-SHA-256 for a key file (OWASP's figure of 2023): a fraction of a second.
+pub const PBKDF2_ITERATIONS: u32 = 600_000;
+/// Iterations that reading a key file spends at most: some seconds.
+pub const PBKDF2_ITERATIONS_MAX: u32 = 10_000_000;
+/// Bytes that scrypt may work through for reading a key file: 1 GiB.
+pub const SCRYPT_BYTES_MAX: u64 = 1 << 30;
 /// Bytes of a schema file.
 pub const SCHEMA_BYTES: usize = 262_144;
 /// Nodes of one expression: its static cost.

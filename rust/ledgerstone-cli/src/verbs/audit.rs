@@ -124,6 +124,8 @@ fn json(report: &AuditReport) -> Json {
             ]),
         ),
         ("claimed_rejections", number(counts.claimed_rejections)),
+        ("doubtful_transactions", number(counts.doubtful_transactions)),
+        ("doubtful_records", number(counts.doubtful_records)),
         ("findings", Json::List(findings.collect())),
         ("findings_total", number(report.findings_total)),
     ])

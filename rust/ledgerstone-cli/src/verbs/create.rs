@@ -7,8 +7,9 @@ use ledgerstone::Create;
 
 use crate::failure::Failure;
 use crate::modules::source_of;
-use crate::open::{load_key, observer};
+use crate::open::observer;
 use crate::output::Output;
+use crate::passphrase::Protection;
 
 /// Make a ledger, and beside it the key of its log
 #[derive(Args, Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct Arguments {
     /// The key file of the first member
     #[arg(long, value_name = "FILE", env = "LEDGERSTONE_KEY", hide_env_values = true)]
     key: PathBuf,
+    #[command(flatten)]
+    protection: Protection,
     /// A module to load at once: a shipped one by name, or a schema file (may be repeated)
     #[arg(long = "module", value_name = "MODULE")]
     modules: Vec<String>,
@@ -36,7 +39,7 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
-        let mut create = Create::new(&self.origin, load_key(&self.key)?).observer(observer());
+        let mut create = Create::new(&self.origin, self.protection.load_key(&self.key)?).observer(observer());
         for name in &self.modules {
             let (source, file) = source_of(name)?;
             create = create.module(&source, &file);
@@ -47,7 +50,7 @@ impl Arguments {
         let ledger = create.at(&self.path)?;
         out.line(format!("{}: ledger {}, size {}", self.path.display(), ledger.origin(), ledger.size()?))?;
         out.line("Give these verifier keys to whoever checks its receipts:")?;
-        for key in ledger.verifier_keys() {
+        for key in ledger.verifier_keys()? {
             out.line(key)?;
         }
         Ok(0)

@@ -29,7 +29,7 @@ impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
         if self.verifier_keys {
-            for key in ledger.verifier_keys() {
+            for key in ledger.verifier_keys()? {
                 out.line(key)?;
             }
             return Ok(0);
@@ -41,7 +41,7 @@ impl Arguments {
         out.line(format!("size      {} transactions, {bytes} bytes", checkpoint.size))?;
         out.line(format!("root      {} (SHA-256)", b64(&checkpoint.root)))?;
         out.line(format!("          {} (SHA3-256)", b64(&checkpoint.root_sha3)))?;
-        for key in ledger.verifier_keys() {
+        for key in ledger.verifier_keys()? {
             out.line(format!("verifier  {key}"))?;
         }
         out.line(format!("members   {}", ledger.members()?.len()))?;

@@ -1,18 +1,24 @@
 //! `members`: who may do what.
 
+use std::path::PathBuf;
+
 use clap::Args;
-use ledgerstone_verify::{Json, b64, unb64};
+use ledgerstone::{Grant, Member, MemberKey, Open};
+use ledgerstone_verify::{Json, b64};
 
 use crate::failure::Failure;
-use crate::open::{Reading, load_key};
+use crate::open::{Reading, writable};
 use crate::output::Output;
-use crate::table::{Table, json_line};
+use crate::passphrase::Protection;
+use crate::table::{Table, instant, json_line};
+use crate::verbs::keys::public_key;
 
 /// Show members, their keys that are not revoked, and roles; or admit one
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
   ledgerstone members books.ledger
+  ledgerstone members books.ledger --history
   ledgerstone members books.ledger --admit qf3…= --key me.pem
 
 Admission gives no role: `grant` does.")]
@@ -24,7 +30,12 @@ pub(crate) struct Arguments {
     admit: Option<String>,
     /// The key file of the member who signs an admission
     #[arg(long, value_name = "FILE", env = "LEDGERSTONE_KEY", hide_env_values = true)]
-    key: Option<std::path::PathBuf>,
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    protection: Protection,
+    /// Every key, revoked ones too, and every grant, with the transactions that made and ended them
+    #[arg(long)]
+    history: bool,
     /// One JSON object a line
     #[arg(long)]
     json: bool,
@@ -33,35 +44,101 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         if let (Some(public), Some(key)) = (&self.admit, &self.key) {
-            let bytes: [u8; 32] = unb64(public).ok().and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| {
-                Failure::usage(format!("{public:?} is no public key: base64 of 32 bytes, as `keys show` prints it"))
-            })?;
-            let ledger = ledgerstone::Open::default().key(load_key(key)?).at(&self.ledger.ledger)?;
-            out.line(ledger.admit_member(bytes)?)?;
+            let public = public_key(public)?;
+            let open = Open::default().key(self.protection.load_key(key)?);
+            out.line(writable(open, &self.ledger.ledger, None)?.admit_member(public)?)?;
             return Ok(0);
         }
-        let mut table = Table::new(["member", "keys", "roles"]);
-        for member in self.ledger.open()?.members()? {
-            let keys: Vec<String> = member.keys.iter().filter(|(_, active)| *active).map(|(key, _)| b64(key)).collect();
-            if self.json {
-                let list = |words: &[String]| Json::List(words.iter().cloned().map(Json::Text).collect());
-                out.line(json_line(&Json::Object(vec![
-                    ("member".to_owned(), Json::Text(member.id)),
-                    ("keys".to_owned(), list(&keys)),
-                    ("roles".to_owned(), list(&member.roles)),
-                ])))?;
-                continue;
+        let members = self.ledger.open()?.members()?;
+        if self.json {
+            for member in &members {
+                out.line(json_line(&json(member)))?;
             }
-            // One line a key or role, whichever are more.
-            for line in 0..keys.len().max(member.roles.len()).max(1) {
-                let at = |words: &[String]| words.get(line).cloned().unwrap_or_default();
-                let id = if line == 0 { member.id.clone() } else { String::new() };
-                table.push(vec![id, at(&keys), at(&member.roles)]);
-            }
+            return Ok(0);
         }
-        if !self.json {
-            out.text(&table.render())?;
-        }
+        let table = if self.history { history(&members) } else { overview(&members) };
+        out.text(&table.render())?;
         Ok(0)
     }
+}
+
+fn overview(members: &[Member]) -> Table {
+    let mut table = Table::new(["member", "keys", "roles"]);
+    for member in members {
+        let active = member.keys.iter().filter(|key| key.revoked.is_none());
+        let keys: Vec<String> = active.map(|key| b64(&key.public)).collect();
+        // One line a key or role, whichever are more.
+        for line in 0..keys.len().max(member.roles.len()).max(1) {
+            let at = |words: &[String]| words.get(line).cloned().unwrap_or_default();
+            let id = if line == 0 { member.id.clone() } else { String::new() };
+            table.push(vec![id, at(&keys), at(&member.roles)]);
+        }
+    }
+    table
+}
+
+fn history(members: &[Member]) -> Table {
+    let mut table = Table::new(["member", "key or role", "since", "until", ""]).whole();
+    for member in members {
+        let keys = member.keys.iter().map(|key| {
+            let until = key.revoked.as_ref().map_or_else(String::new, |end| format!("transaction {}", end.index));
+            (b64(&key.public), format!("transaction {}", key.added), until, ending(key))
+        });
+        let grants = member.grants.iter().map(|grant| {
+            let since = grant.from.map_or_else(|| format!("transaction {}", grant.index), instant);
+            (grant.role.clone(), since, grant.until.map_or_else(String::new, instant), String::new())
+        });
+        for (place, (what, since, until, note)) in keys.chain(grants).enumerate() {
+            let id = if place == 0 { member.id.clone() } else { String::new() };
+            table.push(vec![id, what, since, until, note]);
+        }
+    }
+    table
+}
+
+/// Why a key ended, and what is doubtful of what it signed.
+fn ending(key: &MemberKey) -> String {
+    let Some(end) = &key.revoked else { return String::new() };
+    let mut words: Vec<String> = end.reason.iter().cloned().collect();
+    words.extend(
+        end.suspected_since
+            .map(|since| format!("suspected since {}: {} transactions are doubtful", instant(since), end.doubtful)),
+    );
+    words.join("; ")
+}
+
+fn json(member: &Member) -> Json {
+    let text = |text: &str| Json::Text(text.to_owned());
+    let number = |number: u64| Json::Int(number as i64);
+    let object = |members: Vec<(&str, Option<Json>)>| {
+        let present = members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        Json::Object(present.collect())
+    };
+    let key = |key: &MemberKey| {
+        let end = key.revoked.as_ref();
+        object(vec![
+            ("key", Some(text(&b64(&key.public)))),
+            ("added", Some(number(key.added))),
+            ("revoked", end.map(|end| number(end.index))),
+            ("reason", end.and_then(|end| end.reason.as_deref()).map(text)),
+            ("suspected_since", end.and_then(|end| end.suspected_since).map(|since| text(&instant(since)))),
+            ("doubtful", end.filter(|end| end.suspected_since.is_some()).map(|end| number(end.doubtful))),
+        ])
+    };
+    let grant = |grant: &Grant| {
+        object(vec![
+            ("role", Some(text(&grant.role))),
+            ("granted", Some(number(grant.index))),
+            ("from", grant.from.map(|from| text(&instant(from)))),
+            ("until", grant.until.map(|until| text(&instant(until)))),
+        ])
+    };
+    let active = member.keys.iter().filter(|key| key.revoked.is_none()).map(|key| text(&b64(&key.public)));
+    object(vec![
+        ("member", Some(text(&member.id))),
+        ("keys", Some(Json::List(active.collect()))),
+        ("roles", Some(Json::List(member.roles.iter().map(|role| text(role)).collect()))),
+        ("history", Some(Json::List(member.keys.iter().map(key).collect()))),
+        ("grants", Some(Json::List(member.grants.iter().map(grant).collect()))),
+    ])
 }

@@ -92,6 +92,11 @@ fn show_type(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> 
     out.line(format!("{}: {}", record_type.name, record_type.doc))?;
     let reach = if record_type.is_local() { "local" } else { "general" };
     out.line(format!("appended by {}; rules {reach}", record_type.authorise.join(" or ")))?;
+    for policy in &record_type.endorse {
+        let when = policy.when.as_ref().map_or_else(String::new, |when| format!(" when {}", when.source()));
+        let (count, roles) = (policy.count, policy.roles.join(" or "));
+        out.line(format!("endorsed by {count} holding {roles}{when}, or refused with {}", policy.reason.code))?;
+    }
     let mut table = Table::new(["field", "type", "", "meaning"]).whole();
     for field in &record_type.fields {
         push_field(&mut table, "", field);

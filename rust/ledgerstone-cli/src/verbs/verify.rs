@@ -6,7 +6,7 @@ use clap::Args;
 use ledgerstone_verify::{Outcome, Receipt, VerifierKey, b64};
 
 use crate::failure::{Failure, REFUSED};
-use crate::open::read_text;
+use crate::open::{Reading, read_text};
 use crate::output::Output;
 
 /// Verify a receipt offline
@@ -22,8 +22,11 @@ pub(crate) struct Arguments {
     /// The receipt's file
     receipt: PathBuf,
     /// A verifier key of the log, or a file with one a line (may be repeated)
-    #[arg(long, required = true, value_name = "KEY|FILE")]
+    #[arg(long, required_unless_present = "ledger", value_name = "KEY|FILE")]
     trust: Vec<String>,
+    /// The ledger itself: its keys are trusted, and it says which signatures are doubtful
+    #[arg(long, value_name = "LEDGER")]
+    ledger: Option<PathBuf>,
 }
 
 impl Arguments {
@@ -32,8 +35,13 @@ impl Arguments {
         for given in &self.trust {
             trust.extend(verifier_keys(given)?);
         }
+        let ledger = self.ledger.clone().map(|ledger| Reading { ledger }.open()).transpose()?;
+        if let Some(ledger) = &ledger {
+            trust.extend(ledger.verifier_keys()?);
+        }
         let bytes = std::fs::read(&self.receipt).map_err(|error| Failure::file(&self.receipt, error))?;
-        let proven = Receipt::parse(&bytes)?.verify(&trust)?;
+        let receipt = Receipt::parse(&bytes)?;
+        let proven = receipt.verify(&trust)?;
         let trees = if proven.checked_sha3 { "SHA-256 and SHA3-256" } else { "SHA-256" };
         out.line(&proven.record)?;
         out.line(format!("outcome   {}", proven.outcome))?;
@@ -42,6 +50,19 @@ impl Arguments {
         out.line(format!("author    {} (that the key is this member's rests on the log)", proven.author))?;
         out.line(format!("key       {}", b64(&proven.key)))?;
         out.line(format!("trees     {trees}"))?;
+        for by in &proven.endorsements {
+            let word = by.endorsement.as_ref().map_or("", |word| word.meaning.as_str());
+            out.line(format!("endorsed  by {}: {word:?}", by.member))?;
+        }
+        if let Some(ledger) = &ledger {
+            for doubt in ledger.doubts(&receipt)? {
+                let (member, key) = (&doubt.member, b64(&doubt.key));
+                out.line(format!(
+                    "doubtful  the key {key} of {member} was revoked as suspect by transaction {}",
+                    doubt.revoked
+                ))?;
+            }
+        }
         Ok(if proven.outcome == Outcome::Accepted { 0 } else { REFUSED })
     }
 }

@@ -4,22 +4,25 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledgerstone_verify::canon::{Json, b64};
-use ledgerstone_verify::checkpoint::{Checkpoint, verify_checkpoint};
+use ledgerstone_verify::checkpoint::verify_checkpoint;
 use ledgerstone_verify::entry::{EntryList, Exception, ExceptionOutcome};
 use ledgerstone_verify::envelope::{Envelope, ListRoot, Mode, idempotency_digest};
 use ledgerstone_verify::hash::{Hash, Sha256};
 use ledgerstone_verify::key::PublicKey;
 use ledgerstone_verify::merkle::Frontier;
 
+use super::anchor::Anchor;
 use super::examine::{Content, Examined};
 use super::outcomes::outcomes;
 use super::report::{Counts, Finding, Findings, Verdict};
 use super::state::ReplayedState;
 use crate::builder::log_keys;
 use crate::error::{Error, Result};
-use crate::execute::authority::{Authority, AuthorityGate};
-use crate::execute::{Decide, InOrder, LoadError, Working};
-use crate::ledger::{EntriesList, Ledger, View, cell_entry, stored_checkpoint, taken_keys};
+use crate::execute::authority::Authority;
+use crate::execute::{AuthorityGate, Context, Decide, InOrder, LoadError, Working};
+use crate::ledger::{
+    EntriesList, Ledger, LogKeyPeriod, View, cell_entry, doubts, log_key_periods, stored_checkpoint, taken_keys,
+};
 use crate::limits::NODE_LEVEL;
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
 use crate::schema::parse_instant;
@@ -75,10 +78,10 @@ impl<'a> Replay<'a> {
     pub(super) fn new(
         ledger: &'a Ledger,
         view: &'a View,
-        against: Option<Checkpoint>,
+        against: Option<Anchor>,
         findings: &mut Findings,
     ) -> Result<Self> {
-        let anchor = against.and_then(|checkpoint| anchor(view, &checkpoint, findings));
+        let anchor = against.and_then(|anchor| anchor.within(view, findings));
         Ok(Replay {
             ledger,
             view,
@@ -114,6 +117,7 @@ impl<'a> Replay<'a> {
         self.counts.transactions += 1;
         self.counts.signatures += content.envelope.signatures.len() as u64;
         self.chain(index, &content.envelope, findings);
+        self.doubt(index, &content)?;
         self.derived(index, &content, findings)?;
         match &content.chunks {
             Some(_) if is_sound && self.stopped_at.is_none() => self.decide(index, &content, findings)?,
@@ -149,6 +153,21 @@ impl<'a> Replay<'a> {
             let message = "the first record does not name its author, its origin and the keys of the log";
             findings.add(Finding::at(Verdict::LinkBroken, Table::Chunks.name(), 0, message));
         }
+    }
+
+    /// Signatures that hold, by keys that were revoked later and are under suspicion for the time in which they signed.
+    fn doubt(&mut self, index: u64, content: &Content) -> Result<()> {
+        let envelope = &content.envelope;
+        let is_suspect = envelope.signatures.iter().any(|by| self.view.authority.suspected_since(&by.key).is_some());
+        if is_suspect
+            && !doubts(&self.view.authority, &envelope.signatures, parse_instant(&envelope.time).unwrap_or_default())
+                .is_empty()
+        {
+            self.counts.doubtful_transactions += 1;
+            self.counts.doubtful_records += envelope.intent.count - envelope.exceptions.count;
+            self.counts.first_doubtful.get_or_insert(index);
+        }
+        Ok(())
     }
 
     /// What the envelope says of the log before it.
@@ -239,8 +258,11 @@ impl<'a> Replay<'a> {
         if intent.mode == Mode::Atomic && content.exceptions.iter().any(is_rejected) {
             differs("an atomic transaction has rejected records".to_owned());
         }
+        let endorsers = content.envelope.signatures.iter().skip(1).map(|by| by.member.clone()).collect();
+        let (author, genesis) = (intent.author.clone(), self.genesis);
         let time = parse_instant(&content.envelope.time).unwrap_or_default();
-        let mut gate = AuthorityGate::new(Arc::clone(&self.authority), &intent.author, index == 0, time);
+        let context = Context { author, endorsers, time, index, genesis };
+        let mut gate = AuthorityGate::new(Arc::clone(&self.authority), context);
         let decided = Working::load(&self.state, chunks).and_then(|mut working| {
             let decision = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &self.state)?;
             Ok((working, decision))
@@ -327,11 +349,13 @@ impl<'a> Replay<'a> {
             Err(Error::Verification { message: why, .. }) => findings.add(broken(why)),
             Err(other) => return Err(other),
             Ok(checkpoint) => {
-                let notes = [&checkpoint.note, &checkpoint.note_sha3];
-                for (note, key) in notes.into_iter().zip(&self.ledger.verifier_keys) {
-                    self.counts.signatures += 1;
-                    if let Err(error) = verify_checkpoint(note, key) {
-                        findings.add(broken(format!("the newest checkpoint: {error}")));
+                for period in signing_periods(self.ledger, self.view)? {
+                    let notes = [&checkpoint.note, &checkpoint.note_sha3];
+                    for (note, key) in notes.into_iter().zip(&period.verifier_keys) {
+                        self.counts.signatures += 1;
+                        if let Err(error) = verify_checkpoint(note, key) {
+                            findings.add(broken(format!("the newest checkpoint: {error}")));
+                        }
                     }
                 }
                 let follows = checkpoint.size == self.trees.size()
@@ -364,14 +388,10 @@ fn stored_ids(view: &View) -> Result<BTreeMap<u64, Vec<u8>>> {
     Ok(ids)
 }
 
-/// Size and root of a checkpoint that left the file; one beyond the file is a finding.
-fn anchor(view: &View, checkpoint: &Checkpoint, findings: &mut Findings) -> Option<(u64, Hash)> {
-    if checkpoint.size > view.size {
-        let message = format!("a checkpoint of size {} left the file, which holds {}", checkpoint.size, view.size);
-        findings.add(Finding::of(Verdict::Truncated, Table::Envelopes.name(), message));
-        return None;
-    }
-    Some((checkpoint.size, checkpoint.root))
+/// The log keys that signed the newest checkpoint: the one in force, and the one before where the newest transaction replaced it.
+fn signing_periods(ledger: &Ledger, view: &View) -> Result<Vec<LogKeyPeriod>> {
+    let periods = log_key_periods(ledger.origin(), &view.authority)?;
+    Ok(periods.into_iter().filter(|period| period.signs(view.size)).collect())
 }
 
 fn matches(found: &ListRoot, expected: &ListRoot) -> bool {

@@ -61,6 +61,12 @@ pub struct Counts {
     pub nodes: u64,
     /// Bytes of chunks and envelopes read.
     pub bytes: u64,
+    /// Transactions signed by a key in a time for which its revocation calls it suspect. Evidence: no verdict follows from it.
+    pub doubtful_transactions: u64,
+    /// Records that stand in them.
+    pub doubtful_records: u64,
+    /// Index of the first of them.
+    pub first_doubtful: Option<u64>,
 }
 
 /// The outcome of an audit.
@@ -211,6 +217,13 @@ impl fmt::Display for AuditReport {
         )?;
         if counts.claimed_rejections > 0 {
             writeln!(f, "claimed, not replayed: {} rejections", counts.claimed_rejections)?;
+        }
+        if let Some(first) = counts.first_doubtful {
+            writeln!(
+                f,
+                "doubtful, not invalid: {} transactions with {} records, from {first} on, signed by keys that were revoked as suspect",
+                counts.doubtful_transactions, counts.doubtful_records
+            )?;
         }
         for finding in &self.findings {
             writeln!(f, "- {finding}")?;

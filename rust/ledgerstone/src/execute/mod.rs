@@ -12,7 +12,7 @@
 //! speculatively. What a rule finds out that it needs only when its turn comes is loaded then. Any other strategy has to give the same verdicts, bit for bit; none of threads, chunk borders, hash seeds or
 //! clocks can reach a verdict, because the walk sees only the order of records and the values of cells.
 //!
-//! Who may append ([`authority`]) is state as well, and is asked record by record, in the same order.
+//! Who may append ([`authority`]) is state as well, and is asked record by record, in the same order ([`gate`]).
 
 pub(crate) mod authority;
 mod ballots;
@@ -20,6 +20,7 @@ mod cells;
 mod chunks;
 mod emit;
 mod fate;
+mod gate;
 mod lookup;
 mod matching;
 mod ops;
@@ -39,6 +40,7 @@ use ledgerstone_verify::envelope::Mode;
 
 pub(crate) use emit::{Made, Origin, has_followers};
 pub(crate) use fate::Exceptional;
+pub(crate) use gate::{AuthorityGate, Context};
 pub(crate) use ops::Rejection;
 pub(crate) use plan::{Scope, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
@@ -82,8 +84,8 @@ impl Decision {
 
 /// Asked before the operations of a record run: may its author append it, and what only the engine can check.
 pub(crate) trait Gate {
-    /// Whether the author may append records of the chunk's type now.
-    fn authorise(&mut self, chunk: &PreparedChunk) -> Result<(), Rejection>;
+    /// Whether the author may append the record now, and enough others have endorsed it.
+    fn authorise(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;
 
     /// What only the engine can check of a record.
     fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;

@@ -11,7 +11,7 @@ use super::ops::OpChunk;
 use super::plan::lower;
 use crate::codes;
 use crate::limits::RECORD_BYTES;
-use crate::schema::{Reason, RecordType, Rows, stateless_failure};
+use crate::schema::{Endorse, Reason, RecordType, Rows, stateless_failure};
 
 /// Records of one type that follow each other in a transaction.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub(crate) struct PreparedChunk {
     pub(crate) bytes: Arc<RecordBytes>,
     pub(crate) leaves: Vec<Hash>,
     pub(crate) ops: OpChunk,
+    /// For each row, a bit for each endorsement policy of the type that it needs; empty where the type has none.
+    endorse: Vec<u16>,
 }
 
 /// The record bytes of the rows of a chunk, one after another.
@@ -112,7 +114,15 @@ impl PreparedChunk {
                 entry_leaf(EntryList::Records, &salt, bytes.row(row))
             })
             .collect();
-        Ok(PreparedChunk { record_type, positions, batch, bytes, leaves, ops })
+        let endorse = policies(&record_type, &rows);
+        Ok(PreparedChunk { record_type, positions, batch, bytes, leaves, ops, endorse })
+    }
+
+    /// The endorsement policies that a row needs, in the order declared.
+    pub(crate) fn endorsements(&self, row: usize) -> impl Iterator<Item = &Endorse> {
+        let needed = self.endorse.get(row).copied().unwrap_or(0);
+        let policies = self.record_type.endorse.iter().enumerate();
+        policies.filter(move |(place, _)| needed & (1 << place) != 0).map(|(_, policy)| policy)
     }
 
     /// One record that DECIDE made.
@@ -123,7 +133,15 @@ impl PreparedChunk {
         key_hash: &dyn Fn(&[u8]) -> u64,
     ) -> Result<Self, crate::schema::TableError> {
         let ops = lower(&Rows::new(&record_type, &batch)?, &record_type, key_hash);
-        Ok(PreparedChunk { record_type, positions: vec![0], batch, bytes: Arc::new(bytes), leaves: Vec::new(), ops })
+        Ok(PreparedChunk {
+            record_type,
+            positions: vec![0],
+            batch,
+            bytes: Arc::new(bytes),
+            leaves: Vec::new(),
+            ops,
+            endorse: Vec::new(),
+        })
     }
 
     /// Rows that DECIDE made: they are decided, and their entries are hashed with the emitted list.
@@ -134,11 +152,24 @@ impl PreparedChunk {
         bytes: RecordBytes,
     ) -> Self {
         let (bytes, leaves, ops) = (Arc::new(bytes), Vec::new(), OpChunk::default());
-        PreparedChunk { record_type, positions, batch, bytes, leaves, ops }
+        PreparedChunk { record_type, positions, batch, bytes, leaves, ops, endorse: Vec::new() }
     }
 
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
         self.batch.num_rows()
     }
+}
+
+/// For each row, the policies that it needs, as bits.
+fn policies(record_type: &RecordType, rows: &Rows<'_>) -> Vec<u16> {
+    let policies = &record_type.endorse;
+    if policies.is_empty() {
+        return Vec::new();
+    }
+    let needed = |row| {
+        let applying = policies.iter().enumerate().filter(|(_, policy)| policy.applies(rows, row));
+        applying.fold(0, |needed, (place, _)| needed | 1 << place)
+    };
+    (0..rows.len()).map(needed).collect()
 }

@@ -80,7 +80,7 @@ impl<'c, E> Deciding<'_, 'c, E> {
                 touch_ahead(self.working, number, chunk, row + AHEAD);
                 self.at_end.clear();
                 let standing = self.standing.len();
-                let fate = match self.gate.authorise(chunk) {
+                let fate = match self.gate.authorise(chunk, row) {
                     Err(rejection) => Fate::Rejected(rejection),
                     Ok(()) => self.record(place(number, row), has_followers)?,
                 };
@@ -110,7 +110,7 @@ impl<'c, E> Deciding<'_, 'c, E> {
             let has_followers = has_followers(&chunk.record_type);
             for row in 0..chunk.len() {
                 touch_ahead(self.working, number, chunk, row + AHEAD);
-                if let Err(rejection) = self.gate.authorise(chunk) {
+                if let Err(rejection) = self.gate.authorise(chunk, row) {
                     self.fell(number, row, rejection);
                     return Ok(());
                 }
@@ -192,7 +192,7 @@ fn first_forbidden(
     for (number, chunk) in chunks.iter().enumerate().skip(from) {
         let first = if number == from { row } else { 0 };
         for row in first..chunk.len() {
-            if let Err(rejection) = gate.authorise(chunk) {
+            if let Err(rejection) = gate.authorise(chunk, row) {
                 return Some((number, row, rejection));
             }
             gate.accepted(chunk, row);

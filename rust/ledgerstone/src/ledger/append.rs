@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use ledgerstone_verify::entry::Exception;
 use ledgerstone_verify::envelope::{
-    ENVELOPE_TAG, Envelope, Intent, MAX_ENVELOPE_BYTES, Mode, Seen, Signature, idempotency_digest,
+    ENVELOPE_TAG, Envelope, Intent, MAX_ENVELOPE_BYTES, Mode, Seen, idempotency_digest,
 };
 use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
 
 use super::commit::{EntriesList, cells, exceptions, put, record_puts};
 use super::emitted::{causes_put, emitted_list};
+use super::endorse::Signing;
 use super::outcomes::RecordException;
 use super::pool::panic_message;
 use super::screen::Screened;
@@ -19,9 +20,11 @@ use super::writer::Writer;
 use super::{Ledger, clock};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
-use crate::execute::authority::{AuthorityGate, module_of};
-use crate::execute::{Decide, Decision, Exceptional, InOrder, LoadError, PreparedChunk, Working};
-use crate::keys::Key;
+use crate::execute::authority::module_of;
+use crate::execute::{
+    AuthorityGate, Context, Decide, Decision, Exceptional, InOrder, LoadError, PreparedChunk, Working,
+};
+use crate::keys::LogKey;
 use crate::limits::{ATOMIC_RECORDS, INTENT_LIFETIME_MICROS};
 use crate::log::{Checkpoints, LogTrees, NewNodes, RecordTree, node_key};
 use crate::schema::codec::decode_list;
@@ -35,8 +38,10 @@ pub(crate) struct Draft<'a> {
     pub(crate) mode: Mode,
     pub(crate) records: Vec<Screened>,
     pub(crate) id: Option<String>,
-    pub(crate) key: &'a Key,
     pub(crate) author: String,
+    pub(crate) signing: Signing<'a>,
+    /// The log key from this transaction on, where it rotates.
+    pub(crate) new_log_key: Option<Arc<LogKey>>,
 }
 
 /// A transaction that is in the log.
@@ -58,11 +63,21 @@ pub(crate) enum Attempt {
 }
 
 /// A transaction after PREPARE: hashed, and the tree of its records.
-struct Prepared {
+pub(super) struct Prepared {
     chunks: Vec<PreparedChunk>,
     tree: RecordTree,
     count: u32,
     secret: [u8; 32],
+}
+
+/// Where an author sees the log when he signs.
+pub(super) struct Place<'a> {
+    pub(super) genesis: Option<Hash>,
+    pub(super) seen: Option<&'a Checkpoints>,
+    /// Ledger time, in microseconds.
+    pub(super) time: i64,
+    /// Microseconds for which the intent is good.
+    pub(super) lifetime: i64,
 }
 
 /// A transaction after DECIDE.
@@ -96,12 +111,26 @@ impl Ledger {
         if let Some(earlier) = self.retried(&view, draft)? {
             return Ok(Attempt::Committed(earlier));
         }
-        let prepared = self.prepare(draft, self.sources.random()?)?;
+        let secret = match &draft.signing {
+            Signing::Keys { .. } => self.sources.random()?,
+            Signing::Done(proposal) => proposal.secret,
+        };
+        let prepared = self.prepare(draft, secret)?;
         let now = self.sources.now();
         self.watch_clock(writer, now);
         let time = writer.next_time(now)?;
-        let intent = self.intent(writer, draft, &prepared, time)?;
-        self.check_author(writer, draft)?;
+        let intent = match &draft.signing {
+            Signing::Keys { author, .. } => {
+                let seen = writer.checkpoint.as_ref();
+                let place = Place { genesis: writer.genesis, seen, time, lifetime: INTENT_LIFETIME_MICROS };
+                self.intent(draft, author.public(), &prepared, &place)?
+            }
+            Signing::Done(proposal) => {
+                self.check_place(&view, writer, &proposal.intent, time)?;
+                proposal.intent.clone()
+            }
+        };
+        self.check_signers(writer, draft)?;
         let decided = self.decide(&view, writer, draft, &prepared, time)?;
         let exceptions = describe(&prepared, &decided.decision.exceptions, draft);
         if decided.decision.rejected().count() as u32 == prepared.count {
@@ -113,7 +142,7 @@ impl Ledger {
     }
 
     /// The second half of PREPARE: leaf hashes under this secret, operations, and the records tree.
-    fn prepare(&self, draft: &Draft<'_>, secret: [u8; 32]) -> Result<Prepared> {
+    pub(super) fn prepare(&self, draft: &Draft<'_>, secret: [u8; 32]) -> Result<Prepared> {
         let file_secret = self.secret;
         let mut first = 0u32;
         let mut parts = Vec::new();
@@ -185,47 +214,30 @@ impl Ledger {
         Ok(Some(Committed { index, count: prepared.count, exceptions, is_new: false }))
     }
 
-    fn intent(&self, writer: &Writer, draft: &Draft<'_>, prepared: &Prepared, time: i64) -> Result<Intent> {
+    /// What the author signs.
+    pub(super) fn intent(
+        &self,
+        draft: &Draft<'_>,
+        key: [u8; 32],
+        prepared: &Prepared,
+        place: &Place<'_>,
+    ) -> Result<Intent> {
         let now = self.sources.now();
         let id = draft.id.as_deref();
+        // By the later of the two clocks, so that a ledger ahead of its author takes the transaction.
+        let expires = now.max(place.time).saturating_add(place.lifetime);
         Ok(Intent {
             author: draft.author.clone(),
             count: u64::from(prepared.count),
-            // By the later of the two clocks, so that a ledger ahead of its author takes the transaction.
-            expires: clock::text(now.max(time) + INTENT_LIFETIME_MICROS)?,
-            genesis: writer.genesis,
+            expires: clock::text(expires)?,
+            genesis: place.genesis,
             idempotency: id.map(|id| idempotency_digest(&prepared.secret, id)),
-            key: draft.key.public(),
+            key,
             mode: draft.mode,
             root: prepared.tree.root,
-            seen: writer.checkpoint.as_ref().map(|newest| Seen { root: newest.root, size: newest.size }),
+            seen: place.seen.map(|newest| Seen { root: newest.root, size: newest.size }),
             time: clock::text(now)?,
         })
-    }
-
-    fn check_author(&self, writer: &Writer, draft: &Draft<'_>) -> Result<()> {
-        let is_genesis = writer.trees.size() == 0;
-        let public = draft.key.public();
-        if is_genesis || writer.authority.member_of(&public) == Some(&draft.author) {
-            return Ok(());
-        }
-        let is_known = writer.authority.keys().any(|(key, _)| *key == public);
-        let (code, what) = if is_known {
-            (codes::REVOKED_KEY, "was revoked: sign with another key of the member, which")
-        } else {
-            (codes::NOT_ADMITTED, "is not that of a member:")
-        };
-        Err(Error::Forbidden(Box::new(Rejected {
-            code: code.to_owned(),
-            message: format!(
-                "the key {:?} {what} a holder of ledger.admin admits to {} with ledger.member or ledger.key",
-                draft.key, self.origin
-            ),
-            record_type: draft.type_name().to_owned(),
-            row: 0,
-            field: None,
-            cell: None,
-        })))
     }
 
     /// DECIDE. A panic is a fault of the module whose rules looked at the record at hand.
@@ -237,7 +249,6 @@ impl Ledger {
         prepared: &Prepared,
         time: i64,
     ) -> Result<Decided> {
-        let is_genesis = writer.trees.size() == 0;
         let unread = |error| match error {
             LoadError::State(error) => error,
             LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
@@ -245,7 +256,14 @@ impl Ledger {
         };
         let chunks = &prepared.chunks;
         let mut working = Working::load(view, chunks).map_err(unread)?;
-        let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), &draft.author, is_genesis, time);
+        let context = Context {
+            author: draft.author.clone(),
+            endorsers: draft.signing.endorsers(),
+            time,
+            index: writer.trees.size(),
+            genesis: writer.genesis,
+        };
+        let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), context);
         let decide = std::panic::AssertUnwindSafe(|| {
             chunks.iter().for_each(|chunk| self.sources.rules(module_of(&chunk.record_type.name)));
             InOrder.decide(draft.mode, chunks, &mut working, &mut gate, view)
@@ -283,8 +301,14 @@ impl Ledger {
         let mut trees = writer.trees.clone();
         let nodes = trees.push(&[ENVELOPE_TAG, &envelope]);
         let genesis = writer.genesis.unwrap_or_else(|| leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &envelope]));
-        let checkpoint = Checkpoints::sign(&self.origin, &trees, &writer.log_key)
-            .map_err(|error| Error::Fault(error.to_string()))?;
+        let log_key = next_log_key(writer, draft, &gate)?;
+        let log_keys: &[&LogKey] = match &log_key {
+            None => &[&writer.log_key],
+            // The state that a rotation leads to is signed by both.
+            Some(new) => &[&writer.log_key, new],
+        };
+        let checkpoint =
+            Checkpoints::sign(&self.origin, &trees, log_keys).map_err(|error| Error::Fault(error.to_string()))?;
 
         let mut puts = record_puts;
         puts.extend(cell_puts);
@@ -310,6 +334,9 @@ impl Ledger {
         writer.last_time = time;
         writer.checkpoint = Some(checkpoint);
         writer.authority = gate.authority;
+        if let Some(new) = log_key {
+            writer.log_key = new;
+        }
         self.publish(writer);
         Ok(())
     }
@@ -334,7 +361,7 @@ impl Draft<'_> {
         }
     }
 
-    fn type_name(&self) -> &str {
+    pub(super) fn type_name(&self) -> &str {
         self.records.first().map_or("", |screened| screened.record_type.name.as_str())
     }
 }
@@ -388,21 +415,15 @@ fn envelope(
     [exceptions, emitted, cells]: [&EntriesList; 3],
     time: i64,
 ) -> Result<Vec<u8>> {
-    let signature = Signature {
-        member: draft.author.clone(),
-        key: draft.key.public(),
-        sig: draft.key.sign(&intent.message()),
-        endorsement: None,
-    };
     let envelope = Envelope {
         cells: cells.root,
         emitted: emitted.root,
         exceptions: exceptions.root,
         index: writer.trees.size(),
+        signatures: draft.signing.signatures(&intent),
         intent,
         prev: writer.trees.sha3.root(),
         semantics: SEMANTICS,
-        signatures: vec![signature],
         time: clock::text(time)?,
     }
     .to_canonical();
@@ -415,6 +436,18 @@ fn envelope(
         });
     }
     Ok(envelope)
+}
+
+/// The log key that a transaction puts in force, if it does; it has to be at hand to sign the checkpoint.
+fn next_log_key(writer: &Writer, draft: &Draft<'_>, gate: &AuthorityGate) -> Result<Option<Arc<LogKey>>> {
+    let in_force = gate.authority.log_key();
+    if in_force == Some(writer.log_key.public().to_bytes()) {
+        return Ok(None);
+    }
+    let new = draft.new_log_key.as_ref().filter(|new| in_force == Some(new.public().to_bytes()));
+    let why = "the log key rotates by rotate_log_key, which has the new one at hand";
+    let missing = || Error::schema(codes::LOG_KEY_ABSENT, why);
+    new.cloned().map(Some).ok_or_else(missing)
 }
 
 /// The rows of `envelopes`, `record_nodes` and `log_nodes`.

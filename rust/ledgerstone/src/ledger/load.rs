@@ -13,6 +13,7 @@ use ledgerstone_verify::envelope::Mode;
 
 use super::Ledger;
 use super::append::{Attempt, Committed, Draft};
+use super::endorse::Signing;
 use super::outcomes::RecordException;
 use super::pool::{Started, panic_message};
 use super::records::{author_of, check_id};
@@ -402,9 +403,10 @@ impl Ledger {
         if !Arc::ptr_eq(&writer.record_type(&record_type.name)?, record_type) {
             return Err(changed(&record_type.name));
         }
-        let key = self.author_key(&writer)?;
-        let author = author_of(&writer, &key);
-        let draft = Draft { mode, records, id, key: &key, author };
+        let key = self.author_key()?;
+        let author = author_of(&writer.authority, &key);
+        let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
+        let draft = Draft { mode, records, id, author, signing, new_log_key: None };
         self.transact(&mut writer, &draft)
     }
 }

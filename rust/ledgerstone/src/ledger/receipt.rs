@@ -3,7 +3,7 @@
 use ledgerstone_verify::entry::{Emitted, EntryList, Exception, Salts, entry_leaf};
 use ledgerstone_verify::envelope::ENVELOPE_TAG;
 use ledgerstone_verify::hash::{Hash, Hasher, Sha3_256, Sha256, leaf_hash};
-use ledgerstone_verify::merkle;
+use ledgerstone_verify::merkle::{self, Frontier};
 use ledgerstone_verify::receipt::{LogProof, ProvenEntry, Receipt};
 
 use super::append::stored_exceptions;
@@ -209,6 +209,17 @@ impl<H: Hasher> Nodes for LogLeaves<'_, H> {
 fn log_path<H: Hasher>(view: &View, index: u64, half: NodeHash) -> Result<Vec<Hash>> {
     let mut nodes = LogLeaves::<H> { view, half, hasher: std::marker::PhantomData };
     inclusion_path::<H, _>(&mut nodes, index, view.size)
+}
+
+/// Root of the SHA-256 log tree at an earlier size.
+pub(super) fn root_at(view: &View, size: u64) -> Result<Hash> {
+    let mut nodes = LogLeaves::<Sha256> { view, half: NodeHash::Sha256, hasher: std::marker::PhantomData };
+    let mut frontier = Frontier::<Sha256>::new();
+    for level in (0..64).rev().filter(|level| size >> level & 1 == 1) {
+        let node = nodes.node(level, (size >> level) - 1)?;
+        frontier.push_subtree(level, node).map_err(|error| Error::Fault(error.to_string()))?;
+    }
+    Ok(frontier.root())
 }
 
 fn text(bytes: Vec<u8>) -> Result<String> {

@@ -1,18 +1,22 @@
 //! Appending single records, atomic transactions and modules.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use ledgerstone_verify::entry::Outcome;
 use ledgerstone_verify::envelope::Mode;
 use ledgerstone_verify::hash::sha3_256;
 
+use super::admission::grant;
 use super::append::{Attempt, Committed, Draft};
+use super::endorse::Signing;
 use super::outcomes::RecordException;
 use super::screen::{Input, Screened, screen};
+use super::view::record_type_of;
 use super::{Ledger, Writer};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
-use crate::keys::{Key, random_bytes};
+use crate::execute::authority::Authority;
+use crate::keys::{Key, LogKey};
 use crate::limits::ID_BYTES;
 use crate::model::{Event, RowId, Value};
 
@@ -27,6 +31,23 @@ pub struct Appended {
     pub is_new: bool,
     /// Its records that were held or flagged, by position.
     pub exceptions: Vec<(u32, RecordException)>,
+}
+
+/// What is handed over to be appended, all or none.
+#[derive(Default)]
+pub(crate) struct Submission<'a> {
+    pub(crate) records: Vec<(String, Value)>,
+    pub(crate) id: Option<&'a str>,
+    /// Whether private fields may be stored in the clear.
+    pub(crate) plain: bool,
+    /// The author, where his key is not admitted yet; otherwise the member whose key it is.
+    pub(crate) author: Option<String>,
+    /// Keys of those who endorse.
+    pub(crate) endorsers: &'a [Arc<Key>],
+    /// What they mean by it.
+    pub(crate) meaning: &'a str,
+    /// The log key from this transaction on, where it rotates.
+    pub(crate) new_log_key: Option<Arc<LogKey>>,
 }
 
 impl Appended {
@@ -51,32 +72,43 @@ impl Ledger {
     /// Appends records, all or none, in this order.
     pub fn append_all(&self, records: Vec<(String, Value)>, id: Option<&str>) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
-        self.append_locked(&mut writer, records, id, None, false)
+        self.append_locked(&mut writer, Submission { records, id, ..Submission::default() })
     }
 
     /// The same, where private fields may hold values that are stored in the clear. Each such record is flagged `ledger.plain_private`.
     pub fn append_plain(&self, records: Vec<(String, Value)>, id: Option<&str>) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
-        self.append_locked(&mut writer, records, id, None, true)
+        self.append_locked(&mut writer, Submission { records, id, plain: true, ..Submission::default() })
     }
 
-    pub(crate) fn append_locked(
+    /// The same, endorsed by other members whose keys are at hand; `meaning` says what they mean by signing, `plain` is as for
+    /// [`Ledger::append_plain`].
+    pub fn append_endorsed(
         &self,
-        writer: &mut Writer,
         records: Vec<(String, Value)>,
         id: Option<&str>,
-        author: Option<String>,
         plain: bool,
+        endorsers: &[Arc<Key>],
+        meaning: &str,
     ) -> Result<Appended> {
+        let mut writer = self.lock_writer()?;
+        self.append_locked(&mut writer, Submission { records, id, plain, endorsers, meaning, ..Submission::default() })
+    }
+
+    pub(crate) fn append_locked(&self, writer: &mut Writer, submission: Submission<'_>) -> Result<Appended> {
+        let Submission { records, id, plain, author, endorsers, meaning, new_log_key } = submission;
         check_id(id)?;
-        let key = self.author_key(writer)?;
-        let author = match author {
-            Some(author) => author,
-            None => author_of(writer, &key),
-        };
-        let records = self.screen_all(writer, records, plain)?;
-        let draft = Draft { mode: Mode::Atomic, records, id: id.map(str::to_owned), key: &key, author };
-        match self.transact(writer, &draft)? {
+        let key = self.author_key()?;
+        let author = author.unwrap_or_else(|| author_of(&writer.authority, &key));
+        let endorsers = self.endorsers(&writer.authority, &author, endorsers, meaning)?;
+        let records = self.screen_all(&writer.authority, records, plain)?;
+        let signing = Signing::Keys { author: &key, endorsers };
+        let draft = Draft { mode: Mode::Atomic, records, id: id.map(str::to_owned), author, signing, new_log_key };
+        self.append_draft(writer, &draft)
+    }
+
+    pub(super) fn append_draft(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Appended> {
+        match self.transact(writer, draft)? {
             Attempt::Committed(Committed { index, count, exceptions, is_new }) => {
                 Ok(Appended { index, count, is_new, exceptions })
             }
@@ -85,7 +117,12 @@ impl Ledger {
     }
 
     /// Screens records of several types; the first refusal, by phase and then by record, is raised.
-    fn screen_all(&self, writer: &Writer, records: Vec<(String, Value)>, plain: bool) -> Result<Vec<Screened>> {
+    pub(super) fn screen_all(
+        &self,
+        authority: &Authority,
+        records: Vec<(String, Value)>,
+        plain: bool,
+    ) -> Result<Vec<Screened>> {
         if records.is_empty() {
             return Err(Error::schema(codes::EMPTY_TRANSACTION, "a transaction holds at least one record"));
         }
@@ -98,7 +135,7 @@ impl Ledger {
                 values.push(value);
             }
             let count = values.len() as u32;
-            let record_type = writer.record_type(&type_name)?;
+            let record_type = record_type_of(authority, &type_name)?;
             let mut parts = screen(&self.pool, &record_type, &Input::values(values), plain)?;
             for part in &mut parts {
                 part.shift(start);
@@ -117,8 +154,7 @@ impl Ledger {
     pub fn load_module(&self, source: &str, file: &str, grant_roles: bool) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
         let module = writer.authority.parse_module(source, file)?;
-        let key = self.author_key(&writer)?;
-        let member = author_of(&writer, &key);
+        let member = author_of(&writer.authority, &*self.author_key()?);
         let text = |text: &str| Value::Text(text.to_owned());
         let mut records = vec![(
             "ledger.module".to_owned(),
@@ -130,30 +166,18 @@ impl Ledger {
             ]),
         )];
         if grant_roles {
-            records.extend(module.roles.iter().map(|role| grant(&member, &role.name, true)));
+            records.extend(module.roles.iter().map(|role| grant(&member, &role.name, None, None)));
         }
-        let appended = self.append_locked(&mut writer, records, None, None, false)?;
+        let appended = self.append_locked(&mut writer, Submission::of(records))?;
         let (name, version, index) = (module.name.clone(), module.version, appended.index);
         self.tell(|| Event::ModuleLoaded { name, version, index });
         Ok(appended)
     }
 
-    /// Admits a member with its first public key; gives the member's id.
-    pub fn admit_member(&self, public_key: [u8; 32]) -> Result<String> {
-        let member = hex::encode(random_bytes::<16>()?);
-        let record = object(vec![("member", Value::Text(member.clone())), ("key", Value::Bytes(public_key.to_vec()))]);
-        self.append("ledger.member", record, None)?;
-        Ok(member)
-    }
-
-    /// Gives a role to a member, or withdraws it.
-    pub fn grant(&self, member: &str, role: &str, granted: bool) -> Result<Appended> {
-        self.append_all(vec![grant(member, role, granted)], None)
-    }
-
     /// The caller's key; the error names the argument that is missing.
-    pub(crate) fn author_key(&self, writer: &Writer) -> Result<Arc<Key>> {
-        writer.key.clone().ok_or_else(|| {
+    pub(crate) fn author_key(&self) -> Result<Arc<Key>> {
+        let key = self.key.read().unwrap_or_else(PoisonError::into_inner).clone();
+        key.ok_or_else(|| {
             Error::Forbidden(Box::new(Rejected {
                 code: codes::NO_KEY.to_owned(),
                 message: "every record is signed by its author: open the ledger with key=".to_owned(),
@@ -179,8 +203,8 @@ impl Screened {
 }
 
 /// The member whose active key this is. A key that is no member's signs for a member of that name, which DECIDE refuses.
-pub(crate) fn author_of(writer: &Writer, key: &Key) -> String {
-    writer.authority.member_of(&key.public()).map_or_else(|| "0".repeat(32), str::to_owned)
+pub(crate) fn author_of(authority: &Authority, key: &Key) -> String {
+    authority.member_of(&key.public()).map_or_else(|| "0".repeat(32), str::to_owned)
 }
 
 /// An id is the caller's to choose: 1 to 64 bytes, no `/`, which numbers the parts of a load.
@@ -203,13 +227,4 @@ pub(crate) fn check_id(id: Option<&str>) -> Result<()> {
 /// An object of named values.
 pub(crate) fn object(members: Vec<(&str, Value)>) -> Value {
     Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
-}
-
-fn grant(member: &str, role: &str, granted: bool) -> (String, Value) {
-    let record = object(vec![
-        ("member", Value::Text(member.to_owned())),
-        ("role", Value::Text(role.to_owned())),
-        ("granted", Value::Bool(granted)),
-    ]);
-    ("ledger.grant".to_owned(), record)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ledgerstone_verify::envelope::Mode;
 
 use super::append::{Attempt, Draft};
+use super::endorse::Signing;
 use super::records::{author_of, object};
 use super::screen::Screened;
 use crate::execute::RecordBytes;
@@ -46,9 +47,10 @@ fn log_unscreened(ledger: &Ledger, record: Value) {
     let batch = from_values(&record_type, &[record]).rows;
     let bytes = RecordBytes::write(&Rows::new(&record_type, &batch).unwrap());
     let screened = Screened { record_type, batch, bytes: Arc::new(bytes), inputs: vec![0], refused: Vec::new() };
-    let key = ledger.author_key(&writer).unwrap();
-    let author = author_of(&writer, &key);
-    let draft = Draft { mode: Mode::Atomic, records: vec![screened], id: None, key: &key, author };
+    let key = ledger.author_key().unwrap();
+    let author = author_of(&writer.authority, &key);
+    let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
+    let draft = Draft { mode: Mode::Atomic, records: vec![screened], id: None, author, signing, new_log_key: None };
     assert!(matches!(ledger.transact(&mut writer, &draft), Ok(Attempt::Committed(_))));
 }
 

@@ -22,13 +22,14 @@ use crate::schema::{Env, Primitive, RecordType, lookup_path};
 use crate::store::{Snapshot, Table, number_key};
 
 /// Record types of the built-in module, whose records make the authority.
-const AUTHORITY_TYPES: [&str; 8] = [
+const AUTHORITY_TYPES: [&str; 9] = [
     "ledger.genesis",
     "ledger.member",
     "ledger.key",
     "ledger.revoke",
     "ledger.grant",
     "ledger.module",
+    "ledger.log_key",
     "ledger.suspend",
     "ledger.resume",
 ];
@@ -87,7 +88,7 @@ impl View {
                 if let Ok(record) = Json::parse(&bytes)
                     && let Some(data) = record.get("data")
                 {
-                    Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, data);
+                    Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, data, first.index);
                 }
             }
         }
@@ -160,7 +161,7 @@ impl View {
 
     /// The record type of that name, in the version in force.
     pub(crate) fn record_type(&self, name: &str) -> Result<Arc<RecordType>> {
-        self.authority.record_type(name).cloned().ok_or_else(|| unknown_type(&self.authority, name))
+        record_type_of(&self.authority, name)
     }
 
     /// The current value of a cell: index of its last change, and JCS bytes.
@@ -298,8 +299,13 @@ fn missing(index: u64) -> Error {
     Error::damaged(format!("table envelopes: index {index} is not there"))
 }
 
+/// The record type of that name, in the version in force.
+pub(crate) fn record_type_of(authority: &Authority, name: &str) -> Result<Arc<RecordType>> {
+    authority.record_type(name).cloned().ok_or_else(|| unknown_type(authority, name))
+}
+
 /// The error where no module in force declares a type.
-pub(crate) fn unknown_type(authority: &Authority, name: &str) -> Error {
+fn unknown_type(authority: &Authority, name: &str) -> Error {
     let mut known: Vec<&str> =
         authority.modules().flat_map(|module| module.types.iter().map(|declared| declared.name.as_str())).collect();
     known.sort_unstable();

@@ -1,20 +1,22 @@
 //! The state of the one process that writes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ledgerstone_verify::hash::Hash;
 
-use super::view::unknown_type;
+use super::view::record_type_of;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::keys::{Key, LogKey};
+use crate::keys::LogKey;
 use crate::log::{Checkpoints, LogTrees};
 use crate::schema::RecordType;
 
 /// What appending needs, as of the last durable commit.
 pub(crate) struct Writer {
-    pub(crate) key: Option<Arc<Key>>,
-    pub(crate) log_key: LogKey,
+    pub(crate) log_key: Arc<LogKey>,
+    /// Where the log key is kept; `None` in memory.
+    pub(crate) log_key_path: Option<PathBuf>,
     pub(crate) trees: LogTrees,
     pub(crate) authority: Arc<Authority>,
     /// Hash of the genesis; `None` until it is in the log.
@@ -31,7 +33,7 @@ pub(crate) struct Writer {
 impl Writer {
     /// The record type of that name, in the version in force.
     pub(crate) fn record_type(&self, name: &str) -> Result<Arc<RecordType>> {
-        self.authority.record_type(name).cloned().ok_or_else(|| unknown_type(&self.authority, name))
+        record_type_of(&self.authority, name)
     }
 
     /// Ledger time of the next transaction: the clock, but never before the last one, and never far beyond it.

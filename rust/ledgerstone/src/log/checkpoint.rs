@@ -28,15 +28,15 @@ pub struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Signs the state of the trees.
-    pub(crate) fn sign(origin: &str, trees: &LogTrees, key: &LogKey) -> Result<Self, NoteError> {
+    /// Signs the state of the trees, by each of the keys.
+    pub(crate) fn sign(origin: &str, trees: &LogTrees, keys: &[&LogKey]) -> Result<Self, NoteError> {
         let (size, root, root_sha3) = (trees.size(), trees.sha256.root(), trees.sha3.root());
         Ok(Checkpoints {
             size,
             root,
             root_sha3,
-            note: signed(origin, size, root, key)?,
-            note_sha3: signed(&format!("{origin}{ORIGIN_SUFFIX_SHA3}"), size, root_sha3, key)?,
+            note: signed(origin, size, root, keys)?,
+            note_sha3: signed(&format!("{origin}{ORIGIN_SUFFIX_SHA3}"), size, root_sha3, keys)?,
         })
     }
 
@@ -69,9 +69,12 @@ pub(crate) fn verifier_keys(origin: &str, key: PublicKey) -> Result<[VerifierKey
     Ok([VerifierKey::new(origin, key)?, VerifierKey::new(format!("{origin}{ORIGIN_SUFFIX_SHA3}"), key)?])
 }
 
-fn signed(origin: &str, size: u64, root: Hash, key: &LogKey) -> Result<String, NoteError> {
+fn signed(origin: &str, size: u64, root: Hash, keys: &[&LogKey]) -> Result<String, NoteError> {
     let text = Checkpoint { origin: origin.to_owned(), size, root }.to_text();
-    let signature = key.sign(text.as_bytes());
-    let note = SignedNote::unsigned(text)?.with_signature(origin, key_id(origin, &key.public()), &signature)?;
+    let mut note = SignedNote::unsigned(text)?;
+    for key in keys {
+        let signature = key.sign(note.text().as_bytes());
+        note = note.with_signature(origin, key_id(origin, &key.public()), &signature)?;
+    }
     Ok(note.to_string())
 }

@@ -37,15 +37,15 @@ pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
 pub use expr::{Endorser, Env, Expr, Found, Inputs, Needs};
 pub use format::Format;
 pub use module::{
-    Allowed, Approval, BalanceType, Bound, Candidate, CellKey, CellKind, CellType, CountType, EmitField, Field,
-    FieldKind, HolderFrom, HolderTo, HolderType, LifecycleType, Lookup, LookupField, LookupSource, MatchPair, Module,
-    Primitive, Reason, RecordType, Role, Rule, SequenceOrder, SequenceStep, SequenceType, Severity, Tally, TallyMethod,
-    Versioned,
+    Allowed, Approval, BalanceType, Bound, Candidate, CellKey, CellKind, CellType, CountType, EmitField, Endorse,
+    Field, FieldKind, HolderFrom, HolderTo, HolderType, LifecycleType, Lookup, LookupField, LookupSource, MatchPair,
+    Module, Primitive, Reason, RecordType, Role, Rule, SequenceOrder, SequenceStep, SequenceType, Severity, Tally,
+    TallyMethod, Versioned,
 };
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;
 pub use scalar::{OwnedScalar, Scalar, ScalarKind};
 pub(crate) use stateless::rule_failure;
 pub use stateless::stateless_failure;
-pub(crate) use time::parse_instant;
+pub(crate) use time::{parse_instant, write_instant};
 pub(crate) use widen::widened;

@@ -1,6 +1,7 @@
 //! What a schema file declares, parsed and checked: the nouns of the language (design: modules are data).
 
 mod cells;
+mod endorse;
 mod lookups;
 mod rules;
 
@@ -9,6 +10,7 @@ use std::sync::Arc;
 pub use cells::{
     BalanceType, Bound, CellKey, CellKind, CellType, CountType, HolderType, LifecycleType, SequenceOrder, SequenceType,
 };
+pub use endorse::Endorse;
 pub use lookups::{Candidate, Lookup, LookupField, LookupSource};
 pub use rules::{
     Allowed, Approval, EmitField, HolderFrom, HolderTo, MatchPair, Primitive, Rule, SequenceStep, Severity, Tally,
@@ -67,6 +69,8 @@ pub struct RecordType {
     pub lookups: Vec<Lookup>,
     /// Full names of the roles that may append it; any one suffices.
     pub authorise: Vec<String>,
+    /// Endorsements that a record of it may need, in the order declared.
+    pub endorse: Vec<Endorse>,
     /// Full names of the roles that may read it. Declared and shown; enforced where records are private.
     pub read: Vec<String>,
     /// Full names of the roles that may release a held record of it; those of `authorise` where the file says nothing.
@@ -165,6 +169,7 @@ impl RecordType {
             rules: Vec::new(),
             lookups: Vec::new(),
             authorise: Vec::new(),
+            endorse: Vec::new(),
             read: Vec::new(),
             release: Vec::new(),
             accepts: Vec::new(),

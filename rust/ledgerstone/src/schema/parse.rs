@@ -8,6 +8,7 @@ mod cells;
 mod constants;
 mod effects;
 mod emits;
+mod endorse;
 mod fields;
 mod linear;
 mod links;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::error::{SchemaErrors, suggestion};
-use super::module::{CellType, Field, Lookup, Module, Primitive, RecordType, Role, Rule};
+use super::module::{CellType, Endorse, Field, Lookup, Module, Primitive, RecordType, Role, Rule};
 use super::scalar::{OwnedScalar, ScalarKind};
 use crate::limits;
 use links::Loaded;
@@ -55,7 +56,8 @@ pub fn parse_builtin(source: &str) -> Result<Module, SchemaErrors> {
 /// Keys of the file.
 const ROOT_KEYS: [&str; 4] = ["module", "constants", "roles", "types"];
 /// Keys of a record type.
-const TYPE_KEYS: [&str; 9] = ["doc", "authorise", "read", "release", "accepts", "fields", "cells", "lookups", "rules"];
+const TYPE_KEYS: [&str; 10] =
+    ["doc", "authorise", "endorse", "read", "release", "accepts", "fields", "cells", "lookups", "rules"];
 
 /// A record type whose rules are not read yet.
 struct Shape<'t> {
@@ -153,8 +155,9 @@ impl<'t> Reader<'t> {
         let bodies: Vec<(Vec<Rule>, Vec<Lookup>)> =
             shapes.iter().map(|shape| reader.body(shape, &shapes, loaded)).collect();
         reader.check_emits(loaded);
-        let types =
-            shapes.into_iter().zip(bodies).map(|(shape, body)| Arc::new(reader.record_type(shape, body))).collect();
+        let endorse: Vec<Vec<Endorse>> = shapes.iter().map(|shape| reader.endorse(shape, &shapes, loaded)).collect();
+        let types = shapes.into_iter().zip(bodies).zip(endorse);
+        let types = types.map(|((shape, body), endorse)| Arc::new(reader.record_type(shape, body, endorse))).collect();
         let Reader { module, constants, roles, .. } = reader;
         Some(Module { name: module, version, title, roles, constants, types, source: String::new() })
     }
@@ -197,7 +200,12 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn record_type(&self, shape: Shape<'_>, (rules, lookups): (Vec<Rule>, Vec<Lookup>)) -> RecordType {
+    fn record_type(
+        &self,
+        shape: Shape<'_>,
+        (rules, lookups): (Vec<Rule>, Vec<Lookup>),
+        endorse: Vec<Endorse>,
+    ) -> RecordType {
         RecordType {
             doc: shape.table.text_or_empty("doc"),
             cells: shape.cells,
@@ -207,6 +215,7 @@ impl<'t> Reader<'t> {
             read: shape.read,
             release: shape.release,
             accepts: shape.accepts,
+            endorse,
             ..RecordType::of_fields(&shape.name, self.version, shape.fields)
         }
     }

@@ -1,0 +1,61 @@
+//! Where passphrases come from: a file or the environment, never the command line, which other processes can read.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use ledgerstone::keys::KeyFileError;
+use ledgerstone::{Error, Key, Passphrase};
+
+use crate::failure::Failure;
+
+/// The variable that holds the passphrase of the key file.
+const VARIABLE: &str = "LEDGERSTONE_PASSPHRASE";
+/// The variable that holds the passphrase of a new key file.
+const NEW_VARIABLE: &str = "LEDGERSTONE_NEW_PASSPHRASE";
+
+/// The passphrase of a key file.
+#[derive(Args, Debug)]
+pub(crate) struct Protection {
+    /// A file whose first line is the key file's passphrase [or the variable LEDGERSTONE_PASSPHRASE holds it]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Protection {
+    /// The passphrase, if one is given.
+    pub(crate) fn passphrase(&self) -> Result<Option<Passphrase>, Failure> {
+        match &self.passphrase_file {
+            Some(path) => from_file(path).map(Some),
+            None => from_variable(VARIABLE),
+        }
+    }
+
+    /// The passphrase for a file, if it needs one. What the environment holds may be meant for another file.
+    pub(crate) fn for_file(&self, path: &Path) -> Result<Option<Passphrase>, Failure> {
+        let is_protected = matches!(Key::load(path, None), Err(KeyFileError::NeedsPassphrase(_)));
+        if self.passphrase_file.is_some() || is_protected { self.passphrase() } else { Ok(None) }
+    }
+
+    /// Reads a member's key.
+    pub(crate) fn load_key(&self, path: &Path) -> Result<Key, Failure> {
+        Ok(Key::load(path, self.for_file(path)?.as_ref()).map_err(Error::from)?)
+    }
+}
+
+/// The passphrase of a new key file, if one is given.
+pub(crate) fn new_passphrase(path: Option<&Path>) -> Result<Option<Passphrase>, Failure> {
+    match path {
+        Some(path) => from_file(path).map(Some),
+        None => from_variable(NEW_VARIABLE),
+    }
+}
+
+/// The first line of a file.
+fn from_file(path: &Path) -> Result<Passphrase, Failure> {
+    Passphrase::load(path).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+}
+
+fn from_variable(name: &str) -> Result<Option<Passphrase>, Failure> {
+    let words = std::env::var_os(name).map(|words| Passphrase::new(words.to_string_lossy().into_owned()));
+    words.transpose().map_err(|error| Failure::other(format!("{name}: {error}")))
+}

@@ -1,0 +1,42 @@
+//! `append-proposal`: appends what was proposed and endorsed.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use ledgerstone::{Open, Proposal};
+
+use crate::failure::Failure;
+use crate::open::writable;
+use crate::output::Output;
+
+/// Append a proposal, as its author and endorsers signed it
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  ledgerstone append-proposal books.ledger payment.proposal
+  ledgerstone append-proposal books.ledger from-anna.proposal from-ben.proposal
+
+Copies of one proposal that were endorsed side by side are put together. Doing it again gives the same transaction.")]
+pub(crate) struct Arguments {
+    /// The ledger's file
+    ledger: PathBuf,
+    /// The proposal's file, or copies of it
+    #[arg(required = true)]
+    proposals: Vec<PathBuf>,
+    /// The log key's file [default: <LEDGER>.logkey.pem]
+    #[arg(long, value_name = "FILE")]
+    log_key: Option<PathBuf>,
+}
+
+impl Arguments {
+    pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
+        let mut copies = self.proposals.iter().map(|path| Proposal::load(path));
+        let first = copies.next().transpose()?.ok_or_else(|| Failure::usage("a proposal's file is needed"))?;
+        let proposal = copies.try_fold(first, |merged, copy| merged.merge(&copy?))?;
+        let ledger = writable(Open::default(), &self.ledger, self.log_key.as_deref())?;
+        let appended = ledger.append_proposal(&proposal)?;
+        let before = if appended.is_new { "" } else { ", as before" };
+        out.line(format!("{} records accepted, transaction {}{before}", appended.count, appended.index))?;
+        Ok(0)
+    }
+}

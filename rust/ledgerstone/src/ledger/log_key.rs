@@ -1,0 +1,146 @@
+//! The log key: its history, its rotation, and its file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ledgerstone_verify::checkpoint::log_key_message;
+use ledgerstone_verify::key::PublicKey;
+use ledgerstone_verify::note::VerifierKey;
+
+use super::records::object;
+use super::{Appended, Ledger, Submission};
+use crate::error::{Error, Result};
+use crate::execute::authority::Authority;
+use crate::keys::LogKey;
+use crate::log::verifier_keys;
+use crate::model::Value;
+use crate::store::StoreError;
+use crate::{codes, files};
+
+/// A log key, and the part of the log that it signs for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogKeyPeriod {
+    /// The keys by which its checkpoints are verified: the origin's, and that of its SHA3-256 tree.
+    pub verifier_keys: [VerifierKey; 2],
+    /// Index of the transaction that put it in force.
+    pub since: u64,
+    /// Index of the transaction that put another in its place, whose checkpoint both signed; `None`: it is in force.
+    pub until: Option<u64>,
+}
+
+impl LogKeyPeriod {
+    /// Whether the key signed checkpoints of this size.
+    pub(crate) fn signs(&self, size: u64) -> bool {
+        self.since < size && self.until.is_none_or(|until| size <= until + 1)
+    }
+}
+
+impl Ledger {
+    /// The keys by which its checkpoints and receipts are verified, the newest first: for each log key the origin's, and that of its
+    /// SHA3-256 tree. Behind those in force stand earlier ones, so that old receipts stay verifiable: leave out one that may have leaked.
+    pub fn verifier_keys(&self) -> Result<Vec<VerifierKey>> {
+        Ok(self.log_keys()?.into_iter().rev().flat_map(|period| period.verifier_keys).collect())
+    }
+
+    /// The log keys, the newest last.
+    pub fn log_keys(&self) -> Result<Vec<LogKeyPeriod>> {
+        log_key_periods(&self.origin, &self.view()?.authority)
+    }
+
+    /// Puts a new log key in the place of the one in force, by a record that both sign. The new one takes the place of the old key file;
+    /// while the transaction is under way it stands beside it, as `<file>.next`.
+    pub fn rotate_log_key(&self) -> Result<Appended> {
+        let mut writer = self.lock_writer()?;
+        let path = writer.log_key_path.clone();
+        let new = match path {
+            Some(_) => LogKey::generate()?,
+            None => LogKey::from_seed(self.sources.random()?),
+        };
+        let next = path.as_deref().map(next_path);
+        if let Some(next) = &next {
+            // What stands there is of a rotation that did not come about: the key in force is another.
+            let _ = std::fs::remove_file(next);
+            new.save(next, &self.origin)?;
+        }
+        let genesis = writer.genesis.ok_or_else(|| Error::Fault("the ledger has no genesis".to_owned()))?;
+        let record = rotation(&genesis, &writer.log_key, &new);
+        let submission = Submission { new_log_key: Some(Arc::new(new)), ..Submission::of(vec![record]) };
+        match (self.append_locked(&mut writer, submission), path.zip(next)) {
+            (Ok(appended), Some((path, next))) => {
+                move_into_place(&next, &path)?;
+                Ok(appended)
+            }
+            (Err(error), Some((_, next))) => {
+                // A store that failed may have kept the transaction: then the next opening needs the key.
+                if !matches!(error, Error::Store(_)) {
+                    let _ = std::fs::remove_file(next);
+                }
+                Err(error)
+            }
+            (done, None) => done,
+        }
+    }
+}
+
+/// The history of the log keys of a ledger.
+pub(crate) fn log_key_periods(origin: &str, authority: &Authority) -> Result<Vec<LogKeyPeriod>> {
+    let keys = authority.log_keys();
+    let ends = keys.iter().skip(1).map(|(index, _)| Some(*index)).chain([None]);
+    let period = |((since, key), until): (&(u64, [u8; 32]), Option<u64>)| {
+        let key = PublicKey::admit(key).map_err(|error| Error::damaged(format!("a log key: {error}")))?;
+        let verifier_keys = verifier_keys(origin, key).map_err(|error| Error::damaged(error.to_string()))?;
+        Ok(LogKeyPeriod { verifier_keys, since: *since, until })
+    };
+    keys.iter().zip(ends).map(period).collect()
+}
+
+/// Reads the log key in force. A rotation that ended before its key file was in its place is finished here.
+pub(crate) fn load_log_key(path: &Path, origin: &str, authority: &Authority) -> Result<LogKey> {
+    let is_in_force = |key: &LogKey| authority.log_key() == Some(key.public().to_bytes());
+    let found = LogKey::load(path)?;
+    if is_in_force(&found) {
+        return Ok(found);
+    }
+    let next = next_path(path);
+    if next.exists() {
+        let key = LogKey::load(&next)?;
+        if is_in_force(&key) {
+            move_into_place(&next, path)?;
+            return Ok(key);
+        }
+    }
+    let found = found.public().to_bytes();
+    let periods = authority.log_keys().windows(2).find(|pair| pair[0].1 == found);
+    let why = match periods {
+        Some(pair) => format!(
+            "the log key in {} was replaced by transaction {} of {origin}; its successor is needed",
+            path.display(),
+            pair[1].0
+        ),
+        None => format!("the log key is not that of {origin}"),
+    };
+    Err(Error::verification(codes::WRONG_LOG_KEY, why))
+}
+
+fn rotation(genesis: &[u8; 32], old: &LogKey, new: &LogKey) -> (String, Value) {
+    let (before, after) = (old.public().to_bytes(), new.public().to_bytes());
+    let message = log_key_message(genesis, &before, &after);
+    let record = object(vec![
+        ("old", Value::Bytes(before.to_vec())),
+        ("new", Value::Bytes(after.to_vec())),
+        ("old_signature", Value::Bytes(old.sign(&message).to_vec())),
+        ("new_signature", Value::Bytes(new.sign(&message).to_vec())),
+    ]);
+    ("ledger.log_key".to_owned(), record)
+}
+
+/// Where the next log key waits.
+fn next_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".next");
+    PathBuf::from(name)
+}
+
+fn move_into_place(next: &Path, path: &Path) -> Result<()> {
+    Ok(files::move_over(next, path).map_err(|source| StoreError::io(path, source))?)
+}
