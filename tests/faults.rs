@@ -1,9 +1,9 @@
 //! A fault logs nothing, loses nothing, and leaves the ledger fit for use.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
 
-use ledgerstone::model::Value;
+use ledgerstone::model::{Event, Observer, Value};
 use ledgerstone::{AuditOptions, Create, Error, Key, LoadOptions, Sources, Verdict};
 use ledgerstone_verify::Mode;
 
@@ -50,6 +50,44 @@ fn a_load_whose_progress_appends_does_not_wait_for_itself() {
     let report = ledger.append_values("finance.commodity", &mut pieces, options).unwrap();
     assert_eq!((report.accepted, report.rows), (3, 3));
     assert!(ledger.get("finance.commodity", &[Value::Text("WITHIN".to_owned())]).unwrap().is_some());
+}
+
+#[test]
+fn what_is_notable_is_told_once() {
+    let clock = Arc::new(AtomicI64::new(1_700_000_000_000_000));
+    let hand = Arc::clone(&clock);
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let notes = Arc::clone(&told);
+    let ledger = Create::new("test.example/events", Key::from_seed([1; 32], "me"))
+        .module(ledgerstone_schemas::FINANCE, "finance.toml")
+        .sources(Sources::fixed(move || hand.load(Ordering::Relaxed), || [9; 32]))
+        .observer(Observer::new(move |origin, event| notes.lock().unwrap().push((origin.to_owned(), event.clone()))))
+        .in_memory()
+        .unwrap();
+    let news = || -> Vec<Event> {
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        assert!(told.iter().all(|(origin, _)| origin == "test.example/events"));
+        told.into_iter().map(|(_, event)| event).collect()
+    };
+    assert_eq!(news(), [Event::ModuleLoaded { name: "finance".to_owned(), version: 1, index: 1 }]);
+    // A clock that falls behind is told when it does, not with every record.
+    let codes = ["A", "B", "C", "D"].map(|code| move || commodity(code));
+    clock.fetch_sub(60_000_000, Ordering::Relaxed);
+    ledger.append("finance.commodity", codes[0](), None).unwrap();
+    assert_eq!(news(), [Event::ClockBehind { seconds: 60 }]);
+    ledger.append("finance.commodity", codes[1](), None).unwrap();
+    assert_eq!(news(), []);
+    clock.fetch_add(60_000_000, Ordering::Relaxed);
+    ledger.append("finance.commodity", codes[2](), None).unwrap();
+    clock.fetch_sub(2_000_000, Ordering::Relaxed);
+    ledger.append("finance.commodity", codes[3](), None).unwrap();
+    assert_eq!(news(), [Event::ClockBehind { seconds: 2 }]);
+    // A load says where it stopped.
+    let mut pieces = [Ok(vec![commodity("E")]), Err(Error::Interrupted(String::new()))].into_iter();
+    let options = LoadOptions { id: None, mode: Mode::Each, progress: &mut |_| Ok(()) };
+    ledger.append_values("finance.commodity", &mut pieces, options).unwrap_err();
+    let [Event::LoadStopped { record_type, rows: 0, transactions: 0, .. }] = &news()[..] else { panic!() };
+    assert_eq!(record_type, "finance.commodity");
 }
 
 #[test]

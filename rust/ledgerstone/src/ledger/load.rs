@@ -211,8 +211,11 @@ impl Ledger {
         let Err(error) = load.run(inputs) else { return Ok(load.report) };
         let rows = load.report.parts.last().map_or(0, |part| part.first + part.rows);
         let transactions = load.report.parts.len() as u64;
-        let record_type = type_name.to_owned();
-        self.tell(|| Event::LoadStopped { record_type, rows, transactions, why: error.to_string() });
+        // A refusal of all is an outcome, which the caller is told anyway.
+        if !matches!(error, Error::Rejected(_) | Error::Forbidden(_)) {
+            let record_type = type_name.to_owned();
+            self.tell(|| Event::LoadStopped { record_type, rows, transactions, why: error.to_string() });
+        }
         match transactions {
             0 => Err(error),
             _ => Err(Error::Stopped { source: Box::new(error), rows, transactions }),
