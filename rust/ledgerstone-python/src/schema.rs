@@ -143,9 +143,9 @@ fn pairs(records: &Bound<'_, PyAny>) -> PyResult<Vec<(String, ledgerstone::model
 }
 
 fn tried<'py>(py: Python<'py>, tried: &Tried) -> PyResult<Bound<'py, PyAny>> {
-    let (outcome, refused) = match &tried.refused {
+    let (outcome, refused) = match &tried.exception {
         None => ("accepted", None),
-        Some(refused) => ("rejected", Some(refused)),
+        Some(exception) => (exception.outcome.name(), Some(&exception.reason)),
     };
     let code = refused.map(|refused| &refused.code);
     let message = refused.map(|refused| &refused.message);

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ledgerstone::model::Value;
-use ledgerstone::{CellNow, Trial};
-use ledgerstone_verify::Json;
+use ledgerstone::{CellNow, RecordException, Trial, Tried};
+use ledgerstone_verify::{ExceptionOutcome, Json};
 
 use crate::failure::{Failure, REFUSED};
 use crate::modules::source_of;
@@ -43,20 +43,24 @@ impl Arguments {
         let modules = named.map(|name| source_of(name)).collect::<Result<Vec<_>, _>>()?;
         let trial = Trial::run(&modules, self.records()?)?;
         for (number, tried) in trial.records.iter().enumerate() {
-            match &tried.refused {
+            match &tried.exception {
                 None => out.line(format!("{number} {}: accepted", tried.record_type))?,
-                Some(refused) => {
+                Some(RecordException { outcome, reason: refused }) => {
+                    let outcome = outcome.name();
                     let field = refused.field.as_ref().map_or_else(String::new, |field| format!(", field {field}"));
                     let cell = refused.cell.as_ref().map_or_else(String::new, |cell| format!(" (cell {cell})"));
                     let (code, message) = (&refused.code, &refused.message);
-                    out.line(format!("{number} {}: rejected{field}: {code}: {message}{cell}", tried.record_type))?;
+                    out.line(format!("{number} {}: {outcome}{field}: {code}: {message}{cell}", tried.record_type))?;
                 }
             }
         }
         for cell in &trial.cells {
             out.line(cell_line(cell))?;
         }
-        Ok(if trial.records.iter().all(|tried| tried.refused.is_none()) { 0 } else { REFUSED })
+        let is_refused = |tried: &Tried| {
+            tried.exception.as_ref().is_some_and(|exception| exception.outcome == ExceptionOutcome::Rejected)
+        };
+        Ok(if trial.records.iter().any(is_refused) { REFUSED } else { 0 })
     }
 
     fn records(&self) -> Result<Vec<(String, Value)>, Failure> {

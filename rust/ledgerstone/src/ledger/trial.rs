@@ -1,10 +1,12 @@
 //! Trying a module before any ledger takes it: records against a ledger in memory, which ends with the trial.
 
 use ledgerstone_verify::canon::Json;
+use ledgerstone_verify::entry::ExceptionOutcome;
 
+use super::outcomes::RecordException;
 use super::{Ledger, View};
 use crate::builder::Create;
-use crate::error::{Error, Misfit, Rejected, Result};
+use crate::error::{Error, Misfit, Result};
 use crate::keys::Key;
 use crate::model::{Decimal, Value};
 use crate::schema::CellKind;
@@ -15,8 +17,8 @@ use crate::store::Table;
 pub struct Tried {
     /// Full name of its type.
     pub record_type: String,
-    /// Why it was refused; `None`: it was accepted.
-    pub refused: Option<Rejected>,
+    /// What became of it and why; `None`: it was plainly accepted.
+    pub exception: Option<RecordException>,
 }
 
 /// A cell of the state that is left when every record has been tried.
@@ -54,17 +56,21 @@ impl Trial {
         }
         let ledger = create.in_memory()?;
         let tried = records.into_iter().enumerate().map(|(number, (record_type, record))| {
-            let refused = match ledger.append(&record_type, record, None) {
-                Ok(_) => None,
-                Err(Error::Rejected(rejected) | Error::Forbidden(rejected)) => Some(*rejected),
+            let mut exception = match ledger.append(&record_type, record, None) {
+                Ok(appended) => appended.exceptions.into_iter().next().map(|(_, exception)| exception),
+                Err(Error::Rejected(reason) | Error::Forbidden(reason)) => {
+                    Some(RecordException { outcome: ExceptionOutcome::Rejected, reason: *reason })
+                }
                 Err(Error::Schema(misfit)) => {
                     let message = format!("record {number}: {}", misfit.message);
                     return Err(Error::Schema(Box::new(Misfit { message, ..*misfit })));
                 }
                 Err(error) => return Err(error),
             };
-            let refused = refused.map(|rejected| Rejected { row: number as u64, ..rejected });
-            Ok(Tried { record_type, refused })
+            if let Some(exception) = &mut exception {
+                exception.reason.row = number as u64;
+            }
+            Ok(Tried { record_type, exception })
         });
         Ok(Trial { records: tried.collect::<Result<_>>()?, cells: ledger.cells()? })
     }
@@ -148,10 +154,10 @@ mod tests {
             of("transfer", transfer("2", "nobody")),
         ];
         let trial = Trial::run(&finance, records).unwrap();
-        let codes: Vec<Option<&str>> =
-            trial.records.iter().map(|tried| tried.refused.as_ref().map(|rejected| rejected.code.as_str())).collect();
-        assert_eq!(codes, [None, None, None, Some("finance.account_not_open")]);
-        assert_eq!(trial.records[3].refused.as_ref().map(|rejected| rejected.row), Some(3));
+        let code = |tried: &Tried| tried.exception.as_ref().map(|exception| exception.reason.code.clone());
+        let codes: Vec<Option<String>> = trial.records.iter().map(code).collect();
+        assert_eq!(codes, [None, None, None, Some("finance.account_not_open".to_owned())]);
+        assert_eq!(trial.records[3].exception.as_ref().map(|exception| exception.reason.row), Some(3));
         let cell = &trial.cells[0];
         assert_eq!(
             (cell.record_type.as_str(), &cell.key[..], &cell.by[..]),
