@@ -206,8 +206,9 @@ impl PyLedger {
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyLoadResult> {
         let engine = self.writing()?;
+        let how = load::How::new(mode, plain)?;
         LOADING.with_borrow_mut(|loading| loading.push(Arc::as_ptr(&engine)));
-        let loaded = load::append_many(py, &engine, r#type, data, id, load::How::new(mode, plain)?, progress);
+        let loaded = load::append_many(py, &engine, r#type, data, id, how, progress);
         LOADING.with_borrow_mut(|loading| loading.pop());
         events::hand_over(py);
         loaded
