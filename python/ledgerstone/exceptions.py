@@ -169,5 +169,7 @@ class FaultError(LedgerError):
 
 
 class PlainPrivateWarning(UserWarning):
-    """Private fields were stored in the clear, because the caller said ``plain=True``. The records are flagged
-    ``ledger.plain_private``."""
+    """Private fields were stored in the clear, because the caller said ``plain=True``.
+
+    The records are flagged ``ledger.plain_private``.
+    """

@@ -216,7 +216,7 @@ def test_a_load_cannot_append_to_its_own_ledger(ledger: ls.Ledger) -> None:
 def test_progress_is_told(ledger: ls.Ledger) -> None:
     told: list[dict[str, int]] = []
     ledger.append_many("finance.transfer", transfers(10), progress=told.append)
-    assert told == [{"rows": 10, "accepted": 10, "rejected": 0}]
+    assert told == [{"rows": 10, "accepted": 10, "flagged": 0, "held": 0, "rejected": 0}]
     ledger.append_many("finance.transfer", transfers(10, "u"), progress=False)
     with pytest.raises(TypeError, match="progress is a callable"):
         ledger.append_many("finance.transfer", [], progress=3)  # type: ignore[arg-type]

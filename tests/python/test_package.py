@@ -50,6 +50,7 @@ WITHOUT_EXAMPLE = {
     "Checkpoint": "the examples of Ledger.checkpoint and verify_checkpoint make some",
     "ForbiddenError": "raised, never made",
     "LedgerError": "raised, never made",
+    "PlainPrivateWarning": "given, never made",
     "FaultError": "raised, never made",
 }
 
