@@ -113,9 +113,7 @@ def open(
 class Ledger:
     """An open ledger. Its methods may be called from any thread."""
 
-    def append(
-        self, type: str, record: Mapping[str, Any], *, id: str | None = None, plain: bool = False
-    ) -> Appended:
+    def append(self, type: str, record: Mapping[str, Any], *, id: str | None = None, plain: bool = False) -> Appended:
         """Appends one record, durably.
 
         With an `id` the call can be repeated: the same id and record give the same transaction. A record that is held or flagged is

@@ -251,9 +251,7 @@ class Ledger:
         self.count["exception_lists"] = self.count.get("exception_lists", 0) + bool(entries)
         return {one["position"]: one for one in opened}
 
-    def records(
-        self, envelope: Object, index: int, secret: bytes, exceptions: dict[int, Object]
-    ) -> dict[int, Object]:
+    def records(self, envelope: Object, index: int, secret: bytes, exceptions: dict[int, Object]) -> dict[int, Object]:
         """The records that stand in chunks; with the leaves of those that do not they make the root that the author signed."""
         intent, found = envelope["intent"], dict[int, bytes]()
         rejected = {at for at, one in exceptions.items() if one["outcome"] == "rejected"}
