@@ -12,7 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 SOURCES = ["_core.pyi", "_facts.py", "exceptions.py"]
-LINE_WIDTH = 100
+LINE_WIDTH = 84
 
 
 def public_names(package: Path) -> list[str]:
@@ -69,7 +69,8 @@ def prose(docstring: str | None) -> str:
 def parameters(arguments: ast.arguments) -> list[str]:
     """List the parameters as they are written, without `self`."""
     listed = re.split(r", (?![^\[(]*[\])])", ast.unparse(arguments))
-    return [re.sub("(: .*[^ ])=", r"\1 = ", name) for name in listed if name not in {"self", "cls", "/", ""}]
+    flat = (re.sub(r"\| \(([^()]*)\)", r"| \1", name) for name in listed)
+    return [re.sub("(: .*[^ ])=", r"\1 = ", name) for name in flat if name not in {"self", "cls", "/", ""}]
 
 
 def signature(name: str, function: ast.FunctionDef) -> str:

@@ -34,7 +34,7 @@ fn cases() -> u32 {
 
 fn finance_source() -> Source {
     let text = ledgerstone_schemas::FINANCE.to_owned();
-    Source { name: "finance", version: 1, text, roles: &["controller", "bookkeeper"] }
+    Source { name: "finance", version: 1, text, roles: &["controller", "bookkeeper", "approver"] }
 }
 
 fn random_module(choices: &mut Choices) -> (Interpreter, Source) {
@@ -151,8 +151,12 @@ fn random_finance_calls_meet_every_code() {
         let calls = books::calls(choices);
         play(Finance::default(), &source, &calls, 1, None).unwrap().codes
     });
-    let declared = source.text.lines().filter_map(|line| line.split("code = \"").nth(1));
-    let declared = declared.filter_map(|rest| rest.split('"').next()).map(|code| format!("finance.{code}"));
+    // What the model does not play has its tests in tests/finance: other record types, endorsement, numbered books.
+    let played = |section: &&str| books::TYPES.contains(&section.split([']', '.']).next().unwrap_or_default());
+    let declared = source.text.split("[types.").filter(played).flat_map(str::lines);
+    let declared = declared.filter_map(|line| line.split("code = \"").nth(1)).filter_map(|rest| rest.split('"').next());
+    let unplayed = ["approval_needed", "number_gap", "number_missing"];
+    let declared = declared.filter(|code| !unplayed.contains(code)).map(|code| format!("finance.{code}"));
     let never: Vec<String> = declared.filter(|code| !met.contains(code)).collect();
     assert_eq!(never, Vec::<String>::new(), "met: {met:?}");
 }

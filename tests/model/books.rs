@@ -8,6 +8,21 @@ use super::engine::Call;
 use super::ledger::Mode;
 use super::state::Record;
 
+/// The record types that are played.
+pub(crate) const TYPES: [&str; 12] = [
+    "commodity",
+    "account",
+    "account_close",
+    "transfer",
+    "transfer_reversal",
+    "journal_entry",
+    "reversal",
+    "hold",
+    "hold_post",
+    "hold_void",
+    "period_close",
+    "period_reopen",
+];
 const ACCOUNTS: [&str; 7] = ["hot", "a", "b", "c", "full", "many", "nobody"];
 const AMOUNTS: [&str; 9] = ["1", "12.50", "100", "0.01", "3.000", "0.005", "250", "0", "-1"];
 const PERIODS: [(&str, &str); 4] =

@@ -4,6 +4,7 @@ A whole module in a page is loaded into a new ledger; the tables below it are tr
 
     record     code spans, each a type and its fields as JSON: `tool {"number": "7"}`. Several are one transaction
     outcome    accepted, a code in backticks (rejected), or flagged or held and a code
+               `plain=True` beside a record: its private fields may hold values
     who        where it is there: who appends, and who endorses. `ada (clerk) + bob (manager)`; a person gets the roles in
                parentheses when first named; without a name it is the one who loaded the module
 
@@ -12,6 +13,7 @@ A whole module in a page is loaded into a new ledger; the tables below it are tr
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from pathlib import Path
@@ -21,6 +23,7 @@ import ledgerstone as ls
 import pytest
 from pages import Block, rows
 
+PLAIN = "plain=True"
 _PERSON = re.compile(r"(?P<name>\w+)(?: \((?P<roles>[\w., ]+)\))?")
 _OUTCOME = re.compile(r"(?P<outcome>accepted|flagged|held)?\s*(?:`(?P<code>[\w.]+)`)?(?: – .*)?")
 
@@ -67,29 +70,30 @@ class Bench:
         count = 0
         for count, row in enumerate(rows(block.text), 1):
             people = [self._person(name) for name in row.get("who", "loader").split("+")]
-            records = [self._record(span) for span in re.findall(r"`([^`]+)`", row["record"])]
+            spans = re.findall(r"`([^`]+)`", row["record"])
+            records = [self._record(span) for span in spans if span != PLAIN]
             assert records, f"line {block.line}, row {count}: no record in {row['record']}"
             expected = _OUTCOME.fullmatch(row["outcome"])
             assert expected, f"line {block.line}, row {count}: {row['outcome']} is no outcome"
             wanted = (expected["outcome"] or "rejected", self._full(expected["code"]))
-            found, words = self._try(people, records)
+            found, words = self._try(people, records, plain=PLAIN in spans)
             assert found == wanted, f"line {block.line}, row {count}: {row['record']}: {found} {words}, not {wanted}"
         return count
 
-    def _try(self, people: list[str], records: list[tuple[str, Any]]) -> tuple[tuple[str, str | None], str]:
+    def _try(
+        self, people: list[str], records: list[tuple[str, Any]], *, plain: bool
+    ) -> tuple[tuple[str, str | None], str]:
         author, *endorsers = people
         ledger = self._as(author)
         try:
-            if endorsers:
-                proposal = ledger.propose(records)
-                for endorser in endorsers:
-                    proposal.endorse(self._keys[endorser], meaning="approved")
-                appended = ledger.append_proposal(proposal)
-            else:
-                with ledger.transaction() as transaction:
-                    for record in records:
-                        transaction.append(*record)
-                appended = transaction.result
+            signing: dict[str, Any] = {"endorsers": [self._keys[name] for name in endorsers]} if endorsers else {}
+            if plain:
+                signing["plain"] = True
+            warned = pytest.warns(ls.PlainPrivateWarning) if plain else contextlib.nullcontext()
+            with warned, ledger.transaction(**signing) as transaction:
+                for record in records:
+                    transaction.append(*record)
+            appended = transaction.result
         except ls.RejectedError as error:
             return ("rejected", error.code), error.message
         assert appended

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use crate::codes;
 use crate::limits::{DECIMAL_DIGITS, TALLY_RECORDS};
-use crate::model::{Decimal, Fraction, Ordinal, Parts};
-use crate::schema::{CellType, LifecycleType, Reason, RecordType, Severity};
+use crate::model::{Ordinal, Parts};
+use crate::schema::{Amount, CellType, LifecycleType, Reason, RecordType, Severity};
 
 /// One operation of a record. Cells, keys, texts and the like are numbered within the chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +91,6 @@ pub(crate) enum Advance {
     /// From, to.
     Range(Ordinal, Ordinal),
     Reset(Ordinal),
-}
-
-/// What counts towards a sum over the unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Amount {
-    Decimal(Decimal),
-    Fraction(Fraction),
 }
 
 /// Why an operation failed.

@@ -1,10 +1,10 @@
 //! What each primitive stands for: the operations of one application of a rule, to a record or to an item of it.
 
-use super::ops::{Action, Advance, Amount, HeldBy};
+use super::ops::{Action, Advance, HeldBy};
 use super::plan::{Lowering, Planned};
 use crate::model::{Decimal, Ordinal, Parts};
 use crate::schema::{
-    Approval, CellKind, CellType, Expr, HolderFrom, HolderTo, Primitive, Scalar, SequenceStep, Versioned,
+    Amount, Approval, CellKind, CellType, Expr, HolderFrom, HolderTo, Primitive, Scalar, SequenceStep, Versioned,
 };
 
 /// The operands of a `balance` rule.
@@ -224,13 +224,7 @@ impl Lowering<'_> {
 
     /// An absent summand counts as nothing.
     fn contribute(&mut self, place: u16, group: &str, sum: &Expr, by: &[Expr], row: usize, item: Option<usize>) {
-        let amount = match self.value(sum, row, item) {
-            Scalar::Fraction(fraction) => Amount::Fraction(fraction),
-            number => match number.as_decimal() {
-                Some(decimal) => Amount::Decimal(decimal),
-                None => return,
-            },
-        };
+        let Some(amount) = Amount::of(&self.value(sum, row, item)) else { return };
         // Groups are the module's own.
         let module = self.rows.record_type().name.split('.').next().unwrap_or_default();
         let mut name = format!("{module}.{group}").into_bytes();

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cells;
 use super::chunks::Chunks;
-use super::ops::{Action, Amount, Failure, Op, Rejection};
+use super::ops::{Action, Failure, Op, Rejection};
 use super::working::{Place, Working};
-use crate::model::{Decimal, Fraction};
-use crate::schema::{Primitive, Rule, Scalar};
+use crate::schema::{Amount, Primitive, Rule};
 
 /// An operation that is looked at again when its unit ends.
 #[derive(Clone, Copy)]
@@ -57,34 +56,6 @@ fn sums<'w>(chunks: &'w Chunks<'_>, working: &'w Working, deferred: &[Deferred])
 
 fn is_conserved(rule: &Rule, sum: Option<Amount>) -> Result<(), Failure> {
     let Primitive::Conserve { low, high, .. } = &rule.primitive else { return Err(Failure::Rule) };
-    let is_within = match sum.ok_or(Failure::Overflow)? {
-        Amount::Decimal(sum) => {
-            let scalar = |number: Decimal| Scalar::Decimal(number.mantissa, number.scale);
-            let at_least = |a: Decimal, b: Decimal| scalar(a).compare(&scalar(b)).is_some_and(|order| order.is_ge());
-            at_least(sum, *low) && at_least(*high, sum)
-        }
-        Amount::Fraction(sum) => {
-            let bound = |bound: Decimal| {
-                let unit = 10i128.checked_pow(u32::from(bound.scale)).ok_or(Failure::Overflow)?;
-                Fraction::new(bound.mantissa, unit).ok_or(Failure::Overflow)
-            };
-            (bound(*low)?..=bound(*high)?).contains(&sum)
-        }
-    };
+    let is_within = sum.and_then(|sum| sum.is_within(*low, *high)).ok_or(Failure::Overflow)?;
     if is_within { Ok(()) } else { Err(Failure::Rule) }
-}
-
-impl Amount {
-    /// The sum; `None` where it overflows. A group has amounts of one kind.
-    fn plus(self, other: Amount) -> Option<Amount> {
-        match (self, other) {
-            (Amount::Decimal(a), Amount::Decimal(b)) => {
-                let scale = a.scale.max(b.scale);
-                let sum = a.rescaled(scale)?.checked_add(b.rescaled(scale)?)?;
-                Some(Amount::Decimal(Decimal::new(sum, scale)))
-            }
-            (Amount::Fraction(a), Amount::Fraction(b)) => a.checked_add(b).map(Amount::Fraction),
-            _ => None,
-        }
-    }
 }

@@ -150,7 +150,8 @@ impl Ledger {
         }
     }
 
-    /// Loads a module from the text of its schema file, and grants its roles to the caller unless told otherwise.
+    /// Loads a module from the text of its schema file, and grants its roles to the caller unless told otherwise; of a later version only
+    /// those that the version in force does not declare.
     pub fn load_module(&self, source: &str, file: &str, grant_roles: bool) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
         let module = writer.authority.parse_module(source, file)?;
@@ -166,7 +167,10 @@ impl Ledger {
             ]),
         )];
         if grant_roles {
-            records.extend(module.roles.iter().map(|role| grant(&member, &role.name, None, None)));
+            let in_force = writer.authority.modules().find(|in_force| in_force.name == module.name);
+            let is_new = |name: &str| in_force.is_none_or(|before| before.roles.iter().all(|role| role.name != name));
+            let new = module.roles.iter().filter(|role| is_new(&role.name));
+            records.extend(new.map(|role| grant(&member, &role.name, None, None)));
         }
         let appended = self.append_locked(&mut writer, Submission::of(records))?;
         let (name, version, index) = (module.name.clone(), module.version, appended.index);

@@ -29,6 +29,7 @@ pub mod stateless;
 mod time;
 mod widen;
 
+pub(crate) use amount::Amount;
 pub(crate) use check::Checker;
 pub use check::{Checked, arrow_schema, from_arrow, from_values};
 pub use columns::{FieldPath, Rows, lookup_path, path_values};
