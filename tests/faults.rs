@@ -45,7 +45,7 @@ fn a_load_whose_progress_appends_does_not_wait_for_itself() {
         .in_memory()
         .unwrap();
     let mut progress = |_| ledger.append("finance.commodity", commodity("WITHIN"), None).map(|_| ());
-    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut progress };
+    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut progress, exceptions: None };
     let mut pieces = ["A", "B", "C"].into_iter().map(|code| Ok(vec![commodity(code)]));
     let report = ledger.append_values("finance.commodity", &mut pieces, options).unwrap();
     assert_eq!((report.accepted, report.rows), (3, 3));

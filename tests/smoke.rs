@@ -67,7 +67,8 @@ fn an_audit_of_what_was_written_is_ok() {
     }
     let many = (0..10_000).map(|n| transfer(&format!("m{n}"), "cash", "sales", "1").1).collect();
     let mut progress = |_| Ok(());
-    let options = LoadOptions { id: Some("load"), mode: Mode::Each, plain: false, progress: &mut progress };
+    let options =
+        LoadOptions { id: Some("load"), mode: Mode::Each, plain: false, progress: &mut progress, exceptions: None };
     let report = ledger.append_values("finance.transfer", &mut std::iter::once(Ok(many)), options).unwrap();
     assert_eq!(report.accepted, 10_000);
     let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();

@@ -35,6 +35,7 @@ from ._core import (
 from ._facts import (
     Appended,
     AuditReport,
+    Backup,
     Cell,
     Checkpoint,
     Doubt,
@@ -68,6 +69,7 @@ from .exceptions import (
 __all__ = [
     "Appended",
     "AuditReport",
+    "Backup",
     "Cell",
     "Checkpoint",
     "Doubt",

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, Self, TypeAlias, final
 from ._facts import (
     Appended,
     AuditReport,
+    Backup,
     Checkpoint,
     Endorsement,
     ErrorCode,
@@ -209,6 +210,16 @@ class Ledger:
 
         `against` is a checkpoint note that left the file: without one, truncation cannot be seen.
         """
+    def backup(self, path: _Path, *, audit: bool = True, progress: _Progress = None) -> Backup:
+        """Copies the ledger to a file that must not exist, while others read and append.
+
+        The copy is of one moment, and has its name only when it is whole and, unless `audit` is false, audited. The log key is not
+        copied: keep it apart, or nobody can append to a copy that has to take the ledger's place.
+        """
+    def stats(self) -> dict[str, Any]:
+        """Numbers: ``transactions``, ``time`` of the newest, ``records`` by type, ``bytes`` by table, ``members``, ``modules`` with their
+        versions, and the newest ``checkpoint``. It reads the file once.
+        """
     def export(self, path: _Path, *, type: str | None = None, progress: _Progress = None) -> int:
         """Writes the audit trail to a ``.parquet`` or ``.arrow`` file; gives the number of rows.
 
@@ -309,8 +320,11 @@ class LoadResult:
     def held(self) -> int:
         """Records that are held: in the ledger, without effects until they are released."""
     @property
+    def rejected(self) -> int:
+        """How many rows were refused."""
+    @property
     def rejections(self) -> Rejections:
-        """The rows that were refused, and why."""
+        """The rows that were refused, and why: the first 100,000 of them, so that no input fills the memory."""
     @property
     def exceptions(self) -> Rejections:
         """Every row that was not plainly accepted, and why: those that were flagged, held and refused."""

@@ -42,6 +42,21 @@ class ErrorCode(NamedTuple):
     """What to do."""
 
 
+class Backup(NamedTuple):
+    """What a backup holds.
+
+    >>> Backup(size=7, bytes=196608, checkpoint="acme.example/books ...").size
+    7
+    """
+
+    size: int
+    """Number of transactions."""
+    bytes: int
+    """Length of the file."""
+    checkpoint: str
+    """Its newest checkpoint, a signed note."""
+
+
 class Outcome(NamedTuple):
     """What became of a record, and why.
 

@@ -63,7 +63,7 @@ pub fn load(
     id: Option<&str>,
     mode: Mode,
 ) -> Result<LoadReport, Error> {
-    let options = LoadOptions { id, mode, plain: false, progress: &mut |_| Ok(()) };
+    let options = LoadOptions { id, mode, plain: false, progress: &mut |_| Ok(()), exceptions: None };
     ledger.append_values(type_name, &mut std::iter::once(Ok(values)), options)
 }
 

@@ -1,6 +1,6 @@
 //! The command line: which verbs there are, and the way from arguments to an exit code.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::failure::Failure;
 use crate::open::be_verbose;
@@ -54,7 +54,16 @@ enum Verb {
     Suspend(verbs::suspend::Suspend),
     Resume(verbs::suspend::Resume),
     Info(verbs::info::Arguments),
+    Stats(verbs::stats::Arguments),
+    Backup(verbs::backup::Arguments),
+    Restore(verbs::restore::Arguments),
     Errors(verbs::errors::Arguments),
+    Completion(verbs::completion::Arguments),
+}
+
+/// The command line, for completion and reference.
+pub(crate) fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the command; `arguments[0]` is the name of the program. Gives the exit code.
@@ -77,7 +86,7 @@ pub fn main(arguments: &[String]) -> i32 {
         Err(failure) => {
             // What was written before the failure is shown before it.
             let _ = out.finish();
-            failure.report()
+            failure.report(arguments.iter().any(|argument| argument == "--json"))
         }
     }
 }
@@ -108,7 +117,11 @@ impl Verb {
             Verb::Suspend(arguments) => arguments.run(out),
             Verb::Resume(arguments) => arguments.run(out),
             Verb::Info(arguments) => arguments.run(out),
+            Verb::Stats(arguments) => arguments.run(out),
+            Verb::Backup(arguments) => arguments.run(out),
+            Verb::Restore(arguments) => arguments.run(out),
             Verb::Errors(arguments) => arguments.run(out),
+            Verb::Completion(arguments) => arguments.run(out),
         }
     }
 }
@@ -116,7 +129,6 @@ impl Verb {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent_and_every_verb_has_an_example() {

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use ledgerstone::Error;
 use ledgerstone::store::StoreError;
-use ledgerstone_verify::{VerifyError, VerifyErrorKind};
+use ledgerstone_verify::{Json, VerifyError, VerifyErrorKind};
+
+use crate::table::json_line;
 
 /// Refused: rejected, forbidden, or a schema file with errors.
 pub(crate) const REFUSED: i32 = 1;
@@ -51,11 +53,25 @@ impl Failure {
         Error::from(StoreError::io(path, error)).into()
     }
 
+    /// Refused, under a stable code.
+    pub(crate) fn refused_with(name: &str, message: impl Display) -> Self {
+        Failure { code: REFUSED, name: Some(name.to_owned()), message: message.to_string() }
+    }
+
     /// Says it, and gives the exit code.
-    pub(crate) fn report(&self) -> i32 {
-        if !self.message.is_empty() {
+    pub(crate) fn report(&self, as_json: bool) -> i32 {
+        let name = self.name.as_deref();
+        if as_json && !self.message.is_empty() {
+            let members = [
+                ("code", name.map_or(Json::Null, |name| Json::Text(name.to_owned()))),
+                ("message", Json::Text(self.message.clone())),
+                ("exit", Json::Int(i64::from(self.code))),
+            ];
+            let error = Json::Object(members.map(|(name, value)| (name.to_owned(), value)).to_vec());
+            eprintln!("{}", json_line(&Json::Object(vec![("error".to_owned(), error)])));
+        } else if !self.message.is_empty() {
             // A refusal's words name its code.
-            match self.name.as_deref().filter(|name| !self.message.contains(name)) {
+            match name.filter(|name| !self.message.contains(name)) {
                 Some(name) => eprintln!("error: {} [{name}]", self.message),
                 None => eprintln!("error: {}", self.message),
             }

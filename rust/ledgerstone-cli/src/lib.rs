@@ -28,11 +28,15 @@
 
 mod arguments;
 mod failure;
+mod input;
 mod modules;
 mod open;
 mod output;
 mod passphrase;
 mod progress;
+#[cfg(test)]
+mod reference;
+mod rejections;
 mod table;
 mod values;
 mod verbs;

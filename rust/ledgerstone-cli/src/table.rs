@@ -27,6 +27,16 @@ pub(crate) fn objects(batch: &RecordBatch) -> Vec<Json> {
         .collect()
 }
 
+/// A number as JSON.
+pub(crate) fn number(number: u64) -> Json {
+    Json::Int(number as i64)
+}
+
+/// Text as JSON.
+pub(crate) fn text(text: impl std::fmt::Display) -> Json {
+    Json::Text(text.to_string())
+}
+
 /// JSON on one line, members in the order of the schema.
 pub(crate) fn json_line(json: &Json) -> String {
     let mut out = Vec::new();

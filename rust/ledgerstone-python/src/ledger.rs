@@ -17,7 +17,7 @@ use crate::query::{PyQuery, predicates};
 use crate::receipt::{PyReceipt, Texts};
 use crate::schema::PySchema;
 use crate::values::{to_decimal, to_record, to_value};
-use crate::{errors, events, facts, held, show, whole};
+use crate::{errors, events, facts, held, show, upkeep, whole};
 
 /// An open ledger. Its methods may be called from any thread.
 ///
@@ -345,6 +345,23 @@ impl PyLedger {
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         whole::audit(py, &*self.engine()?, against, progress)
+    }
+
+    /// Copies the ledger to a file that must not exist, while others read and append, and audits the copy. The log key is not copied.
+    #[pyo3(signature = (path, *, audit=true, progress=None))]
+    fn backup<'py>(
+        &self,
+        py: Python<'py>,
+        path: PathBuf,
+        audit: bool,
+        progress: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        upkeep::backup(py, &*self.engine()?, &path, audit, progress)
+    }
+
+    /// Numbers: transactions, records by type, bytes by table, members, modules, and the newest checkpoint.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        upkeep::stats(py, &*self.engine()?)
     }
 
     /// Writes the audit trail to a `.parquet` or `.arrow` file: of one type, its fields as columns, or of everything. Gives the number

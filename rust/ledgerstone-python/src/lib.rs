@@ -22,6 +22,7 @@ mod receipt;
 mod schema;
 mod show;
 mod transaction;
+mod upkeep;
 mod values;
 mod whole;
 

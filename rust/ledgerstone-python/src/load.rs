@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
+use ledgerstone::model::RowId;
 use ledgerstone::{Ledger, LoadOptions, LoadPart, LoadReport, Rejected, codes};
 use ledgerstone_verify::{ExceptionOutcome, Mode};
 use pyo3::IntoPyObjectExt;
@@ -56,7 +57,7 @@ pub(crate) fn append_many(
             ];
             progress.tell(watch, &counts)
         };
-        let options = LoadOptions { id, mode: how.mode, plain: how.plain, progress: &mut tell };
+        let options = LoadOptions { id, mode: how.mode, plain: how.plain, progress: &mut tell, exceptions: None };
         match data {
             Data::Tables(reader) => {
                 let mut tables = reader.map(|table| {
@@ -119,6 +120,8 @@ impl How {
 
 /// A [`LoadPart`] as it is pickled.
 type Part = (u64, u64, u64, Vec<u32>);
+/// What `pickle` keeps of a report's numbers: rows, accepted, flagged, held, refused, and where the first stands.
+type Counts = (u64, u64, u64, u64, u64, Option<(u64, u32)>);
 
 /// A refusal as it is pickled: the dict that shows it.
 #[derive(Clone, FromPyObject)]
@@ -166,17 +169,24 @@ impl PyLoadResult {
 
     /// Records accepted and flagged: their effects apply, and somebody should look at them.
     #[getter]
-    fn flagged(&self) -> usize {
-        self.0.flagged.len()
+    fn flagged(&self) -> u64 {
+        self.0.flagged_total
     }
 
     /// Records that are held: in the ledger, without effects until they are released.
     #[getter]
-    fn held(&self) -> usize {
-        self.0.held.len()
+    fn held(&self) -> u64 {
+        self.0.held_total
     }
 
-    /// The rows that were refused, and why.
+    /// How many rows were refused.
+    #[getter]
+    fn rejected(&self) -> u64 {
+        self.0.rejections_total
+    }
+
+    /// The rows that were refused, and why. Of rows that were not plainly accepted the first 100,000 are kept, so that no input fills the
+    /// memory.
     #[getter]
     fn rejections(&self) -> PyRejections {
         PyRejections { report: Arc::clone(&self.0), all: false }
@@ -197,8 +207,7 @@ impl PyLoadResult {
     /// The place of the first accepted record; None where there is none.
     #[getter]
     fn first<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let first = py.detach(|| self.0.first());
-        first.map(|row| facts::row_id(py, row)).transpose()
+        self.0.first.map(|row| facts::row_id(py, row)).transpose()
     }
 
     /// The place of the record of a row handed over, counted from 0; None where the row was refused before it was signed.
@@ -216,14 +225,19 @@ impl PyLoadResult {
         let part = |part: &LoadPart| (part.index, part.first, part.rows, part.unsigned.clone());
         let parts: Vec<Part> = self.0.parts.iter().map(part).collect();
         let all = self.exceptions();
-        let state = (self.0.rows, self.0.accepted, parts, all.dicts(py, 0, all.__len__())?);
+        let LoadReport { rows, accepted, flagged_total, held_total, rejections_total, first, .. } = &*self.0;
+        let first = first.map(|row| (row.index, row.position));
+        let counts = (rows, accepted, flagged_total, held_total, rejections_total, first);
+        let state = (counts, parts, all.dicts(py, 0, all.__len__())?);
         let restore = py.get_type::<Self>().getattr("_restore")?;
         (restore, state).into_bound_py_any(py)
     }
 
     /// What `pickle` has kept.
     #[staticmethod]
-    fn _restore(rows: u64, accepted: u64, parts: Vec<Part>, exceptions: Vec<Refusal>) -> Self {
+    fn _restore(counts: Counts, parts: Vec<Part>, exceptions: Vec<Refusal>) -> Self {
+        let (rows, accepted, flagged_total, held_total, rejections_total, first) = counts;
+        let first = first.map(|(index, position)| RowId::new(index, position));
         let parts = parts.into_iter();
         let parts = parts.map(|(index, first, rows, unsigned)| LoadPart { index, first, rows, unsigned }).collect();
         let of = |outcome: &str| {
@@ -231,20 +245,31 @@ impl PyLoadResult {
             of_outcome.cloned().map(Rejected::from).collect()
         };
         let (flagged, held, rejections) = (of("flagged"), of("held"), of("rejected"));
-        PyLoadResult(Arc::new(LoadReport { rows, accepted, flagged, held, rejections, parts }))
+        PyLoadResult(Arc::new(LoadReport {
+            rows,
+            accepted,
+            flagged,
+            held,
+            rejections,
+            flagged_total,
+            held_total,
+            rejections_total,
+            parts,
+            first,
+        }))
     }
 
     fn __repr__(&self) -> String {
-        let LoadReport { rows, accepted, flagged, held, rejections, parts } = &*self.0;
+        let LoadReport { rows, accepted, flagged_total, held_total, rejections_total, parts, .. } = &*self.0;
         let mut marked = String::new();
-        for (name, count) in [("flagged", flagged.len()), ("held", held.len())] {
-            if count > 0 {
+        for (name, count) in [("flagged", flagged_total), ("held", held_total)] {
+            if *count > 0 {
                 marked.push_str(&format!(", {name}={count}"));
             }
         }
-        let (rejections, transactions) = (rejections.len(), parts.len());
+        let transactions = parts.len();
         format!(
-            "LoadResult(rows={rows}, accepted={accepted}{marked}, rejections={rejections}, transactions={transactions})"
+            "LoadResult(rows={rows}, accepted={accepted}{marked}, rejections={rejections_total}, transactions={transactions})"
         )
     }
 

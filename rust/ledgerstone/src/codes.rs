@@ -2,7 +2,7 @@
 //!
 //! A code is stable, the words of a message are not. Codes of modules (`finance.insufficient_funds`) are declared in their schema files;
 //! those of the built-in module `ledger` stand here too, because its records are part of the engine. A new code is one line below, and a
-//! test in `tests/catalogue.rs` that provokes it.
+//! provocation in `tests/catalogue` beside it.
 
 /// The classes that a caller tells apart: in Python one exception each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -193,6 +193,7 @@ catalogue! {
     STORAGE_DAMAGED = "ledger.storage_damaged", Store: "SQLite finds its own structures damaged", "audit the ledger; go on with a backup that verifies";
     STORAGE_FAILED = "ledger.storage_failed", Store: "the storage engine failed", "the message says how; open the ledger again";
     FILE_FAILED = "ledger.file_failed", Store: "the operating system failed at a file", "the message names the file and says how";
+    RESTORE_REFUSED = "ledger.restore_refused", Store: "a ledger that goes on from a backup would sign a second history under one name", "open the copy where it is and read it; a restart as an epoch of its own does not exist yet";
     CLOSED = "ledger.closed", Store: "the ledger was closed", "open it again";
     BUSY = "ledger.busy", Store: "the ledger is being loaded by this very call", "do not append from the data that is handed over";
     KEY_MISSING = "ledger.key_missing", Store: "there is no such key file", "correct the path; `keys generate` makes a key";

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Whether a file could not grow: no space, a quota, or the process's own bound.
 pub(crate) fn is_full(error: &io::Error) -> bool {
@@ -17,12 +19,83 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    let written = write(file, bytes).and_then(|()| sync_folder(path));
+    let mut file = options.open(path)?;
+    let written = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| sync_folder(path));
     if written.is_err() {
         let _ = fs::remove_file(path);
     }
     written
+}
+
+/// A file under way, which has its name only once it is whole. Dropped before that, it leaves what was there.
+///
+/// ```
+/// use std::io::Write;
+/// let path = std::env::temp_dir().join(format!("ledgerstone-whole-{}.txt", std::process::id()));
+/// let mut file = ledgerstone::files::Whole::create(&path)?;
+/// file.write_all(b"whole")?;
+/// assert!(!path.exists());
+/// file.finish()?;
+/// assert_eq!(std::fs::read(&path)?, b"whole");
+/// std::fs::remove_file(&path)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Whole {
+    path: PathBuf,
+    /// `None` once it has its name.
+    file: Option<File>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Whole {
+    /// Begins the file that will stand at `path`.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        let file = Some(File::create(partial(path))?);
+        Ok(Whole { path: path.to_owned(), file, is_full: Arc::default() })
+    }
+
+    /// Whether it could not grow: the writers above it may lose what kind of error it was.
+    pub fn is_full(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.is_full)
+    }
+
+    /// Waits until the file is durable, and gives it its name.
+    pub fn finish(mut self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let named = self.noting(file.sync_all()).and_then(|()| move_over(&partial(&self.path), &self.path));
+        if named.is_ok() {
+            self.file = None;
+        }
+        named
+    }
+
+    fn noting<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        if done.as_ref().is_err_and(is_full) {
+            self.is_full.store(true, Ordering::Relaxed);
+        }
+        done
+    }
+}
+
+impl Write for Whole {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.as_mut().map_or(Ok(0), |file| file.write(bytes));
+        self.noting(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.as_mut().map_or(Ok(()), File::flush);
+        self.noting(flushed)
+    }
+}
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(partial(&self.path));
+        }
+    }
 }
 
 /// Writes a file over what was there, durably: it is the new one or the old one, never half of either.
@@ -35,12 +108,9 @@ pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let partial = partial(path);
-    let written = File::create(&partial).and_then(|file| write(file, bytes)).and_then(|()| move_over(&partial, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&partial);
-    }
-    written
+    let mut file = Whole::create(path)?;
+    file.write_all(bytes)?;
+    file.finish()
 }
 
 /// Gives a file another's name, durably; what had the name is gone.
@@ -61,15 +131,10 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 }
 
 /// Where a file is written before it has its name.
-pub fn partial(path: &Path) -> PathBuf {
+fn partial(path: &Path) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".partial");
     name.into()
-}
-
-fn write(mut file: File, bytes: &[u8]) -> io::Result<()> {
-    file.write_all(bytes)?;
-    file.sync_all()
 }
 
 #[cfg(test)]

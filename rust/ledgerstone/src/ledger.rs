@@ -2,8 +2,10 @@
 
 mod admission;
 mod append;
+mod backup;
 mod clock;
 mod commit;
+mod cut;
 mod emitted;
 mod endorse;
 mod export;
@@ -20,6 +22,7 @@ mod receipt;
 mod records;
 mod screen;
 mod sources;
+mod stats;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -30,9 +33,10 @@ mod writer;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
+pub use backup::{Backup, BackupOptions, BackupProgress};
 pub use export::ExportOptions;
 pub use held::HeldRecord;
-pub use load::{LoadOptions, LoadPart, LoadProgress, LoadReport};
+pub use load::{LoadOptions, LoadPart, LoadProgress, LoadReport, ToldOfExceptions};
 pub use log_key::LogKeyPeriod;
 pub use members::{Doubt, Grant, Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Revoked};
 pub use outcomes::{RecordException, Standing};
@@ -40,6 +44,7 @@ pub use proposal::{Proposal, ProposeOptions};
 pub use read::{Balance, QueryRequest, QueryRows, StoredRecord};
 pub use records::Appended;
 pub use sources::Sources;
+pub use stats::Stats;
 pub use trial::{CellNow, Trial, Tried};
 
 pub(crate) use append::SEMANTICS;

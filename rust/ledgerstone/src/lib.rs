@@ -79,7 +79,8 @@ pub use error::{Error, Misfit, Rejected, Result};
 pub use export::ExportFormat;
 pub use keys::{Key, LogKey, Passphrase};
 pub use ledger::{
-    Appended, Balance, CellNow, Doubt, ExportOptions, Grant, HeldRecord, Ledger, LoadOptions, LoadPart, LoadProgress,
-    LoadReport, LogKeyPeriod, Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Proposal, ProposeOptions,
-    QueryRequest, QueryRows, RecordException, Revoked, Sources, Standing, StoredRecord, Trial, Tried,
+    Appended, Backup, BackupOptions, BackupProgress, Balance, CellNow, Doubt, ExportOptions, Grant, HeldRecord, Ledger,
+    LoadOptions, LoadPart, LoadProgress, LoadReport, LogKeyPeriod, Member, MemberKey, ModuleInForce, ModuleLoaded,
+    ModuleState, Proposal, ProposeOptions, QueryRequest, QueryRows, RecordException, Revoked, Sources, Standing, Stats,
+    StoredRecord, ToldOfExceptions, Trial, Tried,
 };

@@ -3,6 +3,15 @@
 /// Records of one `each` transaction: `append_many` cuts its input every so many rows. Large enough that one signature
 /// and one commit cost nothing per row, small enough that a cut in flight fits in memory.
 pub const CUT_ROWS: usize = 262_144;
+/// Bytes of input of one `each` transaction, after which it is cut too: half a kilobyte a row, so that everyday rows are cut by number.
+/// What is made of them on the way is some times as much, and has to fit in memory.
+pub const CUT_BYTES: usize = 128 << 20;
+/// Bytes of input of one atomic transaction, which cannot be cut.
+pub const ATOMIC_BYTES: usize = 512 << 20;
+/// Rows that were not plainly accepted and that the report of a load keeps, some hundred bytes each; all are told as they happen.
+pub const EXCEPTIONS_KEPT: usize = 100_000;
+/// Bytes of a line or row of an input file: a record has at most [`RECORD_BYTES`], and JSON may write a character as six.
+pub const LINE_BYTES: u64 = 8 << 20;
 /// Records of one atomic transaction (design of positions: 24 bits).
 pub const ATOMIC_RECORDS: usize = 1 << 20;
 /// Rows of one stored chunk: one read decodes it, and its rows are numbered in 16 bits.

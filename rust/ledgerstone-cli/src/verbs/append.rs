@@ -1,50 +1,58 @@
-//! `append`: records of one type, from JSON lines.
+//! `append`: records of one type, from CSV, JSON lines, Parquet or Arrow.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use ledgerstone::model::Value;
-use ledgerstone::{Error, LoadOptions, LoadReport, codes};
+use ledgerstone::{Error, LoadOptions, LoadProgress, LoadReport, RecordException, codes};
 use ledgerstone_verify::{Json, Mode};
 
 use crate::failure::{Failure, REFUSED};
+use crate::input::{Format, Input, Lines, Records};
+use crate::modules::record_type;
 use crate::open::Writing;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::values::from_json;
+use crate::rejections::RejectionsFile;
+use crate::table::number;
 
-/// Lines read before they are handed over together.
-const PIECE_LINES: usize = 8_192;
-/// Bytes of a line: more than any record may have.
-const LINE_BYTES: u64 = 4 << 20;
-/// Refusals that are told one by one.
-const SHOWN: usize = 20;
+/// Rows that are told one by one.
+const SHOWN: u64 = 20;
 
-/// Append records of one type, one JSON object a line
+/// Append records of one type from CSV, JSON lines, Parquet or Arrow
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  ledgerstone append books.ledger finance.transfer sales.jsonl --key me.pem --id sales-2026-03
+  ledgerstone append books.ledger finance.transfer sales.csv --key me.pem --id sales-2026-03
+  ledgerstone append books.ledger finance.transfer sales.parquet --key me.pem --rejections refused.csv
   echo '{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}' |
       ledgerstone append books.ledger finance.account --key me.pem
 
-Every record stands or falls alone unless --atomic is given. Held and flagged records are in the ledger. Amounts are strings (\"12.50\"), never floating point.
-With --id the same call can be made again after a crash: it goes on where it stopped.")]
+Every record stands or falls alone unless --atomic is given. Held and flagged records are in the ledger. Amounts are decimal text (\"12.50\"), never floating point.
+CSV: the first line names the fields (address.city for a member of a struct), an empty cell is an absent field, a list is JSON.
+With --id the same call can be made again after a crash: it goes on where it stopped.
+Exit code 1: some records were refused; the others are in the ledger.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Writing,
     /// The record type, like finance.transfer
     record_type: String,
-    /// The file of JSON lines; - or nothing: standard input
+    /// The file of records; - or nothing: standard input
     file: Option<PathBuf>,
+    /// The file's format [default: by its ending; jsonl for standard input]
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// What separates the cells of CSV
+    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
+    delimiter: char,
     /// All records or none, in one transaction
     #[arg(long)]
     atomic: bool,
     /// A name for this load, which makes it repeatable (at most 64 bytes, no /)
     #[arg(long)]
     id: Option<String>,
+    /// Write every row that was not plainly accepted to this file (.csv, .jsonl or .parquet), with its line, outcome, code and message
+    #[arg(long, value_name = "FILE")]
+    rejections: Option<PathBuf>,
     /// Private fields may hold values, which are stored in the clear
     #[arg(long)]
     plain: bool,
@@ -56,119 +64,114 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
-        let mut pieces = self.lines()?;
+        let record_type = record_type(&ledger, &self.record_type)?;
+        let input = Input::open(self.file.as_deref(), self.format, self.delimiter, &record_type)?;
+        let Input { name, records, lines } = input;
+        let mut file = self.rejections.as_deref().map(RejectionsFile::create).transpose()?;
         let progress = Progress::new("records", None);
-        let mut tell = |done: ledgerstone::LoadProgress| {
+        let mut tell = |done: LoadProgress| {
             progress.set(done.rows);
+            lines.forget(done.rows);
             Ok(())
         };
+        let mut told = Told { name: &name, lines: &lines, file: &mut file, count: 0, plain: false };
+        let mut exceptions = |exception: &RecordException| told.tell(exception);
         let mode = if self.atomic { Mode::Atomic } else { Mode::Each };
-        let options = LoadOptions { id: self.id.as_deref(), mode, plain: self.plain, progress: &mut tell };
-        let report = ledger.append_values(&self.record_type, &mut pieces, options)?;
+        let options = LoadOptions {
+            id: self.id.as_deref(),
+            mode,
+            plain: self.plain,
+            progress: &mut tell,
+            exceptions: Some(&mut exceptions),
+        };
+        let loaded = match records {
+            Records::Values(mut pieces) => ledger.append_values(&self.record_type, &mut *pieces, options),
+            Records::Tables(mut tables) => ledger.append_tables(&self.record_type, &mut *tables, options),
+        };
         drop(progress);
-        self.tell(out, &report)?;
-        Ok(if report.rejections.is_empty() { 0 } else { REFUSED })
-    }
-
-    fn lines(&self) -> Result<JsonLines, Failure> {
-        match self.file.as_deref().filter(|path| *path != Path::new("-")) {
-            None => Ok(JsonLines::new(Box::new(BufReader::new(std::io::stdin())), "standard input".to_owned())),
-            Some(path) => {
-                let file = File::open(path).map_err(|error| Failure::file(path, error))?;
-                Ok(JsonLines::new(Box::new(BufReader::new(file)), path.display().to_string()))
-            }
+        let (count, plain) = (told.count, told.plain);
+        // What was refused before a load stopped is worth as much.
+        file.map_or(Ok(()), RejectionsFile::finish)?;
+        let report = loaded.map_err(|error| at_file(error, &name, &lines))?;
+        if count > SHOWN {
+            let hint = if self.rejections.is_some() { "" } else { "; --rejections FILE writes them all" };
+            eprintln!("{} more were not plainly accepted{hint}", count - SHOWN);
         }
-    }
-
-    fn tell(&self, out: &mut Output, report: &LoadReport) -> Result<(), Failure> {
-        let exceptions = report.exceptions();
-        for (outcome, why) in exceptions.iter().take(SHOWN) {
-            eprintln!("{}: {why}", outcome.name());
-        }
-        if exceptions.len() > SHOWN {
-            eprintln!("{} more were not plainly accepted", exceptions.len() - SHOWN);
-        }
-        if report.flagged.iter().any(|why| why.code == codes::PLAIN_PRIVATE) {
+        if plain {
             eprintln!("warning: private fields are stored in the clear, for as long as the ledger lives");
         }
-        let transactions: Vec<u64> = report.transactions().collect();
-        let first = report.first().map(|row| row.to_string());
-        if self.json {
-            let (flagged, held, rejected) = (report.flagged.len(), report.held.len(), report.rejections.len());
-            let first = first.map_or_else(|| "null".to_owned(), |first| format!("\"{first}\""));
-            out.line(format!(
-                "{{\"rows\":{},\"accepted\":{},\"flagged\":{flagged},\"held\":{held},\"rejected\":{rejected},\"transactions\":{transactions:?},\"first\":{first}}}",
-                report.rows, report.accepted
-            ))?;
-        } else {
+        self.report(out, &report)?;
+        Ok(if report.rejections_total == 0 { 0 } else { REFUSED })
+    }
+
+    fn report(&self, out: &mut Output, report: &LoadReport) -> Result<(), Failure> {
+        let first = report.first.map(|row| row.to_string());
+        if !self.json {
             let place = first.map_or_else(String::new, |first| format!("; the first is {first}"));
             let mut marked = String::new();
-            for (count, word) in [(report.flagged.len(), "flagged"), (report.held.len(), "held")] {
+            for (count, word) in [(report.flagged_total, "flagged"), (report.held_total, "held")] {
                 if count > 0 {
                     marked.push_str(&format!(", {count} {word}"));
                 }
             }
             out.line(format!("{} of {} records accepted{marked}{place}", report.accepted, report.rows))?;
+            return Ok(());
         }
+        out.object([
+            ("rows", number(report.rows)),
+            ("accepted", number(report.accepted)),
+            ("flagged", number(report.flagged_total)),
+            ("held", number(report.held_total)),
+            ("rejected", number(report.rejections_total)),
+            ("transactions", Json::List(report.transactions().map(number).collect())),
+            ("first", first.map_or(Json::Null, Json::Text)),
+        ])?;
         Ok(())
     }
 }
 
-/// JSON lines, a piece at a time. Empty lines are passed over.
-struct JsonLines {
-    reader: Box<dyn BufRead>,
-    name: String,
-    line: u64,
-    ended: bool,
+/// Who is told of rows that were not plainly accepted: the terminal of the first, the file of all.
+struct Told<'a> {
+    name: &'a str,
+    lines: &'a Lines,
+    file: &'a mut Option<RejectionsFile>,
+    count: u64,
+    /// Whether private fields were stored in the clear.
+    plain: bool,
 }
 
-impl JsonLines {
-    fn new(reader: Box<dyn BufRead>, name: String) -> Self {
-        JsonLines { reader, name, line: 0, ended: false }
-    }
-
-    fn next_line(&mut self) -> Result<Option<Value>, Error> {
-        loop {
-            let mut line = Vec::new();
-            self.line += 1;
-            let read = self.reader.by_ref().take(LINE_BYTES + 1).read_until(b'\n', &mut line);
-            let wrong = |what: String| {
-                Error::schema(codes::INPUT_MALFORMED, format!("{}, line {}: {what}", self.name, self.line))
-            };
-            let read = read.map_err(|error| wrong(error.to_string()))?;
-            if read == 0 {
-                return Ok(None);
-            }
-            if line.len() as u64 > LINE_BYTES {
-                return Err(wrong(format!("longer than {LINE_BYTES} bytes")));
-            }
-            if line.trim_ascii().is_empty() {
-                continue;
-            }
-            let json = Json::parse(line.trim_ascii()).map_err(|error| wrong(format!("no JSON, {error}")))?;
-            if !matches!(json, Json::Object(_)) {
-                return Err(wrong("a record is a JSON object, {\"field\": value, …}".to_owned()));
-            }
-            return Ok(Some(from_json(json)));
+impl Told<'_> {
+    fn tell(&mut self, exception: &RecordException) -> Result<(), Error> {
+        let (outcome, why) = (exception.outcome.name(), &exception.reason);
+        self.count += 1;
+        self.plain |= why.code == codes::PLAIN_PRIVATE;
+        if self.count <= SHOWN {
+            eprintln!("{outcome}: {}: {why}", Input::place(self.name, self.lines, why.row));
+        }
+        match self.file {
+            Some(file) => file.write(exception, self.lines.of(why.row)),
+            None => Ok(()),
         }
     }
 }
 
-impl Iterator for JsonLines {
-    type Item = Result<Vec<Value>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut piece = Vec::new();
-        while !self.ended && piece.len() < PIECE_LINES {
-            match self.next_line() {
-                Ok(Some(value)) => piece.push(value),
-                Ok(None) => self.ended = true,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
+/// An error of the engine, with the file and line that it is about.
+fn at_file(error: Error, name: &str, lines: &Lines) -> Error {
+    match error {
+        Error::Schema(mut misfit) if misfit.file.is_none() && misfit.field.is_some() => {
+            misfit.message = format!("{name}: {}", misfit.message);
+            misfit.file = Some(name.to_owned());
+            Error::Schema(misfit)
         }
-        (!piece.is_empty()).then_some(Ok(piece))
+        Error::Rejected(mut rejected) => {
+            if let Some(line) = lines.of(rejected.row) {
+                rejected.message = format!("{} ({name}, line {line})", rejected.message);
+            }
+            Error::Rejected(rejected)
+        }
+        Error::Stopped { source, rows, transactions } => {
+            Error::Stopped { source: Box::new(at_file(*source, name, lines)), rows, transactions }
+        }
+        other => other,
     }
 }

@@ -1,10 +1,12 @@
 //! `checkpoint`: the newest signed state of the log.
 
 use clap::{Args, ValueEnum};
+use ledgerstone_verify::b64;
 
 use crate::failure::Failure;
 use crate::open::Reading;
 use crate::output::Output;
+use crate::table::{number, text};
 
 /// Print the newest checkpoint, a signed note
 #[derive(Args, Debug)]
@@ -19,6 +21,9 @@ pub(crate) struct Arguments {
     /// Over which tree
     #[arg(long, value_enum, default_value_t = Tree::Sha256)]
     tree: Tree,
+    /// One JSON object: origin, size, roots and both notes
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -30,7 +35,19 @@ enum Tree {
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
-        let checkpoint = self.ledger.open()?.checkpoint()?;
+        let ledger = self.ledger.open()?;
+        let checkpoint = ledger.checkpoint()?;
+        if self.json {
+            out.object([
+                ("origin", text(ledger.origin())),
+                ("size", number(checkpoint.size)),
+                ("root", text(b64(&checkpoint.root))),
+                ("root_sha3", text(b64(&checkpoint.root_sha3))),
+                ("note", text(checkpoint.note)),
+                ("note_sha3", text(checkpoint.note_sha3)),
+            ])?;
+            return Ok(0);
+        }
         out.text(match self.tree {
             Tree::Sha256 => &checkpoint.note,
             Tree::Sha3 => &checkpoint.note_sha3,

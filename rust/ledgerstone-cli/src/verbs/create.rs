@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ledgerstone::Create;
+use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
 use crate::modules::source_of;
 use crate::open::observer;
 use crate::output::Output;
 use crate::passphrase::Protection;
+use crate::table::{number, text};
 
 /// Make a ledger, and beside it the key of its log
 #[derive(Args, Debug)]
@@ -35,6 +37,9 @@ pub(crate) struct Arguments {
     /// Where the log key goes [default: <PATH>.logkey.pem]
     #[arg(long, value_name = "FILE")]
     log_key: Option<PathBuf>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Arguments {
@@ -48,6 +53,15 @@ impl Arguments {
             create = create.log_key(path);
         }
         let ledger = create.at(&self.path)?;
+        if self.json {
+            out.object([
+                ("path", text(self.path.display())),
+                ("origin", text(ledger.origin())),
+                ("size", number(ledger.size()?)),
+                ("verifier_keys", Json::List(ledger.verifier_keys()?.iter().map(text).collect())),
+            ])?;
+            return Ok(0);
+        }
         out.line(format!("{}: ledger {}, size {}", self.path.display(), ledger.origin(), ledger.size()?))?;
         out.line("Give these verifier keys to whoever checks its receipts:")?;
         for key in ledger.verifier_keys()? {

@@ -9,6 +9,7 @@ use crate::failure::Failure;
 use crate::open::Reading;
 use crate::output::Output;
 use crate::progress::Progress;
+use crate::table::{number, text};
 
 /// Write the audit trail to Parquet or Arrow IPC
 #[derive(Args, Debug)]
@@ -30,6 +31,9 @@ pub(crate) struct Arguments {
     /// The file format [default: by the file's ending]
     #[arg(long, value_enum)]
     format: Option<Format>,
+    /// Print the result as one JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -61,6 +65,10 @@ impl Arguments {
         let rows =
             ledger.export(&self.output, ExportOptions { record_type, format: Some(format), progress: &mut tell })?;
         drop(progress);
+        if self.json {
+            out.object([("path", text(self.output.display())), ("rows", number(rows))])?;
+            return Ok(0);
+        }
         out.line(format!("{}: {rows} rows", self.output.display()))?;
         Ok(0)
     }

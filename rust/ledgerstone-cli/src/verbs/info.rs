@@ -1,17 +1,15 @@
-//! `info`: what a ledger is and holds.
-
-use std::sync::Arc;
+//! `info`: what a ledger is.
 
 use clap::Args;
-use ledgerstone::{Ledger, ModuleState, QueryRequest};
-use ledgerstone_verify::b64;
+use ledgerstone::ModuleState;
+use ledgerstone_verify::{Json, b64};
 
 use crate::failure::Failure;
 use crate::open::Reading;
 use crate::output::Output;
-use crate::table::Table;
+use crate::table::{number, text};
 
-/// Show what a ledger is and holds
+/// Show what a ledger is: origin, roots, verifier keys, modules
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
@@ -23,6 +21,9 @@ pub(crate) struct Arguments {
     /// Only the keys by which its receipts are verified, one a line
     #[arg(long)]
     verifier_keys: bool,
+    /// One JSON object
+    #[arg(long, conflicts_with = "verifier_keys")]
+    json: bool,
 }
 
 impl Arguments {
@@ -35,40 +36,35 @@ impl Arguments {
             return Ok(0);
         }
         let checkpoint = ledger.checkpoint()?;
-        let bytes =
-            std::fs::metadata(&self.ledger.ledger).map_err(|error| Failure::file(&self.ledger.ledger, error))?.len();
+        if self.json {
+            let modules = ledger.modules()?.into_iter().map(|module| {
+                let members =
+                    [("name", text(module.name)), ("version", number(module.version)), ("title", text(module.title))];
+                Json::Object(members.map(|(name, value)| (name.to_owned(), value)).to_vec())
+            });
+            out.object([
+                ("origin", text(ledger.origin())),
+                ("size", number(checkpoint.size)),
+                ("root", text(b64(&checkpoint.root))),
+                ("root_sha3", text(b64(&checkpoint.root_sha3))),
+                ("verifier_keys", Json::List(ledger.verifier_keys()?.iter().map(text).collect())),
+                ("members", number(ledger.members()?.len() as u64)),
+                ("modules", Json::List(modules.collect())),
+            ])?;
+            return Ok(0);
+        }
         out.line(format!("origin    {}", ledger.origin()))?;
-        out.line(format!("size      {} transactions, {bytes} bytes", checkpoint.size))?;
+        out.line(format!("size      {} transactions", checkpoint.size))?;
         out.line(format!("root      {} (SHA-256)", b64(&checkpoint.root)))?;
         out.line(format!("          {} (SHA3-256)", b64(&checkpoint.root_sha3)))?;
         for key in ledger.verifier_keys()? {
             out.line(format!("verifier  {key}"))?;
         }
         out.line(format!("members   {}", ledger.members()?.len()))?;
-        let mut table = Table::new(["type", "records"]);
         for module in ledger.modules()? {
             let state = if module.state == ModuleState::Active { "" } else { " (suspended)" };
             out.line(format!("module    {} version {}: {}{state}", module.name, module.version, module.title))?;
-            for name in module.types {
-                let count = records(&ledger, &name)?;
-                if count > 0 {
-                    table.push(vec![name, count.to_string()]);
-                }
-            }
         }
-        out.line("")?;
-        out.text(&table.render())?;
         Ok(0)
     }
-}
-
-/// Number of stored records of a type.
-fn records(ledger: &Arc<Ledger>, name: &str) -> Result<usize, Failure> {
-    let columns = Some(vec!["_position".to_owned()]);
-    let request = QueryRequest { record_type: name.to_owned(), columns, ..QueryRequest::default() };
-    let mut count = 0;
-    for batch in ledger.query(&request)? {
-        count += batch?.num_rows();
-    }
-    Ok(count)
 }

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ledgerstone_verify::{Outcome, Receipt, VerifierKey, b64};
+use ledgerstone_verify::{Json, Outcome, Receipt, VerifierKey, b64};
 
 use crate::failure::{Failure, REFUSED};
 use crate::open::{Reading, read_text};
 use crate::output::Output;
+use crate::table::{number, text};
 
 /// Verify a receipt offline
 #[derive(Args, Debug)]
@@ -27,6 +28,9 @@ pub(crate) struct Arguments {
     /// The ledger itself: its keys are trusted, and it says which signatures are doubtful
     #[arg(long, value_name = "LEDGER")]
     ledger: Option<PathBuf>,
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
 }
 
 impl Arguments {
@@ -42,6 +46,23 @@ impl Arguments {
         let bytes = std::fs::read(&self.receipt).map_err(|error| Failure::file(&self.receipt, error))?;
         let receipt = Receipt::parse(&bytes)?;
         let proven = receipt.verify(&trust)?;
+        let code = if proven.outcome == Outcome::Accepted { 0 } else { REFUSED };
+        if self.json {
+            // A record is JSON that verified.
+            let record = Json::parse(proven.record.as_bytes()).unwrap_or(Json::Null);
+            out.object([
+                ("record", record),
+                ("outcome", text(&proven.outcome)),
+                ("origin", text(&proven.origin)),
+                ("place", text(format!("{}:{}", proven.index, proven.position))),
+                ("size", number(proven.size)),
+                ("time", text(&proven.time)),
+                ("author", text(&proven.author)),
+                ("key", text(b64(&proven.key))),
+                ("sha3_256", Json::Bool(proven.checked_sha3)),
+            ])?;
+            return Ok(code);
+        }
         let trees = if proven.checked_sha3 { "SHA-256 and SHA3-256" } else { "SHA-256" };
         out.line(&proven.record)?;
         out.line(format!("outcome   {}", proven.outcome))?;
@@ -63,7 +84,7 @@ impl Arguments {
                 ))?;
             }
         }
-        Ok(if proven.outcome == Outcome::Accepted { 0 } else { REFUSED })
+        Ok(code)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::codes;
+
 /// What an audit can find, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
@@ -117,6 +119,20 @@ impl Verdict {
             Verdict::OkUpToSize => "ok up to size",
             Verdict::Ok => "ok",
         }
+    }
+
+    /// The code of an error that says so, [`codes::CATALOGUE`](crate::codes::CATALOGUE); `None` where nothing is wrong.
+    pub fn code(self) -> Option<&'static str> {
+        Some(match self {
+            Verdict::StorageCorrupt => codes::STORAGE_CORRUPT,
+            Verdict::ContentChanged => codes::CONTENT_CHANGED,
+            Verdict::LinkBroken => codes::LINK_BROKEN,
+            Verdict::Truncated => codes::TRUNCATED,
+            Verdict::StateDiffers => codes::STATE_DIFFERS,
+            Verdict::UnverifiableVersion => codes::UNVERIFIABLE_VERSION,
+            Verdict::Incomplete => codes::EVIDENCE_INCOMPLETE,
+            Verdict::OkUpToSize | Verdict::Ok => return None,
+        })
     }
 
     /// Whether nothing is wrong.

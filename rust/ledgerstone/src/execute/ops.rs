@@ -277,3 +277,19 @@ impl Action {
 pub(crate) fn lifecycle_state(lifecycle: &LifecycleType, stored: Option<u8>) -> Option<u8> {
     stored.or(lifecycle.initial)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_that_no_rule_names_have_codes_of_the_engine() {
+        let finance = crate::schema::parse(ledgerstone_schemas::FINANCE, "finance.toml").unwrap();
+        let transfer = finance.record_type("finance.transfer").unwrap();
+        let op = Op { rule: 0, action: Action::Overflow };
+        for (failure, code) in [(Failure::Overflow, codes::OVERFLOW), (Failure::TooMany, codes::TOO_MANY_VOTES)] {
+            let rejection = Rejection::of(transfer, &OpChunk::default(), op, failure);
+            assert_eq!((rejection.reason.code.as_str(), rejection.cell), (code, None));
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! Files that record batches are written to.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +12,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::files::{self, is_full};
+use crate::files::Whole;
 use crate::store::StoreError;
 
 /// The file formats of an export.
@@ -36,124 +35,71 @@ impl ExportFormat {
     }
 }
 
-/// A file under way, which has its name only once it is whole. Dropped before that, it leaves nothing.
+/// A file under way. Dropped before it is finished, it leaves what was there.
 pub(crate) struct Sink {
     path: PathBuf,
-    /// `None` once it is whole.
-    writer: Option<Writer>,
+    writer: Writer,
     is_full: Arc<AtomicBool>,
 }
 
 enum Writer {
-    Parquet(Box<ArrowWriter<Disk>>),
-    Arrow(Box<FileWriter<BufWriter<Disk>>>),
-}
-
-/// The file itself. The writers above it lose what kind of error it was.
-struct Disk {
-    file: File,
-    is_full: Arc<AtomicBool>,
+    Parquet(Box<ArrowWriter<Whole>>),
+    Arrow(Box<FileWriter<BufWriter<Whole>>>),
 }
 
 impl Sink {
     /// Begins the file that will stand at `path`.
     pub(crate) fn create(path: &Path, format: ExportFormat, schema: &SchemaRef) -> Result<Self, StoreError> {
-        let partial = files::partial(path);
-        let file = File::create(&partial).map_err(|source| StoreError::io(&partial, source))?;
-        let is_full = Arc::new(AtomicBool::new(false));
-        let disk = Disk { file, is_full: Arc::clone(&is_full) };
-        let mut sink = Sink { path: path.to_owned(), writer: None, is_full };
-        match Writer::begin(disk, format, schema) {
-            Ok(writer) => sink.writer = Some(writer),
-            Err(error) => {
-                let _ = std::fs::remove_file(&partial);
-                return Err(sink.failed(&error));
-            }
-        }
-        Ok(sink)
+        let file = Whole::create(path).map_err(|source| StoreError::io(path, source))?;
+        let is_full = file.is_full();
+        let writer = Writer::begin(file, format, schema).map_err(|error| failed(path, &is_full, &error))?;
+        Ok(Sink { path: path.to_owned(), writer, is_full })
     }
 
     /// Writes rows.
     pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<(), StoreError> {
         let written = match &mut self.writer {
-            Some(Writer::Parquet(writer)) => writer.write(batch).map_err(ArrowError::from),
-            Some(Writer::Arrow(writer)) => writer.write(batch),
-            None => Ok(()),
+            Writer::Parquet(writer) => writer.write(batch).map_err(ArrowError::from),
+            Writer::Arrow(writer) => writer.write(batch),
         };
-        written.map_err(|error| self.failed(&error))
+        written.map_err(|error| failed(&self.path, &self.is_full, &error))
     }
 
     /// Ends the file, waits until it is durable, and gives it its name.
-    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
-        let Some(writer) = self.writer.take() else { return Ok(()) };
-        let partial = files::partial(&self.path);
-        let ended = writer.end().map_err(|error| self.failed(&error));
-        let named = ended
-            .and_then(|()| std::fs::rename(&partial, &self.path).map_err(|source| StoreError::io(&self.path, source)));
-        if named.is_err() {
-            let _ = std::fs::remove_file(&partial);
-        }
-        named
-    }
-
-    fn failed(&self, error: &ArrowError) -> StoreError {
-        if self.is_full.load(Ordering::Relaxed) {
-            return StoreError::DiskFull { path: self.path.clone() };
-        }
-        StoreError::Engine(format!("{}: {error}", self.path.display()))
+    pub(crate) fn finish(self) -> Result<(), StoreError> {
+        let Sink { path, writer, is_full } = self;
+        let file = writer.end().map_err(|error| failed(&path, &is_full, &error))?;
+        file.finish().map_err(|source| StoreError::io(&path, source))
     }
 }
 
-impl Drop for Sink {
-    fn drop(&mut self) {
-        if self.writer.take().is_some() {
-            let _ = std::fs::remove_file(files::partial(&self.path));
-        }
+fn failed(path: &Path, is_full: &AtomicBool, error: &ArrowError) -> StoreError {
+    if is_full.load(Ordering::Relaxed) {
+        return StoreError::DiskFull { path: path.to_owned() };
     }
+    StoreError::Engine(format!("{}: {error}", path.display()))
 }
 
 impl Writer {
-    fn begin(disk: Disk, format: ExportFormat, schema: &SchemaRef) -> Result<Self, ArrowError> {
+    fn begin(file: Whole, format: ExportFormat, schema: &SchemaRef) -> Result<Self, ArrowError> {
         Ok(match format {
             ExportFormat::Parquet => {
                 let level = ZstdLevel::try_new(3).map_err(ArrowError::from)?;
                 let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-                Writer::Parquet(Box::new(ArrowWriter::try_new(disk, schema.clone(), Some(properties))?))
+                Writer::Parquet(Box::new(ArrowWriter::try_new(file, schema.clone(), Some(properties))?))
             }
-            ExportFormat::Arrow => Writer::Arrow(Box::new(FileWriter::try_new(BufWriter::new(disk), schema)?)),
+            ExportFormat::Arrow => Writer::Arrow(Box::new(FileWriter::try_new(BufWriter::new(file), schema)?)),
         })
     }
 
-    fn end(self) -> Result<(), ArrowError> {
-        let disk = match self {
-            Writer::Parquet(writer) => writer.into_inner().map_err(ArrowError::from)?,
+    fn end(self) -> Result<Whole, ArrowError> {
+        match self {
+            Writer::Parquet(writer) => writer.into_inner().map_err(ArrowError::from),
             Writer::Arrow(mut writer) => {
                 writer.finish()?;
                 let buffer = (*writer).into_inner()?;
-                buffer.into_inner().map_err(|error| ArrowError::from(error.into_error()))?
+                buffer.into_inner().map_err(|error| ArrowError::from(error.into_error()))
             }
-        };
-        disk.noting(disk.file.sync_all()).map_err(ArrowError::from)
-    }
-}
-
-impl Disk {
-    fn noting<T>(&self, done: io::Result<T>) -> io::Result<T> {
-        if done.as_ref().is_err_and(is_full) {
-            self.is_full.store(true, Ordering::Relaxed);
         }
-        done
-    }
-}
-
-impl Write for Disk {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes);
-        self.noting(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let flushed = self.file.flush();
-        self.noting(flushed)
     }
 }

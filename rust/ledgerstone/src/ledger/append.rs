@@ -427,14 +427,7 @@ fn envelope(
         time: clock::text(time)?,
     }
     .to_canonical();
-    if ENVELOPE_TAG.len() + envelope.len() > MAX_ENVELOPE_BYTES {
-        return Err(Error::Limit {
-            what: "the envelope's length in bytes".to_owned(),
-            value: envelope.len() as u64,
-            limit: "ENVELOPE_BYTES",
-            bound: MAX_ENVELOPE_BYTES as u64,
-        });
-    }
+    check_length(ENVELOPE_TAG.len() + envelope.len())?;
     Ok(envelope)
 }
 
@@ -448,6 +441,19 @@ fn next_log_key(writer: &Writer, draft: &Draft<'_>, gate: &AuthorityGate) -> Res
     let why = "the log key rotates by rotate_log_key, which has the new one at hand";
     let missing = || Error::schema(codes::LOG_KEY_ABSENT, why);
     new.cloned().map(Some).ok_or_else(missing)
+}
+
+/// A leaf of the log has a 16-bit length. Every part of an envelope is bounded so that none comes near it.
+pub(super) fn check_length(leaf_bytes: usize) -> Result<()> {
+    if leaf_bytes <= MAX_ENVELOPE_BYTES {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        what: "the envelope's length in bytes".to_owned(),
+        value: leaf_bytes as u64,
+        limit: "ENVELOPE_BYTES",
+        bound: MAX_ENVELOPE_BYTES as u64,
+    })
 }
 
 /// The rows of `envelopes`, `record_nodes` and `log_nodes`.

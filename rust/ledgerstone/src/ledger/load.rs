@@ -13,6 +13,7 @@ use ledgerstone_verify::envelope::Mode;
 
 use super::Ledger;
 use super::append::{Attempt, Committed, Draft};
+use super::cut::{fitting, over_atomic};
 use super::endorse::Signing;
 use super::outcomes::RecordException;
 use super::pool::{Started, panic_message};
@@ -21,9 +22,11 @@ use super::screen::{Input, Screened, changed, screen_chunk};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
 use crate::execute::has_followers;
-use crate::limits::{ATOMIC_RECORDS, CHUNK_ROWS, CUT_ROWS, FOLLOWED_CUT_ROWS};
+use crate::limits::{
+    ATOMIC_BYTES, ATOMIC_RECORDS, CHUNK_ROWS, CUT_BYTES, CUT_ROWS, EXCEPTIONS_KEPT, FOLLOWED_CUT_ROWS,
+};
 use crate::model::{Event, FlatRows, RowId, Value};
-use crate::schema::RecordType;
+use crate::schema::{RecordType, from_arrow};
 
 /// How far a load is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,6 +43,9 @@ pub struct LoadProgress {
     pub rejected: u64,
 }
 
+/// Who is told of every row of a load that was not plainly accepted.
+pub type ToldOfExceptions<'a> = &'a mut dyn FnMut(&RecordException) -> Result<()>;
+
 /// How to load.
 pub struct LoadOptions<'a> {
     /// Makes the load repeatable and resumable: its n-th transaction has the id `<id>/n`.
@@ -50,9 +56,12 @@ pub struct LoadOptions<'a> {
     pub plain: bool,
     /// Told after each transaction; an error stops the load.
     pub progress: &'a mut dyn FnMut(LoadProgress) -> Result<()>,
+    /// Told of every row that was not plainly accepted, in order, once its transaction is decided; an error stops the load.
+    pub exceptions: Option<ToldOfExceptions<'a>>,
 }
 
-/// What became of the rows of a load.
+/// What became of the rows of a load. Of rows that were not plainly accepted it keeps the first [`EXCEPTIONS_KEPT`], and counts all;
+/// [`LoadOptions::exceptions`] is told of each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoadReport {
     /// Rows handed over.
@@ -65,8 +74,16 @@ pub struct LoadReport {
     pub held: Vec<Rejected>,
     /// Rows refused, in order.
     pub rejections: Vec<Rejected>,
+    /// How many were flagged in all.
+    pub flagged_total: u64,
+    /// How many are held in all.
+    pub held_total: u64,
+    /// How many were refused in all.
+    pub rejections_total: u64,
     /// The transactions, in order.
     pub parts: Vec<LoadPart>,
+    /// Where the first record stands that was not refused.
+    pub first: Option<RowId>,
 }
 
 /// One transaction of a load.
@@ -112,28 +129,39 @@ impl LoadReport {
         all
     }
 
-    /// Adds a row that was not plainly accepted.
+    /// Counts a row that was not plainly accepted, and keeps it if it is one of the first.
     fn note(&mut self, exception: RecordException) {
-        match exception.outcome {
-            ExceptionOutcome::Flagged => self.flagged.push(exception.reason),
-            ExceptionOutcome::Held => self.held.push(exception.reason),
-            ExceptionOutcome::Rejected => self.rejections.push(exception.reason),
+        let kept = self.flagged.len() + self.held.len() + self.rejections.len();
+        let (list, total) = match exception.outcome {
+            ExceptionOutcome::Flagged => (&mut self.flagged, &mut self.flagged_total),
+            ExceptionOutcome::Held => (&mut self.held, &mut self.held_total),
+            ExceptionOutcome::Rejected => (&mut self.rejections, &mut self.rejections_total),
+        };
+        *total += 1;
+        if kept < EXCEPTIONS_KEPT {
+            list.push(exception.reason);
         }
     }
 
-    /// Where the first accepted record stands.
-    pub fn first(&self) -> Option<RowId> {
-        let mut refused = self.rejections.iter().map(|rejected| rejected.row).peekable();
-        (0..self.rows).find_map(|row| {
-            let is_refused = refused.next_if_eq(&row).is_some();
-            if is_refused { None } else { self.row(row) }
-        })
+    /// Notes the first record of the newest part that was not refused, if it is the first of all.
+    fn note_first(&mut self, exceptions: &[RecordException]) {
+        if self.first.is_none()
+            && let Some(part) = self.parts.last()
+        {
+            let is_refused = |row: &u64| {
+                let found = exceptions.binary_search_by_key(row, |exception| exception.reason.row);
+                found.is_ok_and(|place| exceptions[place].outcome == ExceptionOutcome::Rejected)
+            };
+            let stands = (part.first..part.first + part.rows).find(|row| !is_refused(row));
+            self.first = stands.and_then(|row| self.row(row));
+        }
     }
 }
 
 /// What the caller hands over, cut as it is needed.
 struct Reader<'i> {
     inputs: &'i mut dyn Iterator<Item = Result<Input>>,
+    record_type: Arc<RecordType>,
     rest: Option<Input>,
     /// The schema of the first table: all have the same, so that it is of no consequence how they are cut.
     shape: Option<SchemaRef>,
@@ -145,6 +173,8 @@ struct Cut {
     /// The first row handed over, and how many.
     first: u64,
     rows: usize,
+    /// Of the input, as [`fitting`] counts them.
+    bytes: usize,
     chunks: Vec<Started<Screened>>,
     /// What is not a whole chunk yet.
     open: Vec<Input>,
@@ -225,10 +255,11 @@ impl Ledger {
 
 impl Load<'_, '_> {
     fn run(&mut self, inputs: &mut dyn Iterator<Item = Result<Input>>) -> Result<()> {
-        let mut reader = Reader { inputs, rest: None, shape: None, is_at_end: false };
+        let record_type = Arc::clone(&self.record_type);
+        let mut reader = Reader { inputs, record_type, rest: None, shape: None, is_at_end: false };
         let (ledger, mode, plain) = (self.ledger, self.options.mode, self.options.plain);
         std::thread::scope(|threads| {
-            let mut first = 0;
+            let (mut first, mut number) = (0, 0);
             let mut before: Option<ScopedJoinHandle<'_, Result<Done>>> = None;
             loop {
                 let read = self.read(&mut reader, first);
@@ -240,8 +271,9 @@ impl Load<'_, '_> {
                 if cut.rows == 0 {
                     return Ok(());
                 }
+                let (record_type, id) = (Arc::clone(&self.record_type), self.id_of(number));
                 first += cut.rows as u64;
-                let (record_type, id) = (Arc::clone(&self.record_type), self.id_of(&cut));
+                number += 1;
                 let append = move || ledger.append_cut(&record_type, mode, id, cut, plain);
                 // An atomic load is one transaction: more rows would be too many.
                 if reader.is_at_end || mode == Mode::Atomic {
@@ -259,15 +291,19 @@ impl Load<'_, '_> {
     fn read(&mut self, reader: &mut Reader<'_>, first: u64) -> Result<Cut> {
         // The version that is in force may be another one by now.
         self.record_type = self.ledger.record_type(&self.record_type.name)?;
-        let limit = match self.options.mode {
-            Mode::Each => self.cut_rows(),
-            Mode::Atomic => ATOMIC_RECORDS + 1,
+        let mode = self.options.mode;
+        let (rows, bytes) = match mode {
+            Mode::Each => (self.cut_rows(), CUT_BYTES),
+            Mode::Atomic => (ATOMIC_RECORDS + 1, ATOMIC_BYTES),
         };
-        let mut cut = Cut { first, rows: 0, chunks: Vec::new(), open: Vec::new(), open_rows: 0 };
-        while cut.rows < limit {
-            let most = (limit - cut.rows).min(CHUNK_ROWS - cut.open_rows);
-            let Some(input) = reader.next(most)? else { break };
+        let mut cut = Cut { first, rows: 0, bytes: 0, chunks: Vec::new(), open: Vec::new(), open_rows: 0 };
+        while cut.rows < rows {
+            let most = (rows - cut.rows).min(CHUNK_ROWS - cut.open_rows);
+            // A row that is larger than a cut is a cut of its own, and will be refused for its size.
+            let alone = cut.rows == 0 && mode == Mode::Each;
+            let Some((input, size)) = reader.next(most, bytes - cut.bytes, alone)? else { break };
             cut.rows += input.len();
+            cut.bytes += size;
             cut.open_rows += input.len();
             cut.open.push(input);
             if cut.open_rows == CHUNK_ROWS {
@@ -278,7 +314,10 @@ impl Load<'_, '_> {
                 cut.chunks.push(self.ledger.pool.start(move || screen_chunk(&record_type, &chunk, start, plain))?);
             }
         }
-        Ok(cut)
+        match mode {
+            Mode::Atomic if !reader.is_at_end => Err(over_atomic(cut.rows)),
+            _ => Ok(cut),
+        }
     }
 
     /// Rows of one transaction: fewer where each may be followed by others.
@@ -286,8 +325,7 @@ impl Load<'_, '_> {
         if has_followers(&self.record_type) { FOLLOWED_CUT_ROWS } else { CUT_ROWS }
     }
 
-    fn id_of(&self, cut: &Cut) -> Option<String> {
-        let number = cut.first / self.cut_rows() as u64;
+    fn id_of(&self, number: u64) -> Option<String> {
         self.options.id.map(|id| format!("{id}/{number}"))
     }
 
@@ -295,21 +333,28 @@ impl Load<'_, '_> {
     fn finish(&mut self, done: Done) -> Result<()> {
         self.report.rows += done.rows;
         self.report.accepted += done.rows - done.exceptions.len() as u64;
-        done.exceptions.into_iter().for_each(|exception| self.report.note(exception));
         self.report.parts.extend(done.part);
+        self.report.note_first(&done.exceptions);
+        for exception in done.exceptions {
+            if let Some(told) = &mut self.options.exceptions {
+                told(&exception)?;
+            }
+            self.report.note(exception);
+        }
         (self.options.progress)(LoadProgress {
             rows: self.report.rows,
             accepted: self.report.accepted,
-            flagged: self.report.flagged.len() as u64,
-            held: self.report.held.len() as u64,
-            rejected: self.report.rejections.len() as u64,
+            flagged: self.report.flagged_total,
+            held: self.report.held_total,
+            rejected: self.report.rejections_total,
         })
     }
 }
 
 impl Reader<'_> {
-    /// The next rows, at least one and at most so many; `None` at the end.
-    fn next(&mut self, most: usize) -> Result<Option<Input>> {
+    /// The next rows, at most so many and of at most so many bytes (one row whatever it has, where it is `alone`), and their bytes; `None`
+    /// at the end, and where the next row does not fit.
+    fn next(&mut self, most: usize, bytes: usize, alone: bool) -> Result<Option<(Input, usize)>> {
         while !self.is_at_end {
             let input = match self.rest.take() {
                 Some(rest) => rest,
@@ -321,21 +366,29 @@ impl Reader<'_> {
                     }
                 },
             };
-            match input.len() {
-                0 => {}
-                length if length > most => {
-                    self.rest = Some(input.slice(most, length - most));
-                    return Ok(Some(input.slice(0, most)));
-                }
-                _ => return Ok(Some(input)),
+            let length = input.len();
+            if length == 0 {
+                continue;
             }
+            let (taken, size) = match fitting(&input, length.min(most), bytes) {
+                (0, _) if alone => (1, bytes),
+                fitting => fitting,
+            };
+            if taken < length {
+                self.rest = Some(input.slice(taken, length - taken));
+            }
+            return Ok((taken > 0).then(|| (input.slice(0, taken), size)));
         }
         Ok(None)
     }
 
-    /// The input, unless it is a table of another shape than the first.
+    /// The input, unless it is a table of another shape than the first: tables are joined column by column.
     fn even(&mut self, input: Input) -> Result<Input> {
         if let Input::Table(table) = &input {
+            if table.num_rows() == 0 {
+                // No row will say what is wrong with its columns.
+                from_arrow(&self.record_type, table)?;
+            }
             let shape = self.shape.get_or_insert_with(|| table.schema());
             let columns = |schema: &SchemaRef| -> Vec<(String, DataType)> {
                 schema.fields().iter().map(|column| (column.name().clone(), column.data_type().clone())).collect()
@@ -343,12 +396,21 @@ impl Reader<'_> {
             if !Arc::ptr_eq(shape, table.schema_ref()) && columns(shape) != columns(table.schema_ref()) {
                 return Err(Error::schema(
                     codes::UNEVEN_TABLES,
-                    format!("the tables of one load have one schema: {} is not {shape}", table.schema_ref()),
+                    format!(
+                        "the tables of one load have the same columns in the same order; the first had {}, this one has {}",
+                        shown(shape),
+                        shown(table.schema_ref())
+                    ),
                 ));
             }
         }
         Ok(input)
     }
+}
+
+fn shown(schema: &SchemaRef) -> String {
+    let columns = schema.fields().iter().map(|column| format!("{} {}", column.name(), column.data_type()));
+    columns.collect::<Vec<_>>().join(", ")
 }
 
 impl Ledger {

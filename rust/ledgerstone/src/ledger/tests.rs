@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
+use ledgerstone_verify::Json;
 use ledgerstone_verify::envelope::Mode;
 
-use super::append::{Attempt, Draft};
+use super::append::{Attempt, Draft, check_length};
 use super::endorse::Signing;
 use super::records::{author_of, object};
 use super::screen::Screened;
 use crate::execute::RecordBytes;
 use crate::model::{Decimal, Value};
 use crate::schema::{Rows, from_values};
-use crate::{AuditOptions, AuditReport, Create, Key, Ledger, Verdict};
+use crate::{AuditOptions, AuditReport, Create, Key, Ledger, LoadOptions, Verdict, codes};
 
 fn books() -> Ledger {
     let ledger = Create::new("test.example/books", Key::from_seed([3; 32], "me"))
@@ -73,4 +74,34 @@ fn a_record_that_passes_every_check_is_no_finding() {
     log_unscreened(&ledger, transfer(5, "x"));
     let report = audit(&ledger);
     assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
+}
+
+#[test]
+fn an_envelope_over_its_bound_is_not_logged() {
+    assert!(check_length(65_535).is_ok());
+    let error = check_length(65_536).unwrap_err();
+    assert_eq!(error.code(), codes::ENVELOPE_BYTES_LIMIT, "{error}");
+}
+
+#[test]
+fn a_load_whose_type_changes_on_the_way_stops_and_says_so() {
+    let ledger = books();
+    let size = ledger.size().unwrap();
+    // The first piece is cut off by its bytes; meanwhile somebody loads another version.
+    let mut pieces = [0, 1].into_iter().map(|piece| {
+        if piece == 1 {
+            let mut writer = ledger.lock_writer().unwrap();
+            let source = ledgerstone_schemas::FINANCE.replacen("version = 1", "version = 2", 1);
+            let data = Json::Object(vec![
+                ("name".to_owned(), Json::Text("finance".to_owned())),
+                ("source".to_owned(), Json::Text(source)),
+            ]);
+            Arc::make_mut(&mut writer.authority).apply("ledger.module", &data);
+        }
+        Ok(vec![transfer(5, "x")])
+    });
+    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
+    let error = ledger.append_values("finance.transfer", &mut pieces, options).unwrap_err();
+    assert_eq!(error.code(), codes::TYPE_CHANGED, "{error}");
+    assert_eq!(ledger.size().unwrap(), size);
 }

@@ -103,6 +103,17 @@ impl FlatRows {
         Some(&self.odd[place].1)
     }
 
+    /// Bytes of the texts and bytes of a row that has the shape of the names.
+    pub fn row_bytes(&self, row: usize) -> usize {
+        let slots = &self.slots[row * self.names.len()..(row + 1) * self.names.len()];
+        let bytes = |slot: &Slot| match slot {
+            Slot::Text(_, length) => *length as usize,
+            Slot::Value(place) => self.values[*place as usize].bytes(),
+            _ => 0,
+        };
+        slots.iter().map(bytes).sum()
+    }
+
     /// The value of a row at the place of a name.
     pub fn value(&self, row: usize, place: usize) -> ValueRef<'_> {
         match self.slots[row * self.names.len() + place] {

@@ -31,10 +31,25 @@ pub enum Value {
     Object(Vec<(String, Value)>),
 }
 
+/// What a value counts beside its own bytes.
+pub const VALUE_BYTES: usize = 16;
+
 impl Value {
     /// The word for this kind of value in an error message.
     pub fn kind(&self) -> &'static str {
         ValueRef::from(self).kind()
+    }
+
+    /// About how many bytes it takes beside itself: those of texts, bytes and names, and [`VALUE_BYTES`] for every value within.
+    pub fn bytes(&self) -> usize {
+        let within = |value: &Value| VALUE_BYTES + value.bytes();
+        match self {
+            Value::Text(text) | Value::BigInt(text) => text.len(),
+            Value::Bytes(bytes) => bytes.len(),
+            Value::List(items) => items.iter().map(within).sum(),
+            Value::Object(members) => members.iter().map(|(name, value)| name.len() + within(value)).sum(),
+            _ => 0,
+        }
     }
 }
 

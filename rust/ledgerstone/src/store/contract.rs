@@ -160,7 +160,7 @@ pub enum StoreError {
         table: &'static str,
     },
     /// The disk or a quota is full.
-    #[error("{}: the disk is full; nothing of this step was kept: make space and repeat the call", path.display())]
+    #[error("{}: the disk is full, or a quota or size limit keeps the file from growing; nothing of this step was kept: make space and repeat the call", path.display())]
     DiskFull {
         /// The file that was to grow.
         path: PathBuf,
@@ -255,6 +255,13 @@ pub trait Snapshot: Send {
 
     /// What the storage engine itself finds wrong with its structures; empty where nothing.
     fn integrity_check(&self) -> Result<Vec<String>, StoreError>;
+
+    /// Copies what it shows to a new file that opens as a ledger. `go_on` is told pages done and pages in all, and says whether to go on;
+    /// `Ok(false)`: it said no. What is left of a copy that was not finished is the caller's to remove.
+    fn copy_to(&self, path: &Path, go_on: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, StoreError>;
+
+    /// Bytes that each table takes, in the order of [`Table::ALL`].
+    fn bytes_by_table(&self) -> Result<Vec<(Table, u64)>, StoreError>;
 }
 
 /// A store. One writer, any number of snapshots, from any thread.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contract::{check_put, replaces};
@@ -109,5 +110,15 @@ impl Snapshot for Tables {
 
     fn integrity_check(&self) -> Result<Vec<String>, StoreError> {
         Ok(Vec::new())
+    }
+
+    fn copy_to(&self, path: &Path, _go_on: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, StoreError> {
+        let why = "a ledger in memory has no file to copy";
+        Err(StoreError::Engine(format!("{}: {why}", path.display())))
+    }
+
+    fn bytes_by_table(&self) -> Result<Vec<(Table, u64)>, StoreError> {
+        let bytes = |table: Table| self.rows(table).iter().map(|(key, value)| (key.len() + value.len()) as u64).sum();
+        Ok(Table::ALL.into_iter().map(|table| (table, bytes(table))).collect())
     }
 }

@@ -14,4 +14,4 @@ pub use contract::{FORMAT, KeyKind, Put, Row, Snapshot, Store, StoreError, Table
 pub use lock::WriterLock;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;
-pub(crate) use sqlite::remove_new;
+pub(crate) use sqlite::{remove_new, settle_new};

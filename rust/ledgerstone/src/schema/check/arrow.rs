@@ -5,14 +5,15 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Date32Type, Date64Type, Int64Type};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray,
+    Array, ArrayRef, BinaryArray, Date32Array, Int64Array, RecordBatch, RecordBatchOptions, StringArray, UInt64Array,
 };
 use arrow_cast::cast;
 use arrow_schema::DataType;
+use arrow_select::take::take;
 
 use super::failure::{Failures, Fault};
 use super::nested::{self, Scope};
-use super::scalars::{check_bytes, check_date, check_int, check_text, parse_date};
+use super::scalars::{check_bytes, check_date, check_int, check_text, parse_date, too_long};
 use super::{Checked, arrow_schema, decimal, instants};
 use crate::codes;
 use crate::schema::error::{MISSING_FIELD, NOT_EXACT, OUT_OF_RANGE, TableError, suggestion};
@@ -143,6 +144,25 @@ fn plain_text(array: &ArrayRef) -> ArrayRef {
     }
 }
 
+/// The values of a column of texts or bytes, without those that are longer than `max`, which are noted: the narrow column types hold no
+/// more than two gigabytes in all, and one value can have as many.
+fn short(array: &ArrayRef, what: (&str, usize), here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
+    let (kind, max) = what;
+    let length = |index: usize| match array.data_type() {
+        DataType::LargeUtf8 => array.as_string::<i64>().value_length(index) as usize,
+        DataType::LargeBinary => array.as_binary::<i64>().value_length(index) as usize,
+        DataType::Utf8View => array.as_string_view().value(index).len(),
+        DataType::BinaryView => array.as_binary_view().value(index).len(),
+        _ => 0,
+    };
+    let is_over = |index: usize| array.is_valid(index) && length(index) > max;
+    for index in (0..array.len()).filter(|index| is_over(*index)) {
+        here.note(index, too_long(kind, length(index), "bytes", max), failures);
+    }
+    let kept: UInt64Array = (0..array.len()).map(|index| (!is_over(index)).then_some(index as u64)).collect();
+    take(array, &kept, None).ok()
+}
+
 /// The array without its null bitmap: what stood under it are placeholders of rows that failed.
 fn without_nulls(array: ArrayRef) -> ArrayRef {
     if array.null_count() == 0 {
@@ -186,7 +206,12 @@ pub(super) fn misfit(field: &Field, given: &DataType, here: &Scope<'_>, detail: 
 }
 
 fn text(kind: &FieldKind, array: &ArrayRef, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
-    let plain = plain_text(array);
+    let plain = match (plain_text(array), kind) {
+        (wide, FieldKind::Text { max, .. }) if matches!(wide.data_type(), DataType::LargeUtf8 | DataType::Utf8View) => {
+            plain_text(&short(array, ("text", *max), here, failures)?)
+        }
+        (plain, _) => plain,
+    };
     let texts: &StringArray = plain.as_string_opt::<i32>()?;
     if !is_clean(kind, texts) {
         here.check_each(texts, |index| check_text(kind, texts.value(index)).err(), failures);
@@ -264,7 +289,8 @@ fn bytes(array: &ArrayRef, max: usize, here: &Scope<'_>, failures: &mut Failures
     let plain = match array.data_type() {
         DataType::Binary => Arc::clone(array),
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-            cast(array, &DataType::Binary).ok()?
+            let narrow = cast(array, &DataType::Binary).ok();
+            narrow.or_else(|| cast(&short(array, ("value", max), here, failures)?, &DataType::Binary).ok())?
         }
         _ => return None,
     };

@@ -47,8 +47,16 @@ fn check_format(format: &Format, text: &str) -> Result<(), Fault> {
 
 /// The start of a text, in quotes, without control characters: a message stays short whatever the input.
 fn quoted(text: &str) -> String {
-    let start: String = text.chars().take(64).collect();
-    format!("{:?}{}", start, if start.len() < text.len() { "…" } else { "" })
+    format!("{:?}", shortened(text))
+}
+
+/// The start of a text, for a message.
+pub(super) fn shortened(text: &str) -> String {
+    let mut start: String = text.chars().take(64).collect();
+    if start.len() < text.len() {
+        start.push('…');
+    }
+    start
 }
 
 pub(super) fn too_long(what: &str, length: usize, unit: &str, max: usize) -> Fault {

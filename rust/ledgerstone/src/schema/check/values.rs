@@ -10,7 +10,7 @@ use super::builder::Builder;
 use super::failure::{Failures, Fault, Place};
 use super::scalars::{
     check_bytes, check_date, check_decimal, check_instant, check_int, check_text, parse_date, parse_decimal,
-    parse_instant, too_long,
+    parse_instant, shortened, too_long,
 };
 use super::{Checked, arrow_schema};
 use crate::model::{Decimal, FlatRows, Value, ValueRef};
@@ -114,10 +114,11 @@ impl Writer<'_> {
             let unknown = members.iter().filter(|(name, _)| fields.iter().all(|field| field.name != *name));
             for (name, _) in unknown {
                 let near = suggestion(name, fields.iter().map(|field| field.name.as_str()));
+                let shown = shortened(name);
                 self.note(
                     // First of all reasons: a name misspelt is told before the field that it leaves empty.
-                    place.field(0, name),
-                    Fault::new(UNKNOWN_FIELD, format!("there is no field {name:?}{near}")),
+                    place.field(0, &shown),
+                    Fault::new(UNKNOWN_FIELD, format!("there is no field {shown:?}{near}")),
                 );
             }
         }

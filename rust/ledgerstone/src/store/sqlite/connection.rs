@@ -27,6 +27,10 @@ const WAL_KEPT_BYTES: u32 = 64 << 20;
 const WRITER_CACHE_KIB: u32 = 65_536;
 const READER_CACHE_KIB: u32 = 16_384;
 
+/// `SQLITE_IOERR_WRITE` and `SQLITE_IOERR_SHMSIZE`: a write that failed though the system did not say "no space", as under a quota or a
+/// bound on the size of files.
+const CANNOT_GROW: [i32; 2] = [778, 4_874];
+
 /// How long to wait for another process that opens, closes or recovers the file: moments, unless the machine is overloaded.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -205,9 +209,13 @@ fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
 
 /// What SQLite says, in words that help.
 pub(super) fn engine(error: rusqlite::Error) -> StoreError {
+    // Whoever knows the file says which.
+    let full = StoreError::DiskFull { path: PathBuf::new() };
+    if error.sqlite_extended_error_code().is_some_and(|code| CANNOT_GROW.contains(&code)) {
+        return full;
+    }
     let advice = match error.sqlite_error_code() {
-        // Whoever knows the file says which.
-        Some(ErrorCode::DiskFull) => return StoreError::DiskFull { path: PathBuf::new() },
+        Some(ErrorCode::DiskFull) => return full,
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return StoreError::Damaged(error.to_string()),
         Some(ErrorCode::SystemIoFailure) => "the disk failed to read or write",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -7,6 +7,7 @@
 //! The file itself is never opened but by SQLite: on POSIX systems closing any other handle would silently drop SQLite's locks.
 
 mod connection;
+mod copy;
 mod snapshot;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use self::connection::{Mode, TABLES, check_ledger, connect, create_tables, engine, use_wal};
+pub(crate) use self::copy::settle_new;
 use self::snapshot::{Readers, SqliteSnapshot, last_envelope};
 use super::contract::{check_put, number_of, replaces};
 use super::{KeyKind, Put, Snapshot, Store, StoreError, Table, WriterLock};
@@ -72,9 +74,12 @@ impl SqliteStore {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let resolved = resolve_existing(path)?;
         let lock = WriterLock::acquire(&resolved)?;
-        let connection = connect(&resolved, Mode::Write)?;
-        check_ledger(&connection, path)?;
-        use_wal(&connection)?;
+        let opened = connect(&resolved, Mode::Write).and_then(|connection| {
+            check_ledger(&connection, path)?;
+            use_wal(&connection)?;
+            Ok(connection)
+        });
+        let connection = opened.map_err(|error| error.at(path))?;
         Ok(Self::writing(connection, resolved, lock))
     }
 
@@ -117,7 +122,8 @@ impl Store for SqliteStore {
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
-        Ok(Box::new(SqliteSnapshot::begin(&self.readers)?))
+        let snapshot = SqliteSnapshot::begin(&self.readers).map_err(|error| error.at(self.readers.path()))?;
+        Ok(Box::new(snapshot))
     }
 }
 
@@ -251,9 +257,11 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 fn sync_directory(path: &Path) -> Result<(), StoreError> {
     match path.parent() {
         #[cfg(unix)]
-        Some(directory) => std::fs::File::open(directory)
-            .and_then(|open| open.sync_all())
-            .map_err(|source| StoreError::io(directory, source)),
+        Some(parent) => {
+            let directory = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+            let synced = std::fs::File::open(directory).and_then(|open| open.sync_all());
+            synced.map_err(|source| StoreError::io(directory, source))
+        }
         _ => Ok(()),
     }
 }

@@ -12,6 +12,7 @@ use super::super::contract::number_of;
 use super::super::{KeyKind, Snapshot, StoreError, Table, number_key};
 use super::beside;
 use super::connection::{Mode, TABLES, connect, engine};
+use super::copy;
 
 /// Connections kept for the next snapshot; opening one costs about as much as a hundred lookups.
 const IDLE_CONNECTIONS: usize = 8;
@@ -289,6 +290,14 @@ impl Snapshot for SqliteSnapshot {
             found.retain(|line| line != "ok");
             Ok(found)
         })
+    }
+
+    fn copy_to(&self, path: &Path, go_on: &mut dyn FnMut(u64, u64) -> bool) -> Result<bool, StoreError> {
+        self.read(|connection| copy::copy(connection, path, go_on))
+    }
+
+    fn bytes_by_table(&self) -> Result<Vec<(Table, u64)>, StoreError> {
+        self.read(|connection| copy::bytes_by_table(connection).map_err(engine))
     }
 }
 

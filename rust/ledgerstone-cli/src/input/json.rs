@@ -1,0 +1,74 @@
+//! JSON lines: one object a line. Empty lines are passed over.
+
+use std::io::{BufRead, Read};
+
+use ledgerstone::Error;
+use ledgerstone::limits::LINE_BYTES;
+use ledgerstone::model::Value;
+use ledgerstone_verify::Json;
+
+use super::{Lines, PIECE_BYTES, PIECE_ROWS, malformed, too_long};
+use crate::values::from_json;
+
+/// Pieces of the values of a file.
+pub(super) struct Rows {
+    reader: Box<dyn BufRead>,
+    name: String,
+    line: u64,
+    ended: bool,
+    lines: Lines,
+}
+
+impl Rows {
+    pub(super) fn new(name: &str, reader: Box<dyn BufRead>, lines: &Lines) -> Self {
+        Rows { reader, name: name.to_owned(), line: 0, ended: false, lines: lines.clone() }
+    }
+
+    /// The next value, and the bytes of its line.
+    fn next_value(&mut self) -> Result<Option<(Value, u64)>, Error> {
+        loop {
+            let mut line = Vec::new();
+            self.line += 1;
+            let wrong = |what: &dyn std::fmt::Display| malformed(&self.name, Some(self.line), what);
+            let read = self.reader.by_ref().take(LINE_BYTES + 1).read_until(b'\n', &mut line);
+            if read.map_err(|error| wrong(&error))? == 0 {
+                return Ok(None);
+            }
+            if line.len() as u64 > LINE_BYTES {
+                return Err(too_long(&self.name, self.line));
+            }
+            let text = line.trim_ascii();
+            if text.is_empty() {
+                continue;
+            }
+            let json = Json::parse(text).map_err(|error| wrong(&format!("no JSON, {error}")))?;
+            if !matches!(json, Json::Object(_)) {
+                return Err(wrong(&"a record is a JSON object, {\"field\": value, …}"));
+            }
+            self.lines.push(self.line);
+            return Ok(Some((from_json(json), line.len() as u64)));
+        }
+    }
+}
+
+impl Iterator for Rows {
+    type Item = Result<Vec<Value>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut piece, mut bytes) = (Vec::new(), 0);
+        while !self.ended && piece.len() < PIECE_ROWS && bytes < PIECE_BYTES {
+            match self.next_value() {
+                Ok(Some((value, length))) => {
+                    piece.push(value);
+                    bytes += length;
+                }
+                Ok(None) => self.ended = true,
+                Err(error) => {
+                    self.ended = true;
+                    return Some(Err(error));
+                }
+            }
+        }
+        (!piece.is_empty()).then_some(Ok(piece))
+    }
+}

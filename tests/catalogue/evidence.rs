@@ -1,0 +1,59 @@
+//! Evidence that does not verify.
+
+use ledgerstone::codes::{self, ErrorClass};
+use ledgerstone::{LogKey, Open};
+use ledgerstone_tests::{books, key, load, transfer};
+use ledgerstone_verify::{Mode, Receipt, VerifierKey, VerifyError, verify_checkpoint};
+
+use crate::members::with_file;
+use crate::records::ready;
+use crate::{Provocation, Provoked};
+
+pub(crate) const ALL: &[Provocation] = &[
+    (codes::CONTENT_CHANGED, || altered("\\\"amount\\\":\\\"7\\\"", "\\\"amount\\\":\\\"8\\\"")),
+    (codes::LINK_BROKEN, || {
+        let ledger = ready();
+        let note = ledger.checkpoint().unwrap().note.replacen("\n3\n", "\n4\n", 1);
+        unverified(verify_checkpoint(&note, &ledger.verifier_keys().unwrap()[0]).unwrap_err())
+    }),
+    (codes::NOT_TRUSTED, || {
+        let other = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
+        let note = ready().checkpoint().unwrap().note;
+        unverified(verify_checkpoint(&note, &VerifierKey::parse(other).unwrap()).unwrap_err())
+    }),
+    (codes::UNVERIFIABLE_VERSION, || altered("/v1\"", "/v2\"")),
+    (codes::EVIDENCE_INCOMPLETE, || {
+        let ledger = ready();
+        let rows = [("t1", "7"), ("t2", "-1"), ("t3", "7")].map(|(id, amount)| transfer(id, "cash", "sales", amount).1);
+        let overdraft = transfer("t4", "sales", "cash", "999").1;
+        let rows = rows.into_iter().chain([overdraft]).collect();
+        let report = load(&ledger, "finance.transfer", rows, None, Mode::Each).unwrap();
+        let mut receipt = ledger.receipt(report.row(0).unwrap()).unwrap();
+        receipt.exceptions.clear();
+        unverified(receipt.verify(&ledger.verifier_keys().unwrap()).unwrap_err())
+    }),
+    (codes::EVIDENCE_MALFORMED, || unverified(Receipt::parse(b"hello").unwrap_err())),
+    (codes::WRONG_LOG_KEY, || {
+        with_file(|path| {
+            drop(books().at(path).unwrap());
+            let other = path.with_extension("pem");
+            LogKey::generate().unwrap().save(&other, "another").unwrap();
+            Open::default().key(key()).log_key(&other).at(path).unwrap_err().into()
+        })
+    }),
+];
+
+fn altered(from: &str, to: &str) -> Provoked {
+    let ledger = ready();
+    let appended = ledger.append_all(vec![transfer("t1", "cash", "sales", "7")], None).unwrap();
+    let text = ledger.receipt(appended.row(0)).unwrap().to_json();
+    assert!(text.contains(from), "{from} is not in {text}");
+    let verified = Receipt::parse(text.replacen(from, to, 1).as_bytes())
+        .and_then(|receipt| receipt.verify(&ledger.verifier_keys().unwrap()).map(|_| ()));
+    unverified(verified.unwrap_err())
+}
+
+fn unverified(error: VerifyError) -> Provoked {
+    let code = error.kind().code().to_owned();
+    Provoked { code, class: ErrorClass::Verification, message: error.to_string() }
+}

@@ -1,0 +1,226 @@
+//! The catalogue of errors is true: every code in it is provoked by a test, every code that the sources raise is in it, and nothing in it
+//! is dead. Most are provoked here; what only another face or an inner test can reach is named with the file that does.
+
+mod evidence;
+mod members;
+mod page;
+mod records;
+mod requests;
+mod storage;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use ledgerstone::Error;
+use ledgerstone::codes::{self, CATALOGUE, ErrorClass};
+
+/// What a provocation gives: the code of the error, its class and its words.
+struct Provoked {
+    code: String,
+    class: ErrorClass,
+    message: String,
+}
+
+impl From<Error> for Provoked {
+    fn from(error: Error) -> Self {
+        Provoked { code: error.code().to_owned(), class: error.class(), message: error.to_string() }
+    }
+}
+
+/// A code, and the call that provokes it.
+type Provocation = (&'static str, fn() -> Provoked);
+
+/// Codes that are provoked elsewhere, and where: the file must name the constant or the code.
+const ELSEWHERE: &[(&str, &str)] = &[
+    (codes::INPUT_MALFORMED, "rust/ledgerstone-cli/tests/input.rs"),
+    (codes::RESTORE_REFUSED, "rust/ledgerstone-cli/tests/input.rs"),
+    (codes::ATOMIC_BYTES_LIMIT, "tests/bad_input.rs"),
+    (codes::LINE_BYTES_LIMIT, "rust/ledgerstone-cli/tests/input.rs"),
+    (codes::TOO_MANY_VOTES, "rust/ledgerstone/src/execute/ops.rs"),
+    (codes::TYPE_CHANGED, "rust/ledgerstone/src/ledger/tests.rs"),
+    (codes::ENVELOPE_BYTES_LIMIT, "rust/ledgerstone/src/ledger/tests.rs"),
+    (codes::DISK_FULL, "tests/full_disk.rs"),
+    (codes::STORAGE_CORRUPT, "tests/python/test_catalogue.py"),
+    (codes::TRUNCATED, "tests/python/test_catalogue.py"),
+    (codes::STATE_DIFFERS, "tests/python/test_catalogue.py"),
+    (codes::BAD_VALUE, "tests/python/test_catalogue.py"),
+    (codes::NOT_A_TABLE, "tests/python/test_catalogue.py"),
+    (codes::INPUT_FAILED, "tests/python/test_catalogue.py"),
+    (codes::UNKNOWN_MODULE, "tests/python/test_catalogue.py"),
+    (codes::CLOSED, "tests/python/test_catalogue.py"),
+    (codes::BUSY, "tests/python/test_catalogue.py"),
+    (codes::FOREIGN_KEY, "tests/members.rs"),
+    (codes::LAST_ADMIN, "tests/members.rs"),
+    (codes::LOG_KEY_MISMATCH, "tests/members.rs"),
+    (codes::LOG_KEY_SIGNATURE, "tests/members.rs"),
+    (codes::OTHER_LEDGER, "tests/members.rs"),
+    (codes::INTENT_EXPIRED, "tests/members.rs"),
+    (codes::UNKNOWN_PAST, "tests/members.rs"),
+    (codes::MODULE_VERSION, "tests/members.rs"),
+    (codes::NOT_CANONICAL, "tests/members.rs"),
+    (codes::SELF_ENDORSEMENT, "tests/members.rs"),
+    (codes::ENDORSED_TWICE, "tests/members.rs"),
+    (codes::EMPTY_GRANT, "tests/python/test_members.py"),
+    (codes::NEEDS_PASSPHRASE, "tests/python/test_members.py"),
+    (codes::WRONG_PASSPHRASE, "tests/python/test_members.py"),
+    (codes::BAD_PASSPHRASE, "tests/python/test_members.py"),
+    (codes::FORKED, "tests/python/test_catalogue.py"),
+];
+
+/// Codes that no test provokes yet. A code leaves this list with its test; none may be added.
+const UNPROVOKED: &[&str] = &[
+    codes::PRIVATE_FIELD,
+    codes::PLAIN_PRIVATE,
+    codes::EMIT_BOUNDS,
+    codes::LIMITED_WITHDRAWAL,
+    codes::LOG_KEY_USED,
+    codes::MODULE_NOT_LOADED,
+    codes::MODULE_SUSPENDED,
+    codes::ALREADY_SUSPENDED,
+    codes::NOT_SUSPENDED,
+    codes::NOT_HELD,
+    codes::ALREADY_RELEASED,
+    codes::BAD_MEANING,
+    codes::BAD_MEMBER,
+    codes::LOG_KEY_ABSENT,
+    codes::OTHER_PROPOSAL,
+    codes::ENDORSERS_LIMIT,
+    codes::MEANING_BYTES_LIMIT,
+    codes::MODULE_FAULT,
+];
+
+fn provocations() -> Vec<Provocation> {
+    [records::ALL, members::ALL, requests::ALL, storage::ALL, evidence::ALL].concat()
+}
+
+#[test]
+fn every_code_is_provoked_and_is_of_its_class() {
+    for (code, provoke) in provocations() {
+        let provoked = provoke();
+        assert_eq!(provoked.code, code, "{}", provoked.message);
+        let entry = codes::entry(code).unwrap_or_else(|| panic!("{code} is not in the catalogue"));
+        assert_eq!(provoked.class, entry.class, "{code}: {}", provoked.message);
+        assert!(provoked.message.len() > 10, "{code}: {:?} helps nobody", provoked.message);
+    }
+}
+
+#[test]
+fn no_code_is_without_a_test_that_provokes_it() {
+    let here: BTreeSet<&str> = provocations().iter().map(|(code, _)| *code).collect();
+    let mut elsewhere = BTreeSet::new();
+    for (code, file) in ELSEWHERE {
+        let text = std::fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let constant = format!("codes::{}", constant_of(code));
+        assert!(text.contains(&constant) || text.contains(&format!("\"{code}\"")), "{file} provokes no {code}");
+        assert!(elsewhere.insert(*code) && !here.contains(code), "{code} is provoked twice");
+    }
+    let listed: BTreeSet<&str> = CATALOGUE.iter().map(|entry| entry.code).collect();
+    let provoked: BTreeSet<&str> = here.union(&elsewhere).copied().collect();
+    let without: Vec<&str> = listed.difference(&provoked).copied().filter(|code| !UNPROVOKED.contains(code)).collect();
+    assert!(without.is_empty(), "add a provocation for {without:?}");
+    assert!(
+        provoked.is_subset(&listed) && UNPROVOKED.iter().all(|code| listed.contains(code) && !provoked.contains(code))
+    );
+}
+
+#[test]
+fn the_page_of_errors_is_that_of_the_catalogue() {
+    let path = root().join("docs/ERRORS.md");
+    if std::env::var_os("LEDGERSTONE_BLESS").is_some() {
+        std::fs::write(&path, page::page()).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    let how = "LEDGERSTONE_BLESS=1 cargo test -p ledgerstone-tests --test catalogue page";
+    assert!(stored == page::page(), "docs/ERRORS.md is stale: {how}");
+}
+
+/// Words of the module `ledger` that are no codes: its record types, its role, its file.
+const NO_CODES: &[&str] = &["admin", "toml"];
+
+#[test]
+fn sources_raise_codes_by_their_constants_alone() {
+    let ledger = ledgerstone::schema::parse_builtin(ledgerstone_schemas::LEDGER).unwrap();
+    let is_type = |name: &str| ledger.types.iter().any(|declared| declared.name == name);
+    let (mut files, mut used) = (0, BTreeSet::new());
+    for path in sources(&root().join("rust")) {
+        let text = std::fs::read_to_string(&path).unwrap();
+        if path.ends_with("src/codes.rs") {
+            continue;
+        }
+        files += 1;
+        for entry in CATALOGUE {
+            let constant = constant_of(entry.code);
+            if text.contains(&format!("codes::{constant}")) || names_in_group(&text, &constant) {
+                used.insert(entry.code);
+            }
+        }
+        for (at, _) in text.match_indices("\"ledger.") {
+            let name: String =
+                text[at + 1..].chars().take_while(|c| c.is_ascii_lowercase() || "._".contains(*c)).collect();
+            let is_whole = text[at + 1 + name.len()..].starts_with('"');
+            let word = name.strip_prefix("ledger.").unwrap();
+            let line = text[..at].rsplit('\n').next().unwrap().trim_start();
+            if line.starts_with("//") {
+                continue;
+            }
+            if is_whole && !word.is_empty() && !NO_CODES.contains(&word) && !is_type(&name) {
+                panic!("{}: {name} is raised as text; give it a line in codes.rs", path.display());
+            }
+        }
+        for (at, _) in text.match_indices("limit: \"") {
+            let limit = text[at + 8..].split('"').next().unwrap();
+            let code = format!("ledger.{}", limit.to_ascii_lowercase());
+            let entry = codes::entry(&code).unwrap_or_else(|| panic!("{}: {code} is missing", path.display()));
+            assert_eq!(entry.class, ErrorClass::Limit, "{code}");
+            used.insert(entry.code);
+        }
+    }
+    assert!(files > 80, "{files} files seen");
+    // Those that the built-in module's own rules raise, and those whose names are of the verify crate and the audit.
+    let declared = |code: &str| {
+        let name = code.strip_prefix("ledger.").unwrap_or(code);
+        ledgerstone_schemas::LEDGER.contains(&format!("code = \"{name}\""))
+    };
+    for entry in CATALOGUE.iter().filter(|entry| entry.class != ErrorClass::Verification) {
+        assert!(used.contains(entry.code) || declared(entry.code), "nothing raises {}", entry.code);
+    }
+    for line in ledgerstone_schemas::LEDGER.lines().filter_map(|line| line.split_once("code = \"")) {
+        let code = format!("ledger.{}", line.1.split('"').next().unwrap());
+        assert!(codes::entry(&code).is_some(), "schemas/ledger.toml raises {code}, which is not in codes.rs");
+    }
+}
+
+/// Whether a source imports the constant: `pub use crate::codes::{A, B}`.
+fn names_in_group(text: &str, constant: &str) -> bool {
+    let groups = text.match_indices("codes::{").map(|(at, _)| text[at..].split('}').next().unwrap_or_default());
+    groups
+        .into_iter()
+        .any(|group| group.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == constant))
+}
+
+/// The name of a code's constant, out of the table.
+fn constant_of(code: &str) -> String {
+    let table = std::fs::read_to_string(root().join("rust/ledgerstone/src/codes.rs")).unwrap();
+    let line =
+        table.lines().find(|line| line.contains(&format!(" = \"{code}\", "))).unwrap_or_else(|| panic!("{code}"));
+    line.trim().split(' ').next().unwrap().to_owned()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Rust sources below a folder, without tests and the verify crate, which has no codes of the engine.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && !["tests", "ledgerstone-verify", "target"].contains(&name.as_str()) {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
+            found.push(path);
+        }
+    }
+    found
+}
