@@ -40,8 +40,9 @@ pub(crate) const ALL: &[Provocation] = &[
     (codes::MODULE_INVALID, || module("loans", "no schema", b"no schema")),
     (codes::MODULE_MISMATCH, || module("loans", FINANCE, FINANCE.as_bytes())),
     (codes::MODULE_UPGRADE, || {
-        let later = FINANCE.replacen("version = 1", "version = 2", 1);
-        ready().load_module(&later, "finance.toml", true).unwrap_err().into()
+        // A text that is narrower than before.
+        let later = FINANCE.replacen("version = 1", "version = 2", 1).replacen("max = 128", "max = 8", 1);
+        ready().load_module(&later, "finance.toml", false).unwrap_err().into()
     }),
     (codes::FORBIDDEN, || {
         with_file(|path| {
