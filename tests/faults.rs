@@ -84,7 +84,7 @@ fn what_is_notable_is_told_once() {
     assert_eq!(news(), [Event::ClockBehind { seconds: 2 }]);
     // A load says where it stopped.
     let mut pieces = [Ok(vec![commodity("E")]), Err(Error::Interrupted(String::new()))].into_iter();
-    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()) };
+    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
     ledger.append_values("finance.commodity", &mut pieces, options).unwrap_err();
     let [Event::LoadStopped { record_type, rows: 0, transactions: 0, .. }] = &news()[..] else { panic!() };
     assert_eq!(record_type, "finance.commodity");

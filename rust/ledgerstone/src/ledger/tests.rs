@@ -96,7 +96,7 @@ fn a_load_whose_type_changes_on_the_way_stops_and_says_so() {
                 ("name".to_owned(), Json::Text("finance".to_owned())),
                 ("source".to_owned(), Json::Text(source)),
             ]);
-            Arc::make_mut(&mut writer.authority).apply("ledger.module", &data);
+            Arc::make_mut(&mut writer.authority).apply("ledger.module", &data, 9);
         }
         Ok(vec![transfer(5, "x")])
     });
