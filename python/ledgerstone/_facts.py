@@ -243,7 +243,14 @@ class Verified(NamedTuple):
 
 
 class Doubt(NamedTuple):
-    """A signature that holds, by a key that is under suspicion for the time in which it signed. Evidence, and no verdict."""
+    """A signature that holds, by a key that is under suspicion for the time in which it signed. Evidence, and no verdict.
+
+    >>> ledger = getfixture("books")
+    >>> ledger.verify(ledger.receipt((3, 0))).doubts
+    []
+    >>> Doubt("6f1c0d6a5f0e4b7a9c3d2e1f0a9b8c7d", bytes(32), datetime(2026, 3, 1), revoked=9).revoked
+    9
+    """
 
     member: str
     """The member whose key it is."""
@@ -282,7 +289,11 @@ class MemberKey(NamedTuple):
 
 
 class Grant(NamedTuple):
-    """A role given to a member and not withdrawn."""
+    """A role given to a member and not withdrawn.
+
+    >>> Grant("finance.bookkeeper", index=7, since=None, until=datetime(2026, 12, 31)).until.year
+    2026
+    """
 
     role: str
     """Full name of the role."""
@@ -295,7 +306,13 @@ class Grant(NamedTuple):
 
 
 class LogKey(NamedTuple):
-    """A log key, and the part of the log that it signs for."""
+    """A log key, and the part of the log that it signs for.
+
+    >>> ledger = getfixture("books")
+    >>> [now] = ledger.log_keys()
+    >>> now == LogKey(ledger.verifier_keys, since=0, until=None)
+    True
+    """
 
     verifier_keys: list[str]
     """The keys by which its checkpoints are verified: the origin's, and that of its SHA3-256 tree."""
@@ -306,7 +323,11 @@ class LogKey(NamedTuple):
 
 
 class Endorsement(NamedTuple):
-    """A member's signature on a proposal."""
+    """A member's signature on a proposal.
+
+    >>> Endorsement("6f1c0d6a5f0e4b7a9c3d2e1f0a9b8c7d", bytes(32), "approved", datetime(2026, 3, 1)).meaning
+    'approved'
+    """
 
     member: str
     """The member."""

@@ -313,3 +313,41 @@ fn events_are_told_to_whoever_asks() {
     std::fs::remove_file(folder.path().join("books.ledger.logkey.pem")).unwrap();
     assert_eq!(folder.run(create).err, "");
 }
+
+#[test]
+fn a_protected_key_signs_and_a_proposal_travels() {
+    let folder = Folder::with_books();
+    std::fs::write(folder.path().join("words"), "correct horse\n").unwrap();
+    assert_eq!(folder.run("keys passwd me.pem --new-passphrase-file words").code, 0);
+    let locked = folder.run("keys show me.pem");
+    assert_eq!(locked.code, 3);
+    assert!(locked.err.contains("protected by a passphrase"), "{}", locked.err);
+    assert_eq!(folder.run("keys show me.pem --passphrase-file words").code, 0);
+
+    assert_eq!(folder.run("keys generate anna.pem").code, 0);
+    let anna = folder.run("keys show anna.pem").out;
+    let words = "--key me.pem --passphrase-file words";
+    let admitted = folder.run(&format!("members books.ledger --admit {} {words}", anna.trim()));
+    assert_eq!(admitted.code, 0, "{}", admitted.err);
+    let member = admitted.out.trim().to_owned();
+
+    let records = "{\"type\":\"finance.commodity\",\"data\":{\"code\":\"AAPL\",\"exponent\":0}}\n";
+    let proposed = folder.run_with(&format!("propose books.ledger --out p.proposal {words}"), records);
+    assert_eq!(proposed.code, 0, "{}", proposed.err);
+    let endorsed = folder.run(&format!("endorse p.proposal --member {member} --key anna.pem --meaning seen"));
+    assert_eq!(endorsed.code, 0, "{}", endorsed.err);
+    assert!(endorsed.out.contains("AAPL") && endorsed.out.contains("\"seen\""), "{}", endorsed.out);
+    let appended = folder.run("append-proposal books.ledger p.proposal");
+    assert_eq!(appended.code, 0, "{}", appended.err);
+    assert!(folder.run("append-proposal books.ledger p.proposal").out.contains("as before"));
+
+    let revoke =
+        format!("keys revoke books.ledger {} --reason lost --suspected-since 2026-01-01T00:00:00Z", anna.trim());
+    assert_eq!(folder.run(&format!("{revoke} {words}")).code, 0);
+    let rotated = folder.run(&format!("keys rotate-log books.ledger {words}"));
+    assert_eq!(rotated.code, 0, "{}", rotated.err);
+    let history = folder.run("members books.ledger --history").out;
+    assert!(history.contains("1 transactions are doubtful"), "{history}");
+    let report = &folder.json("audit books.ledger --json", 0)[0];
+    assert_eq!(report["doubtful_transactions"], 1);
+}

@@ -15,7 +15,8 @@ use crate::door::enter;
 /// >>> key.save(getfixture("tmp_path") / "controller.pem")
 /// >>> Key.load(getfixture("tmp_path") / "controller.pem").public == key.public
 /// True
-/// >>> key.save(getfixture("tmp_path") / "protected.pem", passphrase="correct horse")
+/// >>> key.save(getfixture("tmp_path") / "protected.pem", passphrase="first")
+/// >>> Key.change_passphrase(getfixture("tmp_path") / "protected.pem", old="first", new="correct horse")
 /// >>> Key.load(getfixture("tmp_path") / "protected.pem", passphrase="correct horse").label
 /// 'controller'
 #[pyclass(frozen, name = "Key", module = "ledgerstone")]

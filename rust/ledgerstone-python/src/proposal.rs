@@ -26,6 +26,8 @@ use crate::{facts, show};
 /// >>> proposal = Proposal.load(path)
 /// >>> proposal.id, proposal.records[0]["data"], [by.meaning for by in proposal.endorsements]
 /// ('apple', {'code': 'AAPL', 'exponent': 0}, ['seen'])
+/// >>> Proposal(proposal.to_json()) == proposal == proposal.merge(proposal)
+/// True
 /// >>> ledger.append_proposal(proposal).is_new
 /// True
 #[pyclass(frozen, eq, name = "Proposal", module = "ledgerstone")]
