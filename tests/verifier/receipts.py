@@ -114,7 +114,6 @@ def check_intent(intent: Any, later: bool) -> Object:
     return intent
 
 
-
 def check_signatures(signatures: Any, intent: Object) -> None:
     """The author's, then at most 16 endorsers', sorted by member."""
     need(isinstance(signatures, list) and 1 <= len(signatures) <= 17, "from 1 to 17 signatures")
@@ -259,6 +258,8 @@ def verify_emitted(receipt: Object, envelope: Object, trees: list[str]) -> Verif
     need(entry["cause"] < count, "the cause is a record that the transaction does not have")
     text = jcs(entry["record"]).decode()
     return Verified("accepted", None, envelope["index"], count + record["position"], text, trees, entry["cause"])
+
+
 # Section 13: proposals
 
 
