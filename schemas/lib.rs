@@ -8,3 +8,6 @@ pub const FINANCE: &str = include_str!("finance.toml");
 
 /// Every module that can be loaded by its bare name, as (name, source).
 pub const SHIPPED: &[(&str, &str)] = &[("finance", FINANCE)];
+
+/// The shape of a schema file, as JSON Schema (draft 2020-12): what editors complete and check.
+pub const MODULE_SCHEMA: &str = include_str!("module.schema.json");

@@ -17,6 +17,7 @@ from ._facts import (
     LogKey,
     Member,
     Module,
+    ModuleLoaded,
     Record,
     RowId,
     Trial,
@@ -230,6 +231,8 @@ class Ledger:
         """The members, with the history of their keys and grants."""
     def modules(self) -> list[Module]:
         """The modules in force."""
+    def module_history(self) -> list[ModuleLoaded]:
+        """Every version of every module that was loaded, in the order of the ledger."""
     def types(self) -> list[str]:
         """Full names of the record types of the modules in force."""
     def schema(self, type: str) -> Schema:

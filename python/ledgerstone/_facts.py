@@ -379,6 +379,24 @@ class Module(NamedTuple):
         return _table("module", self._asdict())
 
 
+class ModuleLoaded(NamedTuple):
+    """A version of a module that was loaded."""
+
+    name: str
+    """Name."""
+    version: int
+    """Version."""
+    row: RowId
+    """Where the record that loaded it stands."""
+    author: str
+    """Id of the member who loaded it."""
+    source: str
+    """The text of the schema file."""
+
+    def _repr_html_(self) -> str:
+        return _table("module loaded", self._asdict())
+
+
 class Finding(NamedTuple):
     """One thing that an audit found wrong, as precisely as it can be named."""
 

@@ -44,6 +44,7 @@ WITHOUT_EXAMPLE = {
     "Verified": "the example of Receipt makes one",
     "Member": "the example of Ledger.members makes some",
     "Module": "the example of Ledger.modules makes some",
+    "ModuleLoaded": "the example of Ledger.module_history makes some",
     "Finding": "the example of AuditReport would have to damage a ledger",
     "AuditReport": "the example of Ledger.audit makes one",
     "AuditReport.check": "the report itself, or an exception",

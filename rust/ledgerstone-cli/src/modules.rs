@@ -3,20 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::Array;
-use arrow_array::cast::AsArray;
 use ledgerstone::schema::{Module, RecordType, parse_builtin, parse_with};
-use ledgerstone::{Ledger, QueryRequest};
+use ledgerstone::{Ledger, ModuleLoaded};
 use ledgerstone_schemas::{LEDGER, SHIPPED};
 
 use crate::failure::Failure;
 use crate::open::read_text;
-
-/// A module that a ledger has loaded.
-pub(crate) struct Loaded {
-    pub(crate) name: String,
-    pub(crate) source: String,
-}
 
 /// The text of a module, and the name that errors show: a shipped one by its bare name, any other by its file.
 pub(crate) fn source_of(name: &str) -> Result<(String, String), Failure> {
@@ -47,19 +39,13 @@ pub(crate) fn parse(source: &str, file: &str) -> Result<Module, Failure> {
     module.map_err(Failure::refused)
 }
 
-/// Every version of every module that the ledger has loaded, in order.
-pub(crate) fn loaded(ledger: &Arc<Ledger>) -> Result<Vec<Loaded>, Failure> {
-    let columns = ["name", "source"].map(str::to_owned).to_vec();
-    let request =
-        QueryRequest { record_type: "ledger.module".to_owned(), columns: Some(columns), ..QueryRequest::default() };
-    let mut modules = Vec::new();
-    for batch in ledger.query(&request)? {
-        let batch = batch?;
-        let (names, sources) = (batch.column(0).as_string::<i32>(), batch.column(1).as_string::<i32>());
-        modules.extend(
-            (0..names.len())
-                .map(|row| Loaded { name: names.value(row).to_owned(), source: sources.value(row).to_owned() }),
-        );
+/// Every version of every module that the ledger has loaded, in order, parsed.
+pub(crate) fn loaded(ledger: &Arc<Ledger>) -> Result<Vec<(ModuleLoaded, Module)>, Failure> {
+    let mut modules: Vec<(ModuleLoaded, Module)> = Vec::new();
+    for loaded in ledger.module_history()? {
+        let known = |wanted: &str| modules.iter().rev().find_map(|(_, module)| module.record_type(wanted)).cloned();
+        let parsed = parse_with(&loaded.source, &format!("{}.toml", loaded.name), &known).map_err(Failure::other)?;
+        modules.push((loaded, parsed));
     }
     Ok(modules)
 }
@@ -71,11 +57,7 @@ pub(crate) fn record_type(ledger: &Arc<Ledger>, name: &str) -> Result<Arc<Record
     })?;
     let mut types: Vec<Arc<RecordType>> = parse_builtin(LEDGER).map_err(Failure::other)?.types;
     if module != "ledger" {
-        for loaded in loaded(ledger)? {
-            let known = |wanted: &str| types.iter().rev().find(|known| known.name == wanted).cloned();
-            let parsed = parse_with(&loaded.source, &loaded.name, &known).map_err(Failure::other)?;
-            types.extend(parsed.types);
-        }
+        types.extend(loaded(ledger)?.into_iter().flat_map(|(_, module)| module.types));
     }
     types.iter().rev().find(|known| known.name == name).cloned().ok_or_else(|| {
         let mut known: Vec<&str> = types.iter().map(|known| known.name.as_str()).collect();

@@ -1,7 +1,9 @@
 //! What is facts and nothing else is a named tuple in Python (`ledgerstone/_facts.py`); this makes them, and reads places back.
 
 use ledgerstone::model::RowId;
-use ledgerstone::{Appended, Doubt, HeldRecord, LogKeyPeriod, Member, MemberKey, ModuleInForce, StoredRecord};
+use ledgerstone::{
+    Appended, Doubt, HeldRecord, LogKeyPeriod, Member, MemberKey, ModuleInForce, ModuleLoaded, StoredRecord,
+};
 use pyo3::call::PyCallArgs;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -84,6 +86,11 @@ pub(crate) fn log_key<'py>(py: Python<'py>, period: &LogKeyPeriod) -> PyResult<B
 
 fn time(py: Python<'_>, micros: Option<i64>) -> PyResult<Option<Bound<'_, PyAny>>> {
     micros.map(|micros| values::instant(py, micros)).transpose()
+}
+
+pub(crate) fn module_loaded(py: Python<'_>, loaded: ModuleLoaded) -> PyResult<Bound<'_, PyAny>> {
+    let row = row_id(py, loaded.row)?;
+    new(py, "ModuleLoaded", (loaded.name, loaded.version, row, loaded.author, loaded.source))
 }
 
 pub(crate) fn module(py: Python<'_>, module: ModuleInForce) -> PyResult<Bound<'_, PyAny>> {

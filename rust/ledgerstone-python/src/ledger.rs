@@ -392,6 +392,17 @@ impl PyLedger {
         modules.into_iter().map(|module| facts::module(py, module)).collect()
     }
 
+    /// Every version of every module that was loaded, in the order of the ledger.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> [(loaded.name, loaded.version, loaded.row) for loaded in ledger.module_history()]
+    /// [('finance', 1, RowId(index=1, position=0))]
+    fn module_history<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let engine = self.engine()?;
+        let history = enter(py, || engine.module_history())?;
+        history.into_iter().map(|loaded| facts::module_loaded(py, loaded)).collect()
+    }
+
     /// Full names of the record types of the modules in force.
     ///
     /// >>> ledger = getfixture("books")

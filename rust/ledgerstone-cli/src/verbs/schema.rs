@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ledgerstone::schema::{CellKind, Field, FieldKind, Module, Reason, RecordType};
+use ledgerstone::schema::{CellKind, Field, FieldKind, LookupSource, Module, Reason, RecordType, Severity, compat};
 
 use crate::failure::Failure;
 use crate::modules::{loaded, parse, source_of};
@@ -25,17 +25,34 @@ pub(crate) enum Verb {
     #[command(after_help = "\
 Example:
   ledgerstone schema show finance
-  ledgerstone schema show finance --ledger books.ledger --source")]
+  ledgerstone schema show finance --ledger books.ledger --version 1 --source")]
     Show {
         /// The schema file, or the name of a module shipped with ledgerstone
         module: String,
         /// The module as this ledger has loaded it
         #[arg(long, value_name = "LEDGER")]
         ledger: Option<PathBuf>,
+        /// That version of it; the newest where it is left out
+        #[arg(long, value_name = "N", requires = "ledger")]
+        version: Option<u64>,
         /// The text of the file instead
         #[arg(long)]
         source: bool,
     },
+    /// Show which version of which module was loaded where, and by whom
+    #[command(after_help = "Example:\n  ledgerstone schema history books.ledger")]
+    History(Reading),
+    /// Tell whether a new version of a module may follow an old one; every reason why not is shown
+    #[command(after_help = "Example:\n  ledgerstone schema diff finance finance-2.toml")]
+    Diff {
+        /// The schema file that is loaded, or the name of a module shipped with ledgerstone
+        old: String,
+        /// The schema file that is to follow it
+        new: String,
+    },
+    /// Print the JSON Schema of schema files, which editors complete and check by
+    #[command(after_help = "Example:\n  ledgerstone schema json > module.schema.json")]
+    Json,
 }
 
 impl Verb {
@@ -52,34 +69,61 @@ impl Verb {
                 ))?;
             }
             Verb::Try(arguments) => return arguments.run(out),
-            Verb::Show { module, ledger, source } => {
-                let (text, file) = match ledger {
-                    None => source_of(module)?,
-                    Some(path) => loaded_source(path, module)?,
+            Verb::Show { module, ledger, version, source } => {
+                let shown = match ledger {
+                    None => {
+                        let (text, file) = source_of(module)?;
+                        parse(&text, &file)?
+                    }
+                    Some(path) => loaded_module(path, module, *version)?,
                 };
                 if *source {
-                    out.text(&text)?;
+                    out.text(&shown.source)?;
                 } else {
-                    show(out, &parse(&text, &file)?)?;
+                    show(out, &shown)?;
                 }
             }
+            Verb::History(reading) => history(reading, out)?,
+            Verb::Diff { old, new } => {
+                let read = |name: &str| source_of(name).and_then(|(source, file)| parse(&source, &file));
+                let (old, new) = (read(old)?, read(new)?);
+                let reasons: Vec<String> = compat(&old, &new).iter().map(ToString::to_string).collect();
+                if !reasons.is_empty() {
+                    return Err(Failure::refused(reasons.join("\n")));
+                }
+                out.line(format!("version {} of {} may follow version {}", new.version, new.name, old.version))?;
+            }
+            Verb::Json => out.text(ledgerstone_schemas::MODULE_SCHEMA)?,
         }
         Ok(0)
     }
 }
 
-fn loaded_source(path: &std::path::Path, name: &str) -> Result<(String, String), Failure> {
+fn history(reading: &Reading, out: &mut Output) -> Result<(), Failure> {
+    let mut table = Table::new(["module", "version", "index", "loaded by"]).whole();
+    for loaded in reading.open()?.module_history()? {
+        table.push(vec![loaded.name, loaded.version.to_string(), loaded.row.index.to_string(), loaded.author]);
+    }
+    out.text(&table.render())
+}
+
+fn loaded_module(path: &std::path::Path, name: &str, version: Option<u64>) -> Result<Module, Failure> {
     let ledger = Reading { ledger: path.to_owned() }.open()?;
-    let modules = loaded(&ledger)?;
-    let newest = modules.iter().rev().find(|module| module.name == name);
-    let newest = newest.ok_or_else(|| Failure::other(format!("{} has no module {name}", path.display())))?;
-    Ok((newest.source.clone(), format!("{name}.toml")))
+    let fits = |module: &Module| module.name == name && version.is_none_or(|version| module.version == version);
+    let found = loaded(&ledger)?.into_iter().rev().map(|(_, module)| module).find(fits);
+    let which = version.map_or_else(String::new, |version| format!(" version {version}"));
+    found.ok_or_else(|| Failure::other(format!("{} has no module {name}{which}", path.display())))
 }
 
 fn show(out: &mut Output, module: &Module) -> Result<(), Failure> {
     out.line(format!("module {}, version {}: {}", module.name, module.version, module.title))?;
     for role in &module.roles {
         out.line(format!("role {}: {}", role.name, role.doc))?;
+    }
+    for (name, value) in &module.constants {
+        let mut json = Vec::new();
+        value.as_scalar().write_json(&mut json);
+        out.line(format!("const.{name} = {}", String::from_utf8_lossy(&json)))?;
     }
     for record_type in &module.types {
         out.line("")?;
@@ -97,6 +141,13 @@ fn show_type(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> 
         let (count, roles) = (policy.count, policy.roles.join(" or "));
         out.line(format!("endorsed by {count} holding {roles}{when}, or refused with {}", policy.reason.code))?;
     }
+    for (what, names) in
+        [("read by", &record_type.read), ("released by", &record_type.release), ("made by", &record_type.accepts)]
+    {
+        if !names.is_empty() && *names != record_type.authorise {
+            out.line(format!("{what} {}", names.join(" or ")))?;
+        }
+    }
     let mut table = Table::new(["field", "type", "", "meaning"]).whole();
     for field in &record_type.fields {
         push_field(&mut table, "", field);
@@ -105,17 +156,48 @@ fn show_type(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> 
     for cell in &record_type.cells {
         out.line(format!("cell {}: {}", cell.name, cell_words(&cell.kind)))?;
     }
-    let mut reasons: Vec<&Reason> = record_type.cells.iter().flat_map(|cell| cell_reasons(&cell.kind)).collect();
-    reasons.extend(record_type.rules.iter().map(|rule| &rule.reason));
-    // Rules that say the same are said once.
+    for lookup in &record_type.lookups {
+        let source = match &lookup.source {
+            LookupSource::Record(name) => name.clone(),
+            LookupSource::Cell(cell) => format!("{}.{}", cell.owner, cell.name),
+        };
+        out.line(format!("lookup {}: {source}, by {} key(s)", lookup.name, lookup.candidates.len()))?;
+    }
+    show_rules(out, record_type)?;
+    // What a cell says itself.
     let mut told: Vec<&Reason> = Vec::new();
-    for reason in reasons {
+    for reason in record_type.cells.iter().flat_map(|cell| cell_reasons(&cell.kind)) {
         if !told.contains(&reason) {
             out.line(format!("refused with {}: {}", reason.code, reason.message))?;
             told.push(reason);
         }
     }
     Ok(())
+}
+
+fn show_rules(out: &mut Output, record_type: &RecordType) -> Result<(), Failure> {
+    let mut table = Table::new(["rule", "reach", "cost", "a failure", "code", "meaning"]).whole();
+    for rule in &record_type.rules {
+        let reach = match (rule.is_stateless(), rule.is_local()) {
+            (true, _) => "record",
+            (false, true) => "local",
+            (false, false) => "general",
+        };
+        let failure = match rule.severity {
+            Severity::Reject => "rejects",
+            Severity::Hold => "holds",
+            Severity::Flag => "flags",
+        };
+        table.push(vec![
+            rule.primitive.name().to_owned(),
+            reach.to_owned(),
+            record_type.cost(rule).to_string(),
+            failure.to_owned(),
+            rule.reason.code.clone(),
+            rule.reason.message.clone(),
+        ]);
+    }
+    out.text(&table.render())
 }
 
 fn cell_words(kind: &CellKind) -> String {

@@ -203,6 +203,15 @@ impl RecordType {
         })
     }
 
+    /// Steps that a rule of the type takes for one record, at most: those of its expressions, for every item it runs over.
+    pub fn cost(&self, rule: &Rule) -> u64 {
+        let items = match rule.each.and_then(|list| self.fields.get(list)).map(|field| &field.kind) {
+            Some(FieldKind::List { max, .. }) => *max as u64,
+            _ => 1,
+        };
+        rule.expressions().fold(0u64, |cost, expr| cost.saturating_add(expr.cost())).saturating_mul(items)
+    }
+
     /// Whether every rule is local.
     pub fn is_local(&self) -> bool {
         self.rules.iter().all(Rule::is_local)

@@ -110,7 +110,7 @@ fn faults_of_fields() {
         ),
         (
             "a = { type = \"text\", format = \"ibn\" }",
-            "f:8:31: unknown format \"ibn\", did you mean \"iban\"? (found \"ibn\", expected one of iban, bic, lei, isin, cusip, iso4217, iso3166, gtin, gln, sscc, npi, dea, period, member)",
+            "f:8:31: unknown format \"ibn\", did you mean \"iban\"? (found \"ibn\", expected one of iban, bic, lei, isin, cusip, iso4217, iso3166, gtin, gln, sscc, digital-link, npi, dea, period, member)",
         ),
         (
             "a = { type = \"text\", format = \"lei\", pattern = \"x\" }",
