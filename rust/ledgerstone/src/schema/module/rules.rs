@@ -335,28 +335,6 @@ pub struct MatchPair {
 }
 
 impl Primitive {
-    /// The word for it in a schema file.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Primitive::Require(_) => "require",
-            Primitive::Conserve { .. } => "conserve",
-            Primitive::Window { .. } => "window",
-            Primitive::Unique { .. } => "unique",
-            Primitive::Ref { .. } => "ref",
-            Primitive::Match { .. } => "match",
-            Primitive::Open { .. } => "open",
-            Primitive::Balance { .. } => "balance",
-            Primitive::Close { .. } => "close",
-            Primitive::Lifecycle { .. } => "lifecycle",
-            Primitive::Count { .. } => "count",
-            Primitive::Holder { .. } => "holder",
-            Primitive::Sequence { .. } => "sequence",
-            Primitive::Acyclic { .. } => "acyclic",
-            Primitive::Emit { .. } => "emit",
-            Primitive::Tally(_) => "tally",
-        }
-    }
-
     /// Whether it is decided by a record and inputs alone: it names no cell, no key, no other record of the unit.
     fn is_of_record(&self) -> bool {
         matches!(self, Primitive::Require(_) | Primitive::Window { .. } | Primitive::Conserve { group: None, .. })
