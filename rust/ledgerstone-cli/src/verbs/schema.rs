@@ -104,7 +104,8 @@ fn history(reading: &Reading, out: &mut Output) -> Result<(), Failure> {
     for loaded in reading.open()?.module_history()? {
         table.push(vec![loaded.name, loaded.version.to_string(), loaded.row.index.to_string(), loaded.author]);
     }
-    out.text(&table.render())
+    out.text(&table.render())?;
+    Ok(())
 }
 
 fn loaded_module(path: &std::path::Path, name: &str, version: Option<u64>) -> Result<Module, Failure> {
@@ -197,7 +198,8 @@ fn show_rules(out: &mut Output, record_type: &RecordType) -> Result<(), Failure>
             rule.reason.message.clone(),
         ]);
     }
-    out.text(&table.render())
+    out.text(&table.render())?;
+    Ok(())
 }
 
 fn cell_words(kind: &CellKind) -> String {
