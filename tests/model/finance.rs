@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 
 use super::amount;
-use super::state::{Record, Rules, Unit, Unsigned, cell_name, key_name};
+use super::state::{AtEnd, Record, Rules, Unit, Unsigned, cell_name, key_name};
 
 /// The finance module, version 1. `strict` makes it wrong on purpose: an account may not stand exactly on its floor.
 #[derive(Clone, Copy, Debug, Default)]
@@ -391,7 +391,7 @@ impl Rules for Finance {
         }
     }
 
-    fn end(&self, _: &Unit<'_>) -> Result<(), String> {
+    fn end(&self, _: &Unit<'_>, _: &AtEnd) -> Result<(), String> {
         Ok(())
     }
 }

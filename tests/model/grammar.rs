@@ -4,7 +4,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::choices::Choices;
 use super::engine::Call;
-use super::language::{Balance, Does, Expr, Field, Kind, Lifecycle, Module, Rule, Type};
+use super::language::{
+    Balance, Count, Does, Expr, Field, Kind, Lifecycle, Lookup, Module, Rule, Sequence, Step, Type, Who,
+};
 use super::ledger::Mode;
 use super::state::Record;
 
@@ -18,6 +20,8 @@ const DATES: [&str; 3] = ["2026-01-01", "2026-06-15", "2027-02-28"];
 struct Shape {
     balance: Balance,
     lifecycle: Lifecycle,
+    count: Count,
+    sequence: Sequence,
     /// Whether balances are named by kind as well.
     by_kind: bool,
     payload: Vec<Field>,
@@ -57,11 +61,18 @@ fn shape(choices: &mut Choices) -> Shape {
         .collect();
     let digits = choices.percent(25).then(|| choices.one(&parts));
     let scale = choices.one(&[2, 0, 4]);
+    let opening = choices.percent(30).then(|| {
+        let parts = parts.iter().filter(|_| choices.percent(70));
+        parts.map(|part| (*part, ["0", "1", "5", "100"][part.len() % 4])).collect::<Vec<_>>()
+    });
+    let opening = opening.filter(|opening| !opening.is_empty());
     let states = STATES[..2 + choices.below(2)].to_vec();
     let initial = choices.percent(50).then(|| choices.one(&states));
     Shape {
-        balance: Balance { parts, scale, digits, bounds },
+        balance: Balance { parts, scale, digits, opening, bounds },
         lifecycle: Lifecycle { states, initial },
+        count: Count { low: choices.one(&[0, 0, -2]), high: choices.percent(40).then(|| choices.one(&[1, 3, 10])) },
+        sequence: Sequence { order: choices.one(&["strict", "rising", "gapless"]), start: choices.one(&[0, 1]) },
         by_kind: choices.percent(50),
         payload: payload(choices),
     }
@@ -137,7 +148,122 @@ impl Shape {
         if add.is_empty() && subtract.is_empty() {
             add.push((self.balance.parts[0], Expr::Int(1)));
         }
-        Does::Balance { at, by: self.by(item), add, subtract, at_end: choices.percent(25) }
+        let mut set = Vec::new();
+        if choices.percent(15) {
+            set.push((choices.one(&self.balance.parts), if item { Expr::Item("amount") } else { number(choices, 0) }));
+        }
+        Does::Balance { at, by: self.by(item), add, subtract, set, at_end: choices.percent(25) }
+    }
+
+    fn counting(&self, choices: &mut Choices, at: Expr) -> Does {
+        let step = choices.one(&[Expr::Int(1), Expr::Int(-1), Expr::Int(2), Expr::Field("number")]);
+        Does::Count { at, step }
+    }
+
+    fn holding(&self, choices: &mut Choices, at: Expr) -> Does {
+        let who = |choices: &mut Choices| match choices.below(4) {
+            0 | 1 => Expr::Field("a"),
+            2 => Expr::Field("b"),
+            _ => Expr::Author,
+        };
+        let from = match choices.below(4) {
+            0 | 1 => Who::Nobody,
+            2 => Who::Whoever,
+            _ => Who::This(who(choices)),
+        };
+        let to = match choices.below(5) {
+            0 if !matches!(from, Who::Nobody) => Who::Nobody,
+            1 => Who::Whoever,
+            _ => Who::This(who(choices)),
+        };
+        Does::Holder { at, from, to }
+    }
+
+    fn advancing(&self, choices: &mut Choices, at: Expr) -> Does {
+        let number = || Expr::Field("number");
+        let next = || Expr::binary("+", Expr::Field("number"), Expr::Int(2));
+        let step = match choices.below(4) {
+            0 | 1 => Step::Value(number()),
+            2 => Step::Range(number(), next()),
+            _ => Step::Reset(number()),
+        };
+        Does::Sequence { at, step }
+    }
+
+    /// A sum over the unit: of the record, or of its items.
+    fn over_the_unit(&self, choices: &mut Choices, item: bool) -> Does {
+        let kind = if item { Expr::Item("kind") } else { Expr::Field("kind") };
+        let (group, by) = choices.one(&[("g", Vec::new()), ("h", vec![kind])]);
+        let sum = if item { Expr::Item("amount") } else { Expr::Field("amount") };
+        let (low, high) = choices.one(&[(0, 0), (-5, 15), (-20, 20)]);
+        Does::Conserve { sum, by, low, high, over: Some(group) }
+    }
+
+    /// Nothing in the chain of holders may come back to the start.
+    fn acyclic(&self, choices: &mut Choices) -> [Rule; 2] {
+        let (a, b) = (|| Expr::Field("a"), || Expr::Field("b"));
+        let does = Does::Acyclic { at: a(), to: b(), depth: 1 + choices.below(4) };
+        let from = if choices.percent(50) { Who::Nobody } else { Who::This(Expr::Author) };
+        [rule(choices, does), rule(choices, Does::Holder { at: a(), from, to: Who::This(b()) })]
+    }
+
+    fn lookups(&self) -> Vec<Lookup> {
+        let plain = |at: Expr| (at, Vec::new());
+        let (a, b) = (|| Expr::Field("a"), || Expr::Field("b"));
+        let of = |name, cell, candidates| Lookup { name, each: None, cell, candidates };
+        vec![
+            of("l_thing", None, vec![plain(b()), plain(a())]),
+            of("l_count", Some("cnt"), vec![plain(a())]),
+            of("l_bal", Some("bal"), vec![(a(), self.by(false))]),
+            of("l_own", Some("own"), vec![plain(b()), plain(a())]),
+            of("l_seq", Some("seq"), vec![plain(a())]),
+            Lookup { each: Some("items"), ..of("l_item", None, vec![plain(Expr::Item("a"))]) },
+        ]
+    }
+
+    /// A condition on inputs or on what lookups found.
+    fn dynamic_condition(&self, choices: &mut Choices) -> Expr {
+        let part = self.balance.parts[0];
+        match choices.below(9) {
+            0 => Expr::binary(choices.one(&["<", ">="]), Expr::Found("l_count", "count"), number(choices, 0)),
+            1 => Expr::binary("<=", number(choices, 0), Expr::Found("l_bal", part)),
+            2 => Expr::binary("==", Expr::Found("l_thing", "kind"), Expr::Field("kind")),
+            3 => Expr::Has(boxed(Expr::Found("l_own", "holder"))),
+            4 => Expr::binary("==", Expr::Found("l_own", "holder"), Expr::Author),
+            5 => Expr::HasRole("clerk"),
+            6 => Expr::binary("<=", Expr::Today, Expr::Field("start")),
+            7 => Expr::binary("<", Expr::Found("l_seq", "last"), Expr::Int(4)),
+            _ => Expr::binary("||", Expr::Found("l_thing", "flag"), condition(choices, 0)),
+        }
+    }
+
+    /// A rule that is evaluated when its turn comes.
+    fn dynamic(&self, choices: &mut Choices) -> Rule {
+        let a = || Expr::Field("a");
+        let does = match choices.below(7) {
+            0 | 1 => Does::Require(self.dynamic_condition(choices)),
+            2 => {
+                let value = choices.one(&[Expr::Found("l_thing", "amount"), Expr::Found("l_count", "count")]);
+                let add = vec![(self.balance.parts[0], value)];
+                let (by, set) = (self.by(false), Vec::new());
+                Does::Balance { at: a(), by, add, subtract: Vec::new(), set, at_end: choices.percent(25) }
+            }
+            3 => Does::Ref { targets: vec!["thing"], at: vec![Expr::Found("l_own", "holder")], external: false },
+            4 => Does::Window {
+                field: Expr::Field("start"),
+                not_before: Some(choices.one(&[Expr::Today, Expr::Found("l_thing", "start")])),
+                not_after: None,
+            },
+            5 => {
+                let condition = Expr::binary("==", Expr::Found("l_item", "kind"), Expr::Item("kind"));
+                return Rule { each: Some("items"), when: None, code: None, does: Does::Require(condition) };
+            }
+            _ => {
+                let does = self.movement(choices, a(), false);
+                return Rule { when: Some(self.dynamic_condition(choices)), ..rule(choices, does) };
+            }
+        };
+        rule(choices, does)
     }
 
     fn step(&self, choices: &mut Choices, at: Expr) -> Does {
@@ -155,10 +281,22 @@ impl Shape {
 
     fn anything(&self, choices: &mut Choices) -> Rule {
         let a = || Expr::Field("a");
-        let does = match choices.below(11) {
+        let does = match choices.below(18) {
             0 | 1 => self.movement(choices, a(), false),
+            11 | 12 => self.counting(choices, a()),
+            13 => self.holding(choices, a()),
+            14 => self.advancing(choices, a()),
+            15 => self.over_the_unit(choices, false),
+            16 | 17 => return self.dynamic(choices),
             2 => Does::Require(condition(choices, 1)),
-            3 => Does::Ref { target: "thing", at: vec![Expr::Field(choices.one(&["a", "b"]))] },
+            3 => {
+                let targets = choices.one(&[vec!["thing"], vec!["note", "thing"]]);
+                let at = vec![Expr::Field(choices.one(&["a", "b"]))];
+                Does::Ref { targets, at, external: choices.percent(10) }
+            }
+            4 if choices.percent(40) => {
+                Does::Match { target: "note", at: vec![Expr::Field("b")], equal: vec!["kind"], negated: Vec::new() }
+            }
             4 => Does::Match {
                 target: "thing",
                 at: vec![Expr::Field("b")],
@@ -169,10 +307,13 @@ impl Shape {
                 let at = Expr::Field(choices.one(&["a", "b"]));
                 self.step(choices, at)
             }
-            6 => Does::Unique(vec![Expr::Field(choices.one(&["b", "number"])), Expr::Field("kind")]),
+            6 => {
+                let values = vec![Expr::Field(choices.one(&["b", "number"])), Expr::Field("kind")];
+                Does::Unique { values, versioned: None }
+            }
             7 => Does::Window { field: Expr::Field("start"), not_before: None, not_after: Some(Expr::Field("finish")) },
             8 => return self.of_items(choices),
-            9 => {
+            9 if self.balance.opening.is_none() => {
                 let set = vec![(self.balance.parts[0], Expr::Field("amount"))];
                 Does::Open { at: Expr::Field("a"), by: self.by(false), set }
             }
@@ -183,14 +324,17 @@ impl Shape {
 
     fn of_items(&self, choices: &mut Choices) -> Rule {
         let at = Expr::Item("a");
-        let does = match choices.below(5) {
+        let does = match choices.below(8) {
             0 | 1 => self.movement(choices, at, true),
+            5 => Does::Count { at, step: Expr::Int(choices.one(&[1, -1])) },
+            6 => self.over_the_unit(choices, true),
+            7 => Does::Holder { at, from: Who::Nobody, to: Who::This(Expr::Field("a")) },
             2 => Does::Require(item_condition(choices)),
-            3 => Does::Ref { target: "thing", at: vec![at] },
+            3 => Does::Ref { targets: vec!["thing"], at: vec![at], external: false },
             _ => {
                 let by = if choices.percent(50) { vec![Expr::Item("kind")] } else { Vec::new() };
                 let (low, high) = choices.one(&[(0, 0), (-5, 5), (0, 20)]);
-                Does::Conserve { sum: Expr::Item("amount"), by, low, high }
+                Does::Conserve { sum: Expr::Item("amount"), by, low, high, over: None }
             }
         };
         item_rule(choices, does)
@@ -205,33 +349,95 @@ impl Shape {
             set.push((self.balance.parts[0], Expr::Int(0)));
         }
         let plain = |does: Does| Rule { each: None, when: None, code: None, does };
-        let mut rules = vec![plain(Does::Unique(vec![id()]))];
+        let mut rules = vec![plain(Does::Unique { values: vec![id()], versioned: None })];
         if choices.percent(40) {
             let does = Does::Require(condition(choices, 1));
             rules.push(rule(choices, does));
         }
-        rules.push(plain(Does::Open { at: id(), by: self.by(false), set }));
+        if self.balance.opening.is_none() {
+            rules.push(plain(Does::Open { at: id(), by: self.by(false), set }));
+        }
         if self.lifecycle.initial.is_none() {
             let to = Some(self.lifecycle.states[0]);
             rules.push(plain(Does::Lifecycle { at: id(), from: Vec::new(), to }));
         }
-        let (balance, lifecycle) = (Some(self.balance.clone()), Some(self.lifecycle.clone()));
-        Type { name: "thing", fields, balance, lifecycle, rules }
+        Type {
+            name: "thing",
+            fields,
+            balance: Some(self.balance.clone()),
+            lifecycle: Some(self.lifecycle.clone()),
+            count: Some(self.count.clone()),
+            holder: true,
+            sequence: Some(self.sequence.clone()),
+            lookups: Vec::new(),
+            rules,
+        }
     }
 
-    fn motion(&self, choices: &mut Choices) -> Type {
+    /// `a`, `b`, the payload and a list of items.
+    fn fields(&self) -> Vec<Field> {
         let text = |name, required| field(name, Kind::Text(2), required);
         let mut fields = vec![text("a", true), text("b", false)];
         fields.extend(self.payload.iter().cloned());
         let item = self.payload.iter().filter(|field| ["amount", "kind"].contains(&field.name));
         let item = std::iter::once(text("a", true)).chain(item.cloned()).collect();
         fields.push(field("items", Kind::List(4, item), false));
+        fields
+    }
+
+    /// Versions of a record: those that append do anything, those that replace only what can be undone.
+    fn note(&self, choices: &mut Choices) -> Type {
+        let versioned = choices.one(&["append", "replace"]);
+        let mut fields = vec![field("id", Kind::Text(2), true), field("version", Kind::Int(0, 9), true)];
+        fields.extend(self.fields());
+        let values = vec![Expr::Field("id")];
+        let key = Does::Unique { values, versioned: Some(versioned) };
+        let mut rules = vec![Rule { each: None, when: None, code: None, does: key }];
+        for _ in 0..1 + choices.below(4) {
+            let a = Expr::Field("a");
+            rules.push(match choices.below(5) {
+                _ if versioned == "append" => self.anything(choices),
+                0 | 1 => {
+                    let mut does = self.movement(choices, a, false);
+                    if let Does::Balance { set, .. } = &mut does {
+                        set.clear();
+                    }
+                    rule(choices, does)
+                }
+                2 | 3 => {
+                    let does = self.counting(choices, a);
+                    rule(choices, does)
+                }
+                _ => {
+                    let does = self.over_the_unit(choices, false);
+                    rule(choices, does)
+                }
+            });
+        }
+        // What a version takes back comes first, wherever its key stands.
+        if versioned == "replace" {
+            rules.rotate_left(choices.below(2));
+        }
+        self.typed("note", fields, rules)
+    }
+
+    fn typed(&self, name: &'static str, fields: Vec<Field>, rules: Vec<Rule>) -> Type {
+        let (balance, lifecycle, count, sequence) = (None, None, None, None);
+        let lookups = if fields.iter().any(|field| field.name == "items") { self.lookups() } else { Vec::new() };
+        Type { name, fields, balance, lifecycle, count, holder: false, sequence, lookups, rules }
+    }
+
+    fn motion(&self, choices: &mut Choices) -> Type {
+        let fields = self.fields();
         let mut rules: Vec<Rule> = (0..1 + choices.below(5)).map(|_| self.anything(choices)).collect();
         if choices.percent(30) {
             let size = Expr::binary("<=", Expr::Size("items"), Expr::Int(2));
             rules.push(rule(choices, Does::Require(size)));
         }
-        Type { name: "motion", fields, balance: None, lifecycle: None, rules }
+        if choices.percent(30) {
+            rules.extend(self.acyclic(choices));
+        }
+        self.typed("motion", fields, rules)
     }
 
     fn ending(&self, choices: &mut Choices) -> Type {
@@ -244,14 +450,14 @@ impl Shape {
             let does = self.step(choices, Expr::Field("a"));
             rules.push(rule(choices, does));
         }
-        Type { name: "ending", fields, balance: None, lifecycle: None, rules }
+        self.typed("ending", fields, rules)
     }
 }
 
 /// A module.
 pub(crate) fn module(choices: &mut Choices) -> Module {
     let shape = shape(choices);
-    let types = vec![shape.thing(choices), shape.motion(choices), shape.ending(choices)];
+    let types = vec![shape.thing(choices), shape.motion(choices), shape.ending(choices), shape.note(choices)];
     Module { version: 1 + choices.below(3) as u64, types }
 }
 
@@ -278,7 +484,12 @@ fn value(choices: &mut Choices, kind: &Kind) -> Json {
 fn data(choices: &mut Choices, fields: &[Field]) -> Json {
     let mut members = Map::new();
     for field in fields {
-        if choices.percent(if field.required { 99 } else { 70 }) {
+        // Few versions of few records, so that some follow each other.
+        if field.name == "version" {
+            members.insert("version".to_owned(), json!(choices.below(4)));
+        } else if field.name == "id" && fields.iter().any(|field| field.name == "version") {
+            members.insert("id".to_owned(), json!(choices.one(&IDS[..2])));
+        } else if choices.percent(if field.required { 99 } else { 70 }) {
             members.insert(field.name.to_owned(), value(choices, &field.kind));
         }
     }
@@ -299,12 +510,12 @@ fn record(choices: &mut Choices, of: &Type) -> Record {
 
 /// Calls on a module.
 pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
-    let [thing, motion, ending] = &module.types[..] else { panic!("three types") };
+    let [thing, motion, ending, note] = &module.types[..] else { panic!("four types") };
     let things = (0..3 + choices.below(6)).map(|_| record(choices, thing)).collect();
     let mut calls = vec![Call { mode: Mode::Each, rows: things, id: None }];
-    for _ in 0..1 + choices.below(5) {
+    for _ in 0..1 + choices.below(6) {
         let id = choices.percent(20).then(|| format!("call{}", choices.below(2)));
-        let of = choices.one(&[motion, motion, motion, thing, ending]);
+        let of = choices.one(&[motion, motion, motion, thing, ending, note, note]);
         let length = 1 + choices.below(16);
         let mode = if choices.percent(65) { Mode::Each } else { Mode::Atomic };
         let rows = if mode == Mode::Each {
@@ -312,7 +523,7 @@ pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
         } else {
             (0..1 + length / 4)
                 .map(|_| {
-                    let of = choices.one(&[motion, motion, thing, ending]);
+                    let of = choices.one(&[motion, motion, thing, ending, note]);
                     record(choices, of)
                 })
                 .collect()

@@ -16,6 +16,11 @@ pub(crate) struct Type {
     pub(crate) fields: Vec<Field>,
     pub(crate) balance: Option<Balance>,
     pub(crate) lifecycle: Option<Lifecycle>,
+    pub(crate) count: Option<Count>,
+    /// Whether it owns the holder cell `own`.
+    pub(crate) holder: bool,
+    pub(crate) sequence: Option<Sequence>,
+    pub(crate) lookups: Vec<Lookup>,
     pub(crate) rules: Vec<Rule>,
 }
 
@@ -46,6 +51,8 @@ pub(crate) struct Balance {
     pub(crate) parts: Vec<&'static str>,
     pub(crate) scale: u32,
     pub(crate) digits: Option<&'static str>,
+    /// Parts of a cell that no record opened, if there is one from the start.
+    pub(crate) opening: Option<Vec<(&'static str, &'static str)>>,
     /// Each: the sum of coefficient times part is not below zero.
     pub(crate) bounds: Vec<Vec<(&'static str, i64)>>,
 }
@@ -55,6 +62,49 @@ pub(crate) struct Balance {
 pub(crate) struct Lifecycle {
     pub(crate) states: Vec<&'static str>,
     pub(crate) initial: Option<&'static str>,
+}
+
+/// The count cell `cnt`.
+#[derive(Clone, Debug)]
+pub(crate) struct Count {
+    pub(crate) low: i64,
+    pub(crate) high: Option<i64>,
+}
+
+/// The sequence cell `seq`, of ints.
+#[derive(Clone, Debug)]
+pub(crate) struct Sequence {
+    /// `strict`, `rising` or `gapless`.
+    pub(crate) order: &'static str,
+    /// Of a gapless one.
+    pub(crate) start: i64,
+}
+
+/// A lookup.
+#[derive(Clone, Debug)]
+pub(crate) struct Lookup {
+    pub(crate) name: &'static str,
+    pub(crate) each: Option<&'static str>,
+    /// A cell of the type `thing`; `None`: the record itself.
+    pub(crate) cell: Option<&'static str>,
+    /// Keys and `by` values, tried in order.
+    pub(crate) candidates: Vec<(Expr, Vec<Expr>)>,
+}
+
+/// Who holds a thing, before (`Nobody`, `Whoever`, a text) or after (released, the same, a text).
+#[derive(Clone, Debug)]
+pub(crate) enum Who {
+    Nobody,
+    Whoever,
+    This(Expr),
+}
+
+/// How a sequence goes on.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    Value(Expr),
+    Range(Expr, Expr),
+    Reset(Expr),
 }
 
 /// A rule.
@@ -71,10 +121,15 @@ pub(crate) struct Rule {
 #[derive(Clone, Debug)]
 pub(crate) enum Does {
     Require(Expr),
-    Unique(Vec<Expr>),
+    Unique {
+        values: Vec<Expr>,
+        /// `append` or `replace`; the version is the field `version`.
+        versioned: Option<&'static str>,
+    },
     Ref {
-        target: &'static str,
+        targets: Vec<&'static str>,
         at: Vec<Expr>,
+        external: bool,
     },
     Match {
         target: &'static str,
@@ -92,7 +147,26 @@ pub(crate) enum Does {
         by: Vec<Expr>,
         add: Vec<(&'static str, Expr)>,
         subtract: Vec<(&'static str, Expr)>,
+        set: Vec<(&'static str, Expr)>,
         at_end: bool,
+    },
+    Count {
+        at: Expr,
+        step: Expr,
+    },
+    Holder {
+        at: Expr,
+        from: Who,
+        to: Who,
+    },
+    Sequence {
+        at: Expr,
+        step: Step,
+    },
+    Acyclic {
+        at: Expr,
+        to: Expr,
+        depth: usize,
     },
     Close {
         at: Expr,
@@ -109,6 +183,8 @@ pub(crate) enum Does {
         by: Vec<Expr>,
         low: i64,
         high: i64,
+        /// A group whose sums run over the unit.
+        over: Option<&'static str>,
     },
     Window {
         field: Expr,
@@ -129,6 +205,14 @@ pub(crate) enum Expr {
     Size(&'static str),
     In(Box<Expr>, Vec<Expr>),
     Coalesce(Vec<Expr>),
+    /// What a lookup found.
+    Found(&'static str, &'static str),
+    /// The author.
+    Author,
+    /// Whether the author holds a role.
+    HasRole(&'static str),
+    /// The day of ledger time.
+    Today,
     /// An operator between two operands: `&&`, `||`, a comparison, `+`, `-`, `*`.
     Binary(&'static str, Box<Expr>, Box<Expr>),
 }
@@ -136,6 +220,18 @@ pub(crate) enum Expr {
 impl Expr {
     pub(crate) fn binary(operator: &'static str, a: Expr, b: Expr) -> Expr {
         Expr::Binary(operator, Box::new(a), Box::new(b))
+    }
+
+    /// Whether it needs more than the record.
+    pub(crate) fn is_dynamic(&self) -> bool {
+        match self {
+            Expr::Found(..) | Expr::Author | Expr::HasRole(_) | Expr::Today => true,
+            Expr::Has(inner) | Expr::Not(inner) => inner.is_dynamic(),
+            Expr::In(needle, options) => needle.is_dynamic() || options.iter().any(Expr::is_dynamic),
+            Expr::Coalesce(options) => options.iter().any(Expr::is_dynamic),
+            Expr::Binary(_, a, b) => a.is_dynamic() || b.is_dynamic(),
+            Expr::Field(_) | Expr::Item(_) | Expr::Int(_) | Expr::Text(_) | Expr::Size(_) => false,
+        }
     }
 
     /// Its text.
@@ -152,6 +248,10 @@ impl Expr {
             Expr::Size(name) => format!("size({name})"),
             Expr::In(needle, options) => format!("({} in [{}])", needle.text(), list(options)),
             Expr::Coalesce(options) => format!("coalesce({})", list(options)),
+            Expr::Found(lookup, field) => format!("{lookup}.{field}"),
+            Expr::Author => "author".to_owned(),
+            Expr::HasRole(role) => format!("('{role}' in roles)"),
+            Expr::Today => "date(ledger_time)".to_owned(),
             Expr::Binary(operator, a, b) => format!("({} {operator} {})", a.text(), b.text()),
         }
     }
@@ -202,9 +302,46 @@ impl Type {
                 let _ = writeln!(out, "initial = {initial:?}");
             }
         }
+        if let Some(Count { low, high }) = &self.count {
+            let high = high.map_or_else(String::new, |high| format!("high = {high}\n"));
+            let _ = writeln!(out, "\n[types.{name}.cells.cnt]\nkind = \"count\"\nlow = {low}\n{high}");
+        }
+        if self.holder {
+            let _ = writeln!(out, "\n[types.{name}.cells.own]\nkind = \"holder\"");
+        }
+        if let Some(Sequence { order, start }) = &self.sequence {
+            let _ = writeln!(out, "\n[types.{name}.cells.seq]\nkind = \"sequence\"\norder = {order:?}");
+            if *order == "gapless" {
+                let _ = writeln!(out, "start = {start}");
+            }
+        }
+        self.lookups.iter().for_each(|lookup| lookup.write(name, out));
         for rule in &self.rules {
             let _ = writeln!(out, "\n[[types.{name}.rules]]");
             rule.write(out);
+        }
+    }
+}
+
+impl Lookup {
+    fn write(&self, owner: &str, out: &mut String) {
+        let _ = writeln!(out, "\n[types.{owner}.lookups.{}]", self.name);
+        let _ = match self.cell {
+            Some(cell) => writeln!(out, "cell = \"thing.{cell}\""),
+            None => writeln!(out, "record = \"thing\""),
+        };
+        if let Some(list) = self.each {
+            let _ = writeln!(out, "each = {list:?}");
+        }
+        let place = |(at, by): &(Expr, Vec<Expr>), between: &str| {
+            let by = if by.is_empty() { String::new() } else { format!("{between}by = {}", exprs(by)) };
+            format!("at = {}{by}", exprs(std::slice::from_ref(at)))
+        };
+        let _ = writeln!(out, "{}", place(&self.candidates[0], "\n"));
+        let others: Vec<String> =
+            self.candidates[1..].iter().map(|other| format!("{{ {} }}", place(other, ", "))).collect();
+        if !others.is_empty() {
+            let _ = writeln!(out, "or = [{}]", others.join(", "));
         }
     }
 }
@@ -237,6 +374,10 @@ impl Balance {
             writeln!(out, "\n[types.{owner}.cells.bal]\nkind = \"balance\"\nparts = {parts}\nscale = {}", self.scale);
         if let Some(digits) = self.digits {
             let _ = writeln!(out, "digits = {digits:?}");
+        }
+        if let Some(opening) = &self.opening {
+            let parts: Vec<String> = opening.iter().map(|(part, value)| format!("{part} = {value:?}")).collect();
+            let _ = writeln!(out, "opening = {{ {} }}", parts.join(", "));
         }
         let bounds: Vec<String> = self.bounds.iter().enumerate().map(bound).collect();
         let _ = writeln!(out, "bounds = [{}]", bounds.join(", "));
@@ -277,14 +418,55 @@ impl Rule {
 }
 
 impl Does {
+    /// Its expressions.
+    pub(crate) fn expressions(&self) -> Vec<&Expr> {
+        let mut all: Vec<&Expr> = Vec::new();
+        match self {
+            Does::Require(condition) => all.push(condition),
+            Does::Unique { values, .. } => all.extend(values),
+            Does::Ref { at, .. } | Does::Match { at, .. } => all.extend(at),
+            Does::Open { at, by, set } => all.extend(by.iter().chain([at]).chain(set.iter().map(|(_, value)| value))),
+            Does::Balance { at, by, add, subtract, set, .. } => {
+                let operands = add.iter().chain(subtract).chain(set).map(|(_, value)| value);
+                all.extend(by.iter().chain([at]).chain(operands));
+            }
+            Does::Close { at, by, .. } => all.extend(by.iter().chain([at])),
+            Does::Lifecycle { at, .. } => all.push(at),
+            Does::Count { at, step } => all.extend([at, step]),
+            Does::Holder { at, from, to } => {
+                let values =
+                    [from, to].into_iter().filter_map(|who| if let Who::This(it) = who { Some(it) } else { None });
+                all.extend(values.chain([at]));
+            }
+            Does::Sequence { at, step } => match step {
+                Step::Value(value) | Step::Reset(value) => all.extend([at, value]),
+                Step::Range(from, to) => all.extend([at, from, to]),
+            },
+            Does::Acyclic { at, to, .. } => all.extend([at, to]),
+            Does::Conserve { sum, by, .. } => all.extend(by.iter().chain([sum])),
+            Does::Window { field, not_before, not_after } => {
+                all.extend(not_before.iter().chain(not_after).chain([field]));
+            }
+        }
+        all
+    }
+
     fn lines(&self) -> Vec<(&'static str, String)> {
         let quoted = |expr: &Expr| format!("{:?}", expr.text());
         let cell = |name: &str| format!("\"thing.{name}\"");
         let mut lines = Vec::new();
         match self {
             Does::Require(condition) => lines.push(("require", quoted(condition))),
-            Does::Unique(values) => lines.push(("unique", exprs(values))),
-            Does::Ref { target, at } => lines.extend([("ref", format!("{target:?}")), ("at", exprs(at))]),
+            Does::Unique { values, versioned } => {
+                lines.push(("unique", exprs(values)));
+                if let Some(versioned) = versioned {
+                    lines.extend([("versioned", format!("{versioned:?}")), ("version", "\"version\"".to_owned())]);
+                }
+            }
+            Does::Ref { targets, at, external } => {
+                lines.extend([("ref", words(targets)), ("at", exprs(at))]);
+                lines.extend(external.then(|| ("external", "true".to_owned())));
+            }
             Does::Match { target, at, equal, negated } => {
                 lines.extend([("match", format!("{target:?}")), ("at", exprs(at))]);
                 let given = [("equal", equal), ("negated", negated)];
@@ -294,11 +476,12 @@ impl Does {
                 lines.extend([("open", cell("bal")), ("at", exprs(std::slice::from_ref(at))), ("set", table(set))]);
                 lines.extend((!by.is_empty()).then(|| ("by", exprs(by))));
             }
-            Does::Balance { at, by, add, subtract, at_end } => {
+            Does::Balance { at, by, add, subtract, set, at_end } => {
                 lines.extend([("balance", cell("bal")), ("at", exprs(std::slice::from_ref(at)))]);
                 lines.extend((!by.is_empty()).then(|| ("by", exprs(by))));
                 lines.extend((!add.is_empty()).then(|| ("add", table(add))));
                 lines.extend((!subtract.is_empty()).then(|| ("subtract", table(subtract))));
+                lines.extend((!set.is_empty()).then(|| ("set", table(set))));
                 lines.extend(at_end.then(|| ("at_end", "true".to_owned())));
             }
             Does::Close { at, by, zero } => {
@@ -310,7 +493,39 @@ impl Does {
                 lines.extend([("lifecycle", cell("life")), ("at", at), ("from", words(from))]);
                 lines.extend(to.map(|to| ("to", format!("{to:?}"))));
             }
-            Does::Conserve { sum, by, low, high } => {
+            Does::Count { at, step } => {
+                lines.extend([("count", cell("cnt")), ("at", exprs(std::slice::from_ref(at)))]);
+                lines.push(("step", if let Expr::Int(step) = step { step.to_string() } else { quoted(step) }));
+            }
+            Does::Holder { at, from, to } => {
+                lines.extend([("holder", cell("own")), ("at", exprs(std::slice::from_ref(at)))]);
+                match from {
+                    Who::Nobody => {}
+                    Who::Whoever => lines.push(("any", "true".to_owned())),
+                    Who::This(expr) => lines.push(("from", quoted(expr))),
+                }
+                match to {
+                    Who::Nobody => lines.push(("release", "true".to_owned())),
+                    Who::Whoever => {}
+                    Who::This(expr) => lines.push(("to", quoted(expr))),
+                }
+            }
+            Does::Sequence { at, step } => {
+                lines.extend([("sequence", cell("seq")), ("at", exprs(std::slice::from_ref(at)))]);
+                match step {
+                    Step::Value(value) => lines.push(("value", quoted(value))),
+                    Step::Range(from, to) => lines.extend([("from", quoted(from)), ("to", quoted(to))]),
+                    Step::Reset(value) => lines.extend([("value", quoted(value)), ("reset", "true".to_owned())]),
+                }
+            }
+            Does::Acyclic { at, to, depth } => {
+                let at = exprs(std::slice::from_ref(at));
+                lines.extend([("acyclic", cell("own")), ("at", at), ("to", quoted(to)), ("depth", depth.to_string())]);
+            }
+            Does::Conserve { sum, by, low, high, over } => {
+                if let Some(group) = over {
+                    lines.extend([("over", "\"transaction\"".to_owned()), ("group", format!("{group:?}"))]);
+                }
                 let limits = [("low", format!("\"{low}\"")), ("high", format!("\"{high}\""))];
                 lines.push(("conserve", quoted(sum)));
                 lines.extend((!by.is_empty()).then(|| ("by", exprs(by))));

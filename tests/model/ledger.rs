@@ -121,8 +121,11 @@ impl<R: Rules> Model<R> {
                 continue;
             }
             let record = self.canonical(record);
-            let mut unit = Unit::new(&after);
-            let verdict = self.rules.apply(&mut unit, &record).and_then(|()| self.rules.end(&unit));
+            let mut unit = Unit::new(&after, &self.author.member);
+            let verdict = self
+                .rules
+                .apply(&mut unit, &record)
+                .and_then(|()| unit.at_end.iter().try_for_each(|last| self.rules.end(&unit, last)));
             match &verdict {
                 Ok(()) => {
                     let changes = unit.changes();
@@ -144,7 +147,7 @@ impl<R: Rules> Model<R> {
         if let Some((row, unsigned)) = screened.iter().min_by_key(|(row, why)| (!is_parse(why), *row)) {
             return self.felled(*row, unsigned.code(), false);
         }
-        let mut unit = Unit::new(&self.state);
+        let mut unit = Unit::new(&self.state, &self.author.member);
         let mut signed_records = Vec::new();
         // Who asked for a bound at the end, so that the least record is named.
         let mut asked: Vec<usize> = Vec::new();
@@ -156,10 +159,8 @@ impl<R: Rules> Model<R> {
             asked.resize(unit.at_end.len(), row);
             signed_records.push((self.bytes(&record), None));
         }
-        let deferred = std::mem::take(&mut unit.at_end);
-        for (cell, row) in deferred.into_iter().zip(asked) {
-            unit.at_end = vec![cell];
-            if let Err(code) = self.rules.end(&unit) {
+        for (last, row) in unit.at_end.iter().zip(asked) {
+            if let Err(code) = self.rules.end(&unit, last) {
                 return self.felled(row, &code, true);
             }
         }

@@ -4,6 +4,7 @@
 pub(crate) mod amount;
 pub(crate) mod books;
 pub(crate) mod choices;
+mod effects;
 pub(crate) mod engine;
 pub(crate) mod finance;
 pub(crate) mod grammar;
@@ -11,4 +12,5 @@ pub(crate) mod hash;
 pub(crate) mod interpret;
 pub(crate) mod language;
 pub(crate) mod ledger;
+mod scope;
 pub(crate) mod state;

@@ -39,8 +39,8 @@ pub(crate) trait Rules {
     fn canonical(&self, record: &Record) -> Json;
     /// Does what a record does, or says why not; the unit is then thrown away.
     fn apply(&self, unit: &mut Unit<'_>, record: &Record) -> Result<(), String>;
-    /// What is looked at when a unit ends.
-    fn end(&self, unit: &Unit<'_>) -> Result<(), String>;
+    /// What is looked at when a unit ends: one thing of it.
+    fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<(), String>;
 }
 
 /// Cells by their encoded name, and records by type, rule number and unique values.
@@ -55,16 +55,48 @@ pub(crate) struct Unit<'s> {
     state: &'s State,
     cells: BTreeMap<String, Option<Json>>,
     keys: BTreeMap<String, Json>,
-    /// Cells whose bounds are looked at in the end, in order.
-    pub(crate) at_end: Vec<String>,
+    /// Who appends.
+    pub(crate) author: &'s str,
+    /// What is looked at in the end, in order.
+    pub(crate) at_end: Vec<AtEnd>,
+    /// What counts towards sums over the unit, in order.
+    pub(crate) contributions: Vec<Contribution>,
+    /// Cells whose bounds are looked at when the record is done, where it replaces an earlier version.
+    pub(crate) later: Option<Vec<String>>,
+}
+
+/// Something that is looked at when a unit ends.
+#[derive(Clone, Debug)]
+pub(crate) enum AtEnd {
+    /// The bounds of a cell.
+    Bounds(String),
+    /// The sum that this contribution counts towards.
+    Sum(usize),
+}
+
+/// What counts towards a sum over the unit.
+#[derive(Clone, Debug)]
+pub(crate) struct Contribution {
+    pub(crate) group: String,
+    pub(crate) amount: i128,
+    pub(crate) within: (i128, i128),
+    pub(crate) code: String,
 }
 
 /// What a unit changed.
 pub(crate) type Changes = (BTreeMap<String, Option<Json>>, BTreeMap<String, Json>);
 
 impl<'s> Unit<'s> {
-    pub(crate) fn new(state: &'s State) -> Self {
-        Unit { state, cells: BTreeMap::new(), keys: BTreeMap::new(), at_end: Vec::new() }
+    pub(crate) fn new(state: &'s State, author: &'s str) -> Self {
+        Unit {
+            state,
+            cells: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            author,
+            at_end: Vec::new(),
+            contributions: Vec::new(),
+            later: None,
+        }
     }
 
     pub(crate) fn changes(self) -> Changes {
@@ -85,6 +117,11 @@ impl<'s> Unit<'s> {
     /// The record that holds a unique key.
     pub(crate) fn holder(&self, key: &str) -> Option<&Json> {
         self.keys.get(key).or_else(|| self.state.keys.get(key))
+    }
+
+    /// Puts the next version of a record in the place of the one before.
+    pub(crate) fn succeed(&mut self, key: &str, data: &Json) {
+        self.keys.insert(key.to_owned(), data.clone());
     }
 
     /// Takes a unique key for a record, or says that it is taken.
