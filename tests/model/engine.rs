@@ -6,7 +6,7 @@ use std::path::Path;
 
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::{AuditOptions, Create, Error, Ledger, Verdict};
-use ledgerstone_tests::{ORIGIN, Tape, key, load};
+use ledgerstone_tests::{ORIGIN, Tape, key, load, value};
 use ledgerstone_verify::hash::sha3_256;
 use serde_json::{Value as Json, json};
 
@@ -89,20 +89,6 @@ pub(crate) fn play<R: Rules>(
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, model: T, engine: T) -> Result<(), String> {
     if model == engine { Ok(()) } else { Err(format!("{what}: the model says\n{model:?}\nthe engine\n{engine:?}")) }
-}
-
-/// A JSON value as one that is handed over.
-fn value(json: &Json) -> Value {
-    match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(*value),
-        Json::Number(value) => Value::Int(value.as_i64().expect("an integer")),
-        Json::String(text) => Value::Text(text.clone()),
-        Json::Array(items) => Value::List(items.iter().map(value).collect()),
-        Json::Object(members) => {
-            Value::Object(members.iter().map(|(name, member)| (name.clone(), value(member))).collect())
-        }
-    }
 }
 
 fn status(owner: &str, at: &[Json]) -> String {

@@ -29,6 +29,21 @@ pub fn texts(members: &[(&str, &str)]) -> Value {
     Value::Object(given.map(|(name, value)| ((*name).to_owned(), text(value))).collect())
 }
 
+/// A JSON value as one that is handed over; panics on a number that is no integer.
+pub fn value(json: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match json {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::Number(value) => Value::Int(value.as_i64().expect("an integer")),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => Value::List(items.iter().map(value).collect()),
+        Json::Object(members) => {
+            Value::Object(members.iter().map(|(name, member)| (name.clone(), value(member))).collect())
+        }
+    }
+}
+
 /// A record: type name and data.
 pub fn record(type_name: &str, members: &[(&str, &str)]) -> (String, Value) {
     (type_name.to_owned(), texts(members))
