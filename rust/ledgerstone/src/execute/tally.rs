@@ -33,9 +33,9 @@ impl<E> Unit<'_, '_, E> {
             if group.iter().all(is_of_group) {
                 ballots.push(ballot(tally, &data));
             }
-        }
-        if ballots.len() > TALLY_RECORDS {
-            return Ok(Err(Failure::TooMany));
+            if ballots.len() > TALLY_RECORDS {
+                return Ok(Err(Failure::TooMany));
+            }
         }
         let Some(outcome) = count(tally.method, &ballots) else { return Ok(Err(Failure::Overflow)) };
         let ours = data_of(chunk.bytes.row(place.row as usize)).unwrap_or(Json::Null);

@@ -298,8 +298,11 @@ fn may_hold(view: &View, record_type: &RecordType, field: &str, first: RowId, ha
     }
 }
 
+/// Whether a value of this field names at most one record: versions of one share their key.
 fn is_key(record_type: &RecordType, field: &str) -> bool {
-    record_type.key_is_total() && record_type.key().is_some_and(|key| matches!(key, [only] if only.source() == field))
+    record_type.key_is_total()
+        && record_type.versioned().is_none()
+        && record_type.key().is_some_and(|key| matches!(key, [only] if only.source() == field))
 }
 
 fn projection(record_type: &RecordType, columns: Option<&[String]>) -> Result<(SchemaRef, Vec<Column>)> {
