@@ -22,9 +22,20 @@ impl Interpreter {
     /// A rule that looks at state, inputs or lookups.
     pub(super) fn rule(&self, unit: &mut Unit<'_>, declared: &Type, number: usize, data: &Json) -> Result<(), String> {
         let rule = &declared.rules[number];
-        if rule.is_of_record() && !rule.is_dynamic() {
+        if rule.is_screened() {
             return Ok(());
         }
+        match (self.demand(unit, declared, number, data), rule.severity) {
+            (Err(code), severity @ ("hold" | "flag")) => {
+                unit.failures.push((severity, code));
+                Ok(())
+            }
+            (result, _) => result,
+        }
+    }
+
+    fn demand(&self, unit: &mut Unit<'_>, declared: &Type, number: usize, data: &Json) -> Result<(), String> {
+        let rule = &declared.rules[number];
         let mut scopes = rule.all_scopes(declared, data, unit.author);
         for scope in &mut scopes {
             let of_rule = |lookup: &&Lookup| lookup.each.is_none() || lookup.each == rule.each;

@@ -56,7 +56,7 @@ type Answer = (Fate, Option<u64>);
 pub(crate) struct End {
     pub(crate) size: u64,
     pub(crate) roots: [[u8; 32]; 2],
-    /// Every code that refused a row.
+    /// Every code that refused a row, and every outcome there was.
     pub(crate) codes: BTreeSet<String>,
 }
 
@@ -150,6 +150,7 @@ impl<R: Rules> Play<'_, R> {
         let records = self.model.signed_bytes(&call.rows);
         let (fate, index) = self.answer(call, as_load)?;
         self.codes.extend(fate.codes().map(str::to_owned));
+        self.codes.extend(decided.outcomes().map(str::to_owned));
         if let Some(id) = &full_id
             && decided.signed
             && let Some(earlier) = self.ids.get(id)
@@ -196,7 +197,8 @@ impl<R: Rules> Play<'_, R> {
             Ok(report) => {
                 let refused: Vec<(usize, String)> =
                     report.rejections.iter().map(|why| (why.row as usize, why.code.clone())).collect();
-                let total = report.accepted as usize + refused.len();
+                let others = report.flagged.len() + report.held.len();
+                let total = report.accepted as usize + others + refused.len();
                 same("rows", (call.rows.len(), call.rows.len() as u64), (total, report.rows))?;
                 Ok(match report.transactions().next() {
                     Some(index) => (Fate::Logged(refused), Some(index)),

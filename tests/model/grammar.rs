@@ -118,7 +118,9 @@ fn item_condition(choices: &mut Choices) -> Expr {
 fn rule(choices: &mut Choices, does: Does) -> Rule {
     let when = choices.percent(25).then(|| condition(choices, 1));
     let code = choices.percent(30).then(|| format!("code{}", choices.below(5)));
-    Rule { each: None, when, code, does }
+    let has_no_effects = matches!(does, Does::Require(_) | Does::Window { .. } | Does::Ref { .. } | Does::Match { .. });
+    let severity = if has_no_effects { choices.one(&["reject", "reject", "hold", "flag"]) } else { "reject" };
+    Rule { each: None, when, code, severity, does }
 }
 
 fn item_rule(choices: &mut Choices, does: Does) -> Rule {
@@ -256,7 +258,7 @@ impl Shape {
             },
             5 => {
                 let condition = Expr::binary("==", Expr::Found("l_item", "kind"), Expr::Item("kind"));
-                return Rule { each: Some("items"), when: None, code: None, does: Does::Require(condition) };
+                return Rule { each: Some("items"), when: None, ..rule(choices, Does::Require(condition)) };
             }
             _ => {
                 let does = self.movement(choices, a(), false);
@@ -348,7 +350,7 @@ impl Shape {
         if set.is_empty() {
             set.push((self.balance.parts[0], Expr::Int(0)));
         }
-        let plain = |does: Does| Rule { each: None, when: None, code: None, does };
+        let plain = |does: Does| Rule { each: None, when: None, code: None, severity: "reject", does };
         let mut rules = vec![plain(Does::Unique { values: vec![id()], versioned: None })];
         if choices.percent(40) {
             let does = Does::Require(condition(choices, 1));
@@ -392,7 +394,7 @@ impl Shape {
         fields.extend(self.fields());
         let values = vec![Expr::Field("id")];
         let key = Does::Unique { values, versioned: Some(versioned) };
-        let mut rules = vec![Rule { each: None, when: None, code: None, does: key }];
+        let mut rules = vec![Rule { each: None, when: None, code: None, severity: "reject", does: key }];
         for _ in 0..1 + choices.below(4) {
             let a = Expr::Field("a");
             rules.push(match choices.below(5) {

@@ -97,6 +97,11 @@ impl Rule {
         self.when.as_ref().is_some_and(Expr::is_dynamic) || self.does.expressions().into_iter().any(Expr::is_dynamic)
     }
 
+    /// Whether it is looked at before the record is signed, and only then.
+    pub(super) fn is_screened(&self) -> bool {
+        self.is_of_record() && !self.is_dynamic() && self.severity == "reject"
+    }
+
     /// Whether it is decided by the record, inputs and lookups: it has no operation on state.
     pub(super) fn is_of_record(&self) -> bool {
         matches!(self.does, Does::Require(_) | Does::Window { .. } | Does::Conserve { over: None, .. })
@@ -167,7 +172,7 @@ impl Rules for Interpreter {
         let data = canonical(&declared.fields, &record.data);
         let breaks = |rule: &&Rule| {
             let scopes = || rule.applying(rule.all_scopes(declared, &data, ""));
-            rule.is_of_record() && !rule.is_dynamic() && !rule.holds_alone(&scopes())
+            rule.is_screened() && !rule.holds_alone(&scopes())
         };
         match declared.rules.iter().find(breaks) {
             Some(broken) => Err(Unsigned::Rule(broken.full_code())),

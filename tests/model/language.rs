@@ -114,6 +114,8 @@ pub(crate) struct Rule {
     pub(crate) when: Option<Expr>,
     /// `None`: the primitive's default.
     pub(crate) code: Option<String>,
+    /// `reject`, `hold` or `flag`.
+    pub(crate) severity: &'static str,
     pub(crate) does: Does,
 }
 
@@ -410,6 +412,9 @@ impl Rule {
         }
         if let Some(code) = &self.code {
             line(out, "code", format!("{code:?}"));
+        }
+        if self.severity != "reject" {
+            line(out, "severity", format!("{:?}", self.severity));
         }
         for (name, value) in self.does.lines() {
             line(out, name, value);

@@ -6,7 +6,7 @@ use ledgerstone_verify::hash::{Hash, sha3_256};
 use serde_json::{Value as Json, json};
 
 use super::hash::{LOG_TREES, List, b64, entry, jcs, list_json, root};
-use super::state::{Changes, Record, Rules, State, Unit, Unsigned};
+use super::state::{Changes, Record, Rules, Standing, State, Unit, Unsigned};
 
 /// A transaction's two modes.
 pub(crate) type Mode = ledgerstone_verify::Mode;
@@ -48,8 +48,23 @@ pub(crate) struct Decided {
     /// Whether it came as far as a signature (a secret was drawn).
     pub(crate) signed: bool,
     after: State,
-    /// Record bytes of the signed rows, and for each of them the code if it was refused.
-    signed_records: Vec<(String, Option<String>)>,
+    /// Record bytes of the signed rows, and for each of them outcome and code if it was not plainly accepted.
+    signed_records: Vec<(String, Option<Exception>)>,
+}
+
+/// Outcome and code.
+type Exception = (&'static str, String);
+
+fn is_rejected(exception: &Option<Exception>) -> bool {
+    matches!(exception, Some(("rejected", _)))
+}
+
+fn exception(standing: Standing) -> Option<Exception> {
+    match standing {
+        Standing::Accepted => None,
+        Standing::Flagged(code) => Some(("flagged", code)),
+        Standing::Held(code) => Some(("held", code)),
+    }
 }
 
 impl Decided {
@@ -62,9 +77,14 @@ impl Decided {
         Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records }
     }
 
+    /// The outcomes of records that were not plainly accepted.
+    pub(crate) fn outcomes(&self) -> impl Iterator<Item = &'static str> {
+        self.signed_records.iter().filter_map(|(_, exception)| exception.as_ref().map(|(outcome, _)| *outcome))
+    }
+
     /// Position of the first record that stands.
     pub(crate) fn first_accepted(&self) -> u32 {
-        let place = self.signed_records.iter().position(|(_, code)| code.is_none());
+        let place = self.signed_records.iter().position(|(_, exception)| !is_rejected(exception));
         place.unwrap_or(0) as u32
     }
 }
@@ -122,20 +142,24 @@ impl<R: Rules> Model<R> {
             }
             let record = self.canonical(record);
             let mut unit = Unit::new(&after, &self.author.member);
-            let verdict = self
-                .rules
-                .apply(&mut unit, &record)
-                .and_then(|()| unit.at_end.iter().try_for_each(|last| self.rules.end(&unit, last)));
-            match &verdict {
-                Ok(()) => {
-                    let changes = unit.changes();
-                    after.keep(changes);
+            let verdict = self.rules.apply(&mut unit, &record).and_then(|()| match unit.standing() {
+                held @ Standing::Held(_) => Ok(held),
+                other => unit.at_end.iter().try_for_each(|last| self.rules.end(&unit, last)).map(|()| other),
+            });
+            let exception = match verdict {
+                Ok(standing) => exception(standing),
+                Err(code) => {
+                    refused.push((row, code.clone()));
+                    Some(("rejected", code))
                 }
-                Err(code) => refused.push((row, code.clone())),
+            };
+            if matches!(exception, None | Some(("flagged", _))) {
+                let changes = unit.changes();
+                after.keep(changes);
             }
-            signed_records.push((self.bytes(&record), verdict.err()));
+            signed_records.push((self.bytes(&record), exception));
         }
-        let stands = signed_records.iter().any(|(_, code)| code.is_none());
+        let stands = signed_records.iter().any(|(_, exception)| !is_rejected(exception));
         let fate = if stands { Fate::Logged(refused) } else { Fate::Nothing(refused) };
         Decided { fate, signed: !signed_records.is_empty(), after, signed_records }
     }
@@ -153,11 +177,16 @@ impl<R: Rules> Model<R> {
         let mut asked: Vec<usize> = Vec::new();
         for (row, record) in rows.iter().enumerate() {
             let record = self.canonical(record);
+            let before = unit.clone();
             if let Err(code) = self.rules.apply(&mut unit, &record) {
                 return self.felled(row, &code, true);
             }
+            let standing = unit.standing();
+            if let Standing::Held(_) = standing {
+                unit = before;
+            }
             asked.resize(unit.at_end.len(), row);
-            signed_records.push((self.bytes(&record), None));
+            signed_records.push((self.bytes(&record), exception(standing)));
         }
         for (last, row) in unit.at_end.iter().zip(asked) {
             if let Err(code) = self.rules.end(&unit, last) {
@@ -198,10 +227,10 @@ impl<R: Rules> Model<R> {
         let exceptions: Vec<String> = signed_records
             .iter()
             .enumerate()
-            .filter_map(|(place, (bytes, code))| {
+            .filter_map(|(place, (bytes, exception))| {
                 let leaf = sha3_256(&[&[0], &entry(List::Records, &given.secret, place, bytes)]);
-                let code = code.as_ref()?;
-                Some(jcs(&json!({"code": code, "leaf": b64(&leaf), "outcome": "rejected", "position": place})))
+                let (outcome, code) = exception.as_ref()?;
+                Some(jcs(&json!({"code": code, "leaf": b64(&leaf), "outcome": outcome, "position": place})))
             })
             .collect();
         let cells = self.changed_cells(&after, index);

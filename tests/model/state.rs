@@ -51,6 +51,7 @@ pub(crate) struct State {
 }
 
 /// A unit under way: what it changed, over the state it began with.
+#[derive(Clone)]
 pub(crate) struct Unit<'s> {
     state: &'s State,
     cells: BTreeMap<String, Option<Json>>,
@@ -63,6 +64,16 @@ pub(crate) struct Unit<'s> {
     pub(crate) contributions: Vec<Contribution>,
     /// Cells whose bounds are looked at when the record is done, where it replaces an earlier version.
     pub(crate) later: Option<Vec<String>>,
+    /// Severity and code of the record's rules that failed and do not reject, in order.
+    pub(crate) failures: Vec<(&'static str, String)>,
+}
+
+/// What becomes of a record that is not rejected.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Standing {
+    Accepted,
+    Flagged(String),
+    Held(String),
 }
 
 /// Something that is looked at when a unit ends.
@@ -96,6 +107,18 @@ impl<'s> Unit<'s> {
             at_end: Vec::new(),
             contributions: Vec::new(),
             later: None,
+            failures: Vec::new(),
+        }
+    }
+
+    /// What becomes of the record whose rules have been looked at; the next one starts without failures.
+    pub(crate) fn standing(&mut self) -> Standing {
+        let failures = std::mem::take(&mut self.failures);
+        let first = |severity: &str| failures.iter().find(|(of, _)| *of == severity).map(|(_, code)| code.clone());
+        match (first("hold"), first("flag")) {
+            (Some(code), _) => Standing::Held(code),
+            (None, Some(code)) => Standing::Flagged(code),
+            (None, None) => Standing::Accepted,
         }
     }
 
