@@ -5,14 +5,15 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ledgerstone::{AuditOptions, AuditReport, Error, Open, Verdict};
-use ledgerstone_tests::{Rng, account, books, key, load, transfer};
+use ledgerstone::model::Value;
+use ledgerstone::{AuditOptions, AuditReport, Error, Ledger, Open, Verdict};
+use ledgerstone_tests::{Rng, account, books, key, load, object, text, transfer};
 use ledgerstone_verify::Mode;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params};
 
 /// Tables with keys that are numbers, and those with keys that are bytes.
-const NUMBERED: [&str; 6] = ["envelopes", "chunks", "exceptions", "cell_runs", "record_nodes", "log_nodes"];
+const NUMBERED: [&str; 7] = ["envelopes", "chunks", "exceptions", "emitted", "cell_runs", "record_nodes", "log_nodes"];
 const NAMED: [&str; 6] = ["meta", "segments", "cells", "unique_keys", "postings", "idempotency"];
 /// Rows of a table that are changed, at most, and places in each.
 const ROWS: usize = 24;
@@ -44,7 +45,7 @@ impl Victim {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.ledger");
-        let ledger = books().at(&path).unwrap();
+        let ledger = books().module(include_str!("outcomes.toml"), "outcomes.toml").at(&path).unwrap();
         let accounts = vec![account("cash", "0"), account("sales", ""), account("costs", "-10")];
         ledger.append_all(accounts, Some("accounts")).unwrap();
         let row = |n: usize| {
@@ -58,6 +59,7 @@ impl Victim {
             let id = (n % 2 == 0).then_some(id.as_str());
             ledger.append_all(vec![transfer(&format!("s{n}"), "costs", "sales", "0.5")], id).unwrap();
         }
+        orders(&ledger);
         let note = ledger.checkpoint().unwrap().note;
         drop(ledger);
         Victim { folder, path, note }
@@ -69,6 +71,21 @@ impl Victim {
         let _ = std::fs::remove_file(&path);
         std::fs::copy(&self.path, &path).unwrap();
         path
+    }
+}
+
+/// Orders that are flagged, held and released, and what follows them.
+fn orders(ledger: &Ledger) {
+    let order = |id: &str, pieces: i64| {
+        let members = [("id", text(id)), ("customer", text("ann")), ("pieces", Value::Int(pieces))];
+        ("orders.order".to_owned(), object(&members))
+    };
+    for n in 0..12 {
+        let several = (0..3).map(|m| order(&format!("o{n}-{m}"), [1, 13, 150][m])).collect();
+        let appended = ledger.append_all(several, None).unwrap();
+        if n % 3 == 0 {
+            ledger.release(appended.row(2), None).unwrap();
+        }
     }
 }
 
@@ -284,7 +301,7 @@ fn every_bit_is_found(tables: &[&str]) {
 
 #[test]
 fn a_changed_bit_of_what_is_the_ledger_is_found_and_named() {
-    every_bit_is_found(&["envelopes", "chunks", "exceptions"]);
+    every_bit_is_found(&["envelopes", "chunks", "exceptions", "emitted"]);
 }
 
 #[test]
