@@ -13,11 +13,14 @@ fn finance() -> Module {
 fn finance_parses() {
     let finance = finance();
     let names: Vec<&str> = finance.types.iter().map(|declared| declared.name.as_str()).collect();
-    assert_eq!(names[..4], ["finance.commodity", "finance.account", "finance.account_close", "finance.transfer"]);
-    assert_eq!((finance.version, finance.types.len(), finance.roles.len()), (1, 12, 2));
+    assert_eq!(names[..4], ["finance.commodity", "finance.account", "finance.account_close", "finance.account_limit"]);
+    assert_eq!((finance.version, finance.types.len(), finance.roles.len()), (1, 25, 3));
     let account = finance.record_type("finance.account").unwrap();
     let fields: Vec<&str> = account.fields.iter().map(|field| field.name.as_str()).collect();
-    assert_eq!(fields, ["id", "name", "kind", "owner", "currency", "exponent", "floor", "ceiling", "units"]);
+    assert_eq!(
+        fields,
+        ["id", "name", "kind", "owner", "currency", "exponent", "floor", "ceiling", "approval", "units"]
+    );
     let CellKind::Balance(balance) = &account.cells[0].kind else { panic!() };
     assert_eq!(balance.bounds[0].terms, [(0, 1), (2, -1), (3, -1)]);
     assert_eq!(balance.bounds[1].terms, [(0, -1), (1, -1), (4, 1)]);
@@ -25,7 +28,7 @@ fn finance_parses() {
     assert_eq!(balance.missing.code, "finance.account_not_open");
     assert_eq!(account.rules[0].reason.code, "finance.account_exists");
     assert_eq!(account.rules[0].reason.message, "there is a finance.account with the same id already");
-    assert_eq!(account.rules[3].each, Some(8));
+    assert_eq!(account.rules[3].each, Some(9));
     assert!(!account.is_local());
     let transfer = finance.record_type("finance.transfer").unwrap();
     assert!(transfer.is_local());
