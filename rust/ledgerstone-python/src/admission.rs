@@ -97,7 +97,7 @@ impl PyLedger {
     ///
     /// >>> ledger = getfixture("books")
     /// >>> [member.roles for member in ledger.members()]
-    /// [['finance.bookkeeper', 'finance.controller', 'ledger.admin']]
+    /// [['finance.approver', 'finance.bookkeeper', 'finance.controller', 'ledger.admin']]
     fn members<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let engine = self.engine()?;
         let members = enter(py, || engine.members())?;

@@ -60,7 +60,9 @@ pub(crate) fn append_many(
         let options = LoadOptions { id, mode: how.mode, plain: how.plain, progress: &mut tell, exceptions: None };
         match data {
             Data::Tables(reader) => {
-                let mut tables = reader.map(|table| {
+                // A stream of no batches has columns all the same.
+                let columns = RecordBatch::new_empty(reader.schema());
+                let mut tables = std::iter::once(Ok(columns)).chain(reader).map(|table| {
                     watch.look()?;
                     table.or_else(|error| {
                         let message = format!("the Arrow data handed over failed: {error}");

@@ -87,7 +87,7 @@ fn an_envelope_over_its_bound_is_not_logged() {
 fn a_load_whose_type_changes_on_the_way_stops_and_says_so() {
     let ledger = books();
     let size = ledger.size().unwrap();
-    // The first piece is cut off by its bytes; meanwhile somebody loads another version.
+    // The first piece is a whole chunk, which is screened at once; meanwhile somebody loads another version.
     let mut pieces = [0, 1].into_iter().map(|piece| {
         if piece == 1 {
             let mut writer = ledger.lock_writer().unwrap();
@@ -98,7 +98,7 @@ fn a_load_whose_type_changes_on_the_way_stops_and_says_so() {
             ]);
             Arc::make_mut(&mut writer.authority).apply("ledger.module", &data, 9);
         }
-        Ok(vec![transfer(5, "x")])
+        Ok(vec![transfer(5, "x"); crate::limits::CHUNK_ROWS])
     });
     let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
     let error = ledger.append_values("finance.transfer", &mut pieces, options).unwrap_err();
