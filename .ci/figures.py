@@ -75,6 +75,22 @@ def table(figures: dict) -> str:
             f"{figures['single_us']:,.0f} µs, {figures['single_wal_bytes'] / 1024:,.0f} KiB of WAL",
             f"{figures['single_to_plain']:.1f} times a plain one-row commit ({figures['plain_single_us']:,.0f} µs)",
         ),
+        (
+            f"statement of one account in {figures['reading_rows']:,} transfers",
+            f"{figures['statement_us']:,.0f} µs",
+            f"{figures['statement_to_plain']:.2f} of an indexed SQLite table ({figures['plain_statement_us']:,.0f} µs)",
+        ),
+        (
+            "query by an indexed value, as many transfers",
+            f"{figures['by_value_us']:,.0f} µs",
+            f"{figures['by_value_to_plain']:.2f} of an indexed SQLite table ({figures['plain_by_value_us']:,.0f} µs)",
+        ),
+        ("history of one account, as many transfers", f"{figures['history_us']:,.0f} µs", ""),
+        (
+            f"open a ledger of {figures['open_rows']:,} transfers",
+            f"{figures['open_us']:,.0f} µs",
+            f"{figures['open_to_small']:.1f} times one of {figures['accounts']:,} records",
+        ),
         ("file", f"{figures['bytes_per_transfer']:,.0f} bytes a transfer", "everything included"),
         (
             f"peak memory, {figures['memory_rows']:,} rows from a reader",

@@ -1,7 +1,7 @@
 """The native half of ledgerstone. Import from ``ledgerstone``."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from os import PathLike
 from pathlib import Path
 from types import TracebackType
@@ -25,14 +25,17 @@ from ._facts import (
 )
 
 __all__ = [
+    "History",
     "Key",
     "Ledger",
     "LoadResult",
     "Proposal",
     "Query",
+    "Reading",
     "Receipt",
     "Rejections",
     "Schema",
+    "Statement",
     "Transaction",
     "__version__",
     "cli_main",
@@ -47,6 +50,8 @@ __all__ = [
 _Path: TypeAlias = str | PathLike[str]
 _Progress: TypeAlias = Callable[[dict[str, int]], object] | bool | None
 _Trust: TypeAlias = str | Sequence[str]
+_Day: TypeAlias = str | date
+_Moment: TypeAlias = int | str | datetime | date
 
 class _ArrowStream(Protocol):
     def __arrow_c_stream__(self, requested_schema: object = None) -> object: ...
@@ -184,23 +189,61 @@ class Ledger:
         *,
         where: dict[str, Any] | None = None,
         columns: Sequence[str] | None = None,
+        join: dict[str, str] | None = None,
+        order_by: str | Sequence[str] | None = None,
+        after: RowId | tuple[int, int] | Record | None = None,
+        offset: int = 0,
         limit: int | None = None,
+        as_of: _Moment | None = None,
         held: bool = False,
     ) -> Query:
         """A query of the records of one type.
 
         `where` maps fields to a value, None (absent), a list (one of them), or operators: ``{"amount": {">=": 10, "<": 20}}``
-        with ==, <, <=, >, >=, in, between, starts-with. Among the columns, ``_index`` and ``_position`` say where a
-        record stands, ``_outcome`` and ``_code`` what became of it and why, ``_cause`` the position of the signed record that it
-        follows. Records that are held and not released show where `held` is true.
+        with ==, <, <=, >, >=, in, between, starts-with. Columns are fields (``debit``), fields of structs (``options.limit``), fields of
+        joined records (``debit.name`` with ``join={"debit": "finance.account"}``), and ``_index``, ``_position``, ``_time``, ``_author``
+        and ``_version``, which say where a record stands, when and by whom it was appended, and which version of its module checked it,
+        ``_outcome`` and ``_code``, what became of it and why, and ``_cause``, the position of the signed record that it follows. Records
+        that are held and not released show where `held` is true.
+        `order_by` names fields, with a ``-`` before from large to small; ties, and everything without it, come in the order of the
+        ledger. `after` is the place of the last row of the page before. `as_of` is an index, a datetime, a date (its end, UTC), or a text
+        of one of them: only records that were in the ledger then.
         """
-    def get(self, type: str, *key: Any) -> Record | None:
-        """The newest record with this key (the values of the type's first unique rule); None where there is none."""
-    def balance(self, type: str, *key: Any, by: _Trust | None = None) -> dict[Any, Any] | None:
-        """The balances of the record with this key, now. An answer, not a proof.
+    def get(self, type: str, *key: Any, as_of: _Moment | None = None) -> Record | None:
+        """The newest record with this key (the values of the type's first unique rule); None where there is none.
+
+        `as_of` is an index, a datetime, a date (its end, UTC), or a text of one of them: the newest at that moment.
+        """
+    def balance(
+        self, type: str, *key: Any, by: _Trust | None = None, on: _Day | None = None, as_of: _Moment | None = None
+    ) -> dict[Any, Any] | None:
+        """The balances of the record with this key. An answer, not a proof.
 
         For each unit its parts, ``{"EUR": {"posted": Decimal("12.5"), …}}``; empty where there is none. With `by`, the parts of that
-        unit, or None.
+        unit, or None. With `as_of`, as the ledger had them at that moment. With `on`, by effective date: the opening, and every movement
+        whose record counts on that day or before, whenever it was appended (up to `as_of`, if both are given); only the parts that
+        nothing but records of types with an effective date move, SchemaError where there is none.
+        """
+    def state(self, type: str, *key: Any, as_of: _Moment | None = None) -> dict[str, Any]:
+        """The cells of the record with this key, by name: ``{"status": {"state": "pending"}}``.
+
+        A cell that stands several times, like a balance in several currencies, is below its `by` values.
+        """
+    def history(self, type: str, *key: Any, as_of: _Moment | None = None) -> History:
+        """The history of a key: every record that has it, and every record that moved its cells."""
+    def statement(
+        self,
+        type: str,
+        *key: Any,
+        by: _Trust | None = None,
+        start: _Moment | None = None,
+        end: _Moment | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> Statement:
+        """The statement of a balance: every record that moved it, by how much, and the balance after it.
+
+        `by` names the unit, where there are several. `start` and `end` belong to it: indexes, datetimes, or whole days in UTC. `columns`
+        are fields of the records to show beside their movements, empty where a type has no such field.
         """
     def checkpoint(self) -> Checkpoint:
         """The newest durable checkpoint."""
@@ -406,11 +449,10 @@ class Proposal:
     def __getnewargs__(self) -> tuple[str]: ...
     def _repr_html_(self) -> str: ...
 
-@final
-class Query:
-    """A query. Reading it runs it.
+class Reading:
+    """Rows of a ledger. Reading them runs what was asked for.
 
-    Read it as an Arrow stream (``polars.DataFrame(query)``, ``pyarrow.table(query)``) or as dicts. Each reading sees the ledger as it
+    Read it as an Arrow stream (``polars.DataFrame(rows)``, ``pyarrow.table(rows)``) or as dicts. Each reading sees the ledger as it
     is at that moment, whole, whatever is appended meanwhile.
     """
 
@@ -456,6 +498,33 @@ class Schema:
     def __arrow_c_schema__(self) -> object:
         """The Arrow PyCapsule protocol: the columns of a table of such records."""
     def _repr_html_(self) -> str: ...
+
+@final
+class Query(Reading):
+    """A query: records of one type."""
+
+@final
+class Statement(Reading):
+    """The statement of a balance: every record that moved it, by how much, and the balance after it.
+
+    Columns: ``_index``, ``_position``, ``_time``, ``_type``, ``_date`` (the effective date; the UTC day of the ledger time where the record
+    has none), for each part that records move ``<part>_change`` and ``<part>_balance``, and the fields asked for.
+    """
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """The balance before the first line: the parts that records move; empty where there was none."""
+    @property
+    def closing(self) -> dict[str, Any]:
+        """The balance after the last line."""
+
+@final
+class History(Reading):
+    """The history of a key: every record that has it, and every record that moved its cells.
+
+    Columns: ``_index``, ``_position``, ``_time``, ``_author``, ``_type``, ``_version`` and ``changes``: a list of ``field``, ``before`` and
+    ``after``, all text. A cell goes by its name, its `by` values in brackets and what it holds: ``balance[EUR].posted``.
+    """
 
 @final
 class Receipt:

@@ -273,9 +273,10 @@ FLIPS = [
     ("exceptions", "1", 20),
     ("exceptions", "1", None),
     ("exceptions", "1", -2),
-    ("cell_runs", "key = 80", None),
-    ("cell_runs", "key = 80", 0),
-    ("cell_runs", "key = 80", -3),
+    ("cell_runs", "key = 80 << 24", None),
+    ("cell_runs", "key = 80 << 24", 0),
+    ("cell_runs", "key = 80 << 24", -3),
+    ("cell_history", "length(value) > 0", 0),
     ("log_nodes", "key = 6 << 56", 0),
     ("log_nodes", "key = 6 << 56", -1),
     ("log_nodes", "key = 7 << 56", None),
@@ -324,7 +325,7 @@ def test_a_flipped_byte_in_the_file_is_refused(copy: Path, table: str, where: st
         ),
         *(
             f"DELETE FROM {table} WHERE key = (SELECT max(key) FROM {table})"
-            for table in ("cells", "unique_keys", "postings", "idempotency")
+            for table in ("cells", "unique_keys", "postings", "idempotency", "segments")
         ),
         "INSERT INTO chunks SELECT 1 << 40, value FROM chunks WHERE key = 0",
         "INSERT INTO unique_keys VALUES (zeroblob(16), x'')",

@@ -16,7 +16,7 @@ import struct
 import sys
 import tomllib
 from collections.abc import Iterable
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ BUILT_IN = Path(__file__).resolve().parents[2] / "schemas" / "ledger.toml"
 # Sections 6, 9, 11 and 12: the file
 
 NUMBERED = ["envelopes", "chunks", "exceptions", "emitted", "cell_runs", "record_nodes", "log_nodes"]
-NAMED = ["meta", "segments", "cells", "unique_keys", "postings", "idempotency"]
+NAMED = ["meta", "segments", "cell_history", "cells", "unique_keys", "postings", "idempotency"]
 ROW = 1 << 24  # a row id is index * ROW + position
 
 
@@ -139,7 +139,7 @@ class Ledger:
         self.types: dict[tuple[str, int], Object] = {}
         self.keys: dict[str, list[Any]] = {}  # key: member, revoked or not
         self.count = dict.fromkeys(("records", "exceptions", "cells", "chunks"), 0)
-        self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[5:] + NAMED[1:5]}
+        self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[5:] + NAMED[1:6]}
         self.named_ids: dict[int, tuple[str, bytes, str]] = {}  # index: author, secret, idempotency
         self.held: dict[int, tuple[str, Object, Object]] = {}  # row id: type, its declaration, record
         self.load_module(BUILT_IN.read_text(encoding="utf-8"))
@@ -193,7 +193,11 @@ class Ledger:
             for level, place, node in self.logs[0].nodes_from_level_6()
         }
         for name, wanted in self.derived.items():
-            need(self.table(name) == wanted, f"table {name} is not what follows from the records")
+            stored = self.table(name)
+            if name == "cell_history":
+                # Rows without places say that records moved a cell back to what it was: only a replay of rules can tell.
+                stored = {key: places for key, places in stored.items() if places}
+            need(stored == wanted, f"table {name} is not what follows from the records")
         self.check_idempotency()
         self.check_stored_checkpoint()
 
@@ -256,6 +260,10 @@ class Ledger:
         intent, found = envelope["intent"], dict[int, bytes]()
         rejected = {at for at, one in exceptions.items() if one["outcome"] == "rejected"}
         held = {at for at, one in exceptions.items() if one["outcome"] == "held"}
+        runs: dict[str, list[list[int]]] = {}
+        counts: dict[str, int] = {}
+        postings: dict[bytes, set[tuple[int, int]]] = {}
+        last_type = ""
         chunks = self.db.execute(
             "SELECT key, value FROM chunks WHERE key >= ? AND key < ? ORDER BY key", (index * ROW, (index + 1) * ROW)
         )
@@ -268,7 +276,12 @@ class Ledger:
             declared = self.types[chunk.type, chunk.version]
             records = chunk_records(chunk, declared["fields"])
             found |= zip(chunk.positions, records, strict=True)
-            self.derive(chunk, row_id, declared, [parse(one) for one in records], held)
+            if chunk.type != last_type:
+                runs.setdefault(chunk.type, []).append([chunk.positions[0], 0])
+            runs[chunk.type][-1][1] = chunk.positions[-1] + 1
+            counts[chunk.type] = counts.get(chunk.type, 0) + len(records)
+            self.derive(chunk, row_id, declared, [parse(one) for one in records], held, postings)
+            last_type = chunk.type
             if chunk.type == "ledger.module":
                 for record in records:
                     source = parse(record)["data"]
@@ -277,6 +290,11 @@ class Ledger:
                         "a module's hash differs",
                     )
                     self.load_module(source["source"])
+        for type_name, named in runs.items():
+            value = struct.pack("<I", counts[type_name]) + b"".join(struct.pack("<2I", *run) for run in named)
+            self.derived["segments"][type_name.encode() + struct.pack(">xQ", index)] = value
+        for prefix, pairs in postings.items():
+            self.post(prefix, index, sorted(pairs))
         need(found.keys().isdisjoint(rejected), "a rejected record stands in a chunk")
         count, emitted = intent["count"], envelope["emitted"]["count"]
         need(found.keys() | rejected == set(range(count + emitted)), "records are missing or too many")
@@ -305,11 +323,18 @@ class Ledger:
         check_root(list_root(EMITTED, secret, entries), envelope["emitted"], "emitted records")
         self.count["emitted_lists"] = self.count.get("emitted_lists", 0) + bool(entries)
 
-    def derive(self, chunk: Chunk, row_id: int, declared: Object, records: list[Object], held: set[int]) -> None:
-        """What segments, unique keys and postings hold for a chunk (sections 9 and 12)."""
+    def derive(
+        self,
+        chunk: Chunk,
+        row_id: int,
+        declared: Object,
+        records: list[Object],
+        held: set[int],
+        postings: dict[bytes, set[tuple[int, int]]],
+    ) -> None:
+        """What unique keys and postings hold for a chunk (section 12)."""
         secret, type_name = self.meta[b"file_secret"], chunk.type.encode()
         self.count["chunks"] += 1
-        self.derived["segments"][type_name + struct.pack(">xQ", row_id)] = struct.pack("<I", len(records))
         for position, record in zip(chunk.positions, records, strict=True):
             row = row_id // ROW * ROW + position
             if position in held:
@@ -320,20 +345,33 @@ class Ledger:
                 released = record["data"]["index"] * ROW + record["data"]["position"]
                 need(released in self.held, "a release names a record that is not held")
                 self.unique_keys(*self.held.pop(released), released)
-        for name in (name for name, field in declared["fields"].items() if field.get("index") and len(records) >= 64):
-            rows: dict[int, list[int]] = {}
+        for name in (name for name, field in declared["fields"].items() if field.get("index")):
             known: dict[bytes, int] = {}
-            for at, record in enumerate(records):
+            for position, record in zip(chunk.positions, records, strict=True):
                 if name in record["data"]:
                     value = jcs(record["data"][name])
                     if value not in known:
                         known[value] = siphash(secret, value) & 0xFFFFFFFF
-                    rows.setdefault(known[value], []).append(at)
-            hashes = sorted(rows)
-            places = list(chain.from_iterable(rows[one] for one in hashes))
-            counts = [len(rows[one]) for one in hashes]
-            value = struct.pack(f"<I{len(hashes)}I{len(hashes)}H{len(places)}H", len(hashes), *hashes, *counts, *places)
-            self.derived["postings"][type_name + b"\0" + name.encode() + struct.pack(">xQ", row_id)] = value
+                    prefix = type_name + b"\0" + name.encode() + b"\0"
+                    postings.setdefault(prefix, set()).add((known[value], position))
+
+    def post(self, prefix: bytes, index: int, pairs: list[tuple[int, int]]) -> None:
+        """The rows of one field of one transaction (section 12): a row a hash where they are few, buckets where they are many."""
+        table = self.derived["postings"]
+        places = {hashed: [at for one, at in pairs if one == hashed] for hashed, _ in pairs} if len(pairs) < 64 else {}
+        for hashed, listed in places.items():
+            key = prefix + b"\0" + struct.pack(">IQ", hashed, index)
+            table[key] = b"".join(struct.pack("<I", at)[:3] for at in listed)
+        if len(pairs) < 64:
+            return
+        bits = min((-(-len(pairs) // 256) - 1).bit_length(), 16)
+        for bucket, group in groupby(pairs, lambda pair: pair[0] >> (32 - bits)):
+            held = list(group)
+            hashes = sorted({hashed for hashed, _ in held})
+            counts = [sum(one == hashed for one, _ in held) for hashed in hashes]
+            value = struct.pack(f"<I{len(hashes)}I{len(hashes)}I", len(hashes), *hashes, *counts)
+            value += b"".join(struct.pack("<I", at)[:3] for _, at in held)
+            table[prefix + b"\1" + struct.pack(">QBH", index, bits, bucket)] = value
 
     def unique_keys(self, type_name: str, declared: Object, record: Object, row: int) -> None:
         """The keys of one record that stands; a held one has none before its release."""
@@ -346,12 +384,17 @@ class Ledger:
 
     def cell_run(self, listed: Object, index: int, secret: bytes) -> None:
         """The cells that a transaction changed; the last change of each is what table `cells` holds."""
-        stored = self.value("SELECT value FROM cell_runs WHERE key = ?", index)
-        entries = stored_list(stored) if stored is not None else []
-        need(stored is None or entries, "an empty list is stored")
+        stored = self.db.execute(
+            "SELECT key, value FROM cell_runs WHERE key >= ? AND key < ? ORDER BY key", (index * ROW, (index + 1) * ROW)
+        ).fetchall()
+        need([key for key, _ in stored] == [index * ROW + at for at in range(len(stored))], "a run of cells is missing")
+        runs = [stored_list(run) for _, run in stored]
+        need(all(len(run) == 64 for run in runs[:-1]) and all(runs), "a run of cells is cut elsewhere")
+        need(not runs or len(runs[-1]) <= 64, "a run of cells is too long")
+        entries = list(chain.from_iterable(runs))
         check_root(list_root(CELLS, secret, entries), listed, "cells")
-        names = []
-        for data in entries:
+        names: list[bytes] = []
+        for place, data in enumerate(entries):
             entry = members(canonical(data, "a cell"), "cell value")
             cell, value = entry["cell"], entry["value"]
             need(
@@ -359,13 +402,13 @@ class Ledger:
             )
             need(value is None or isinstance(value, dict), "a cell's value is an object or null")
             names.append(jcs(cell))
-            if value is None:
-                self.derived["cells"].pop(names[-1], None)
-            else:
-                self.derived["cells"][names[-1]] = struct.pack(">Q", index) + jcs(value)
+            self.derived["cells"][names[-1]] = struct.pack(">Q", index) + jcs(value)
+            hashed = struct.pack(">2Q", siphash(self.meta[b"file_secret"], names[-1]), index)
+            history = self.derived["cell_history"]
+            history[hashed] = history.get(hashed, b"") + struct.pack("<I", place)
         need(names == sorted(set(names)), "the cells are not sorted")
         self.count["cells"] += len(entries)
-        self.count["cell_lists"] = self.count.get("cell_lists", 0) + bool(entries)
+        self.count["cell_lists"] = self.count.get("cell_lists", 0) + len(stored)
 
     def check_genesis(self, intent: Object, records: list[Object]) -> None:
         """Section 6."""

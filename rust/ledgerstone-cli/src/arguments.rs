@@ -38,6 +38,8 @@ enum Verb {
     Query(verbs::query::Arguments),
     Get(verbs::get::Arguments),
     Balance(verbs::balance::Arguments),
+    History(verbs::history::Arguments),
+    Statement(verbs::statement::Arguments),
     Held(verbs::held::Arguments),
     Release(verbs::release::Arguments),
     Members(verbs::members::Arguments),
@@ -103,6 +105,8 @@ impl Verb {
             Verb::Query(arguments) => arguments.run(out),
             Verb::Get(arguments) => arguments.run(out),
             Verb::Balance(arguments) => arguments.run(out),
+            Verb::History(arguments) => arguments.run(out),
+            Verb::Statement(arguments) => arguments.run(out),
             Verb::Held(arguments) => arguments.run(out),
             Verb::Release(arguments) => arguments.run(out),
             Verb::Members(arguments) => arguments.run(out),
@@ -143,6 +147,6 @@ mod tests {
                 seen += 1;
             }
         }
-        assert!(seen >= 18, "{seen} verbs");
+        assert!(seen >= 20, "{seen} verbs");
     }
 }

@@ -37,6 +37,7 @@ mod progress;
 #[cfg(test)]
 mod reference;
 mod rejections;
+mod rows;
 mod table;
 mod values;
 mod verbs;

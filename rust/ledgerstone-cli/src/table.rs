@@ -131,10 +131,6 @@ impl Table {
         self.rows.push(cells);
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// Adds a JSON object, a cell for each title.
     pub(crate) fn push_object(&mut self, object: &Json) {
         let cells = self.titles.iter().map(|title| match object.get(title) {

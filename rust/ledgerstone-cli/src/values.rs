@@ -3,6 +3,7 @@
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::query::{Comparison, Predicate};
 use ledgerstone::schema::{FieldKind, RecordType};
+use ledgerstone::{Moment, parse_day};
 use ledgerstone_verify::{Json, unb64};
 
 use crate::failure::Failure;
@@ -65,6 +66,16 @@ pub(crate) fn parse_place(text: &str) -> Option<RowId> {
     (row.index < 1 << 39 && row.position < 1 << 24).then_some(row)
 }
 
+/// A moment of `--as-of`.
+pub(crate) fn parse_moment(text: &str) -> Result<Moment, String> {
+    Moment::parse(text).map_err(|error| error.to_string())
+}
+
+/// A day of `--on`.
+pub(crate) fn parse_day_word(text: &str) -> Result<i32, String> {
+    parse_day(text).map_err(|error| error.to_string())
+}
+
 /// One condition of `--where`.
 pub(crate) fn parse_condition(record_type: &RecordType, text: &str) -> Result<Predicate, Failure> {
     let words = |name: &str, list: &str| -> Vec<Value> {
@@ -79,7 +90,9 @@ pub(crate) fn parse_condition(record_type: &RecordType, text: &str) -> Result<Pr
             _ => {}
         }
     }
-    let end = text.find(|letter: char| !letter.is_ascii_lowercase() && !letter.is_ascii_digit() && letter != '_');
+    let end = text.find(|letter: char| {
+        !letter.is_ascii_lowercase() && !letter.is_ascii_digit() && letter != '_' && letter != '.'
+    });
     let (field, rest) = text.split_at(end.unwrap_or(text.len()));
     for (sign, comparison) in SIGNS {
         if let Some(word) = rest.trim_start().strip_prefix(sign) {
@@ -94,7 +107,17 @@ pub(crate) fn parse_condition(record_type: &RecordType, text: &str) -> Result<Pr
 }
 
 fn kind_of<'t>(record_type: &'t RecordType, name: &str) -> Option<&'t FieldKind> {
-    record_type.field(name).map(|field| &field.kind)
+    let mut fields = &record_type.fields;
+    let mut names = name.split('.').peekable();
+    loop {
+        let wanted = names.next()?;
+        let kind = &fields.iter().find(|field| field.name == wanted)?.kind;
+        match (kind, names.peek()) {
+            (FieldKind::Struct(inner), Some(_)) => fields = inner,
+            (kind, None) => return Some(kind),
+            _ => return None,
+        }
+    }
 }
 
 #[cfg(test)]

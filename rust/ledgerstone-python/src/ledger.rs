@@ -4,8 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ledgerstone::model::Value;
-use ledgerstone::{Balance, Ledger, QueryRequest, codes};
+use ledgerstone::{Ledger, QueryRequest, StatementRequest, codes};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
@@ -13,10 +12,12 @@ use pyo3::types::{PyBytes, PyDict, PyTuple};
 use crate::door::enter;
 use crate::load::{self, PyLoadResult};
 use crate::opening::module_source;
-use crate::query::{PyQuery, predicates};
+use crate::past::{self, PyHistory, PyStatement, key_values, moment};
+use crate::query::{PyQuery, joins, order, predicates};
+use crate::reading::Request;
 use crate::receipt::{PyReceipt, Texts};
 use crate::schema::PySchema;
-use crate::values::{to_decimal, to_record, to_value};
+use crate::values::to_record;
 use crate::{errors, events, facts, held, show, upkeep, whole};
 
 /// An open ledger. Its methods may be called from any thread.
@@ -233,78 +234,139 @@ impl PyLedger {
         facts::appended(py, &appended)
     }
 
-    /// A query of the records of one type. `where` maps fields to a value, None (absent), a list (one of them), or
-    /// operators: `{"amount": {">=": 10, "<": 20}}`. `_index` and `_position` among the columns say where a record stands.
+    /// A query of the records of one type: conditions, columns, joins, an order, pages, and the ledger as it was.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.query("finance.transfer", where={"amount": {">=": 10}}, columns=["id", "amount", "_index"]).to_dicts()
     /// [{'id': 't1', 'amount': Decimal('12.5'), '_index': 3}]
-    ///
-    /// `_outcome` and `_code` say what became of it and why, `_cause` the position of the signed record that it follows. Records that
-    /// are held and not released show where `held` is true.
-    #[pyo3(signature = (r#type, *, r#where=None, columns=None, limit=None, held=false))]
-    fn query(
-        this: &Bound<'_, Self>,
+    #[pyo3(signature = (
+        r#type, *, r#where=None, columns=None, join=None, order_by=None, after=None, offset=0, limit=None, held=false, as_of=None
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
+    fn query<'py>(
+        this: &Bound<'py, Self>,
         r#type: String,
-        r#where: Option<&Bound<'_, PyDict>>,
+        r#where: Option<&Bound<'py, PyDict>>,
         columns: Option<Vec<String>>,
+        join: Option<&Bound<'py, PyDict>>,
+        order_by: Option<&Bound<'py, PyAny>>,
+        after: Option<&Bound<'py, PyAny>>,
+        offset: u64,
         limit: Option<u64>,
         held: bool,
-    ) -> PyResult<PyQuery> {
-        let request = QueryRequest { record_type: r#type, predicates: predicates(r#where)?, columns, limit, held };
+        as_of: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyQuery>> {
+        let request = QueryRequest {
+            record_type: r#type,
+            predicates: predicates(r#where)?,
+            columns,
+            joins: joins(join)?,
+            order_by: order(order_by)?,
+            after: after.map(facts::place).transpose()?,
+            offset,
+            held,
+            limit,
+            as_of: moment(as_of)?,
+        };
         PyQuery::new(this, request)
     }
 
-    /// The newest record with this key; None where there is none.
+    /// The newest record with this key; None where there is none. `as_of` is an index, a datetime, a date or a text of one of them.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.get("finance.transfer", "t1")["amount"]
     /// Decimal('12.5')
     /// >>> ledger.get("finance.transfer", "t2") is None
     /// True
-    #[pyo3(signature = (r#type, *key))]
+    #[pyo3(signature = (r#type, *key, as_of=None))]
     fn get<'py>(
         &self,
         py: Python<'py>,
         r#type: &str,
         key: &Bound<'py, PyTuple>,
+        as_of: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let engine = self.engine()?;
-        let key = key_values(key)?;
-        let found = enter(py, || engine.get(r#type, &key))?;
-        found.map(|stored| facts::record(py, stored)).transpose()
+        past::get(py, &*self.engine()?, r#type, key, as_of)
     }
 
-    /// The balances of the record with this key, now: for each unit its parts, `{"EUR": {"posted": Decimal("12.5"), …}}`; empty where
-    /// there is none. With `by`, the parts of that unit, or None. An answer, not a proof.
+    /// The balances of the record with this key: for each unit its parts, `{"EUR": {"posted": Decimal("12.5"), …}}`; empty where
+    /// there is none. With `by`, the parts of that unit, or None. As of a moment: as it was then. On an effective date: what the records
+    /// count up to that day, those parts that can be summed so. An answer, not a proof.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.balance("finance.account", "cash", by="EUR")["posted"]
     /// Decimal('12.5')
-    #[pyo3(signature = (r#type, *key, by=None))]
+    #[pyo3(signature = (r#type, *key, by=None, on=None, as_of=None))]
     fn balance<'py>(
         &self,
         py: Python<'py>,
         r#type: &str,
         key: &Bound<'py, PyTuple>,
         by: Option<Texts>,
+        on: Option<&Bound<'py, PyAny>>,
+        as_of: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
-        let engine = self.engine()?;
-        let key = key_values(key)?;
-        let mut balances = enter(py, || engine.balances(r#type, &key))?;
-        if let Some(by) = by {
-            let balance = balances.remove(&by.into_vec());
-            return balance.map(|parts| balance_dict(py, parts)).transpose();
-        }
-        let dict = PyDict::new(py);
-        for (by, parts) in balances {
-            let parts = balance_dict(py, parts)?;
-            match by.as_slice() {
-                [one] => dict.set_item(one, parts)?,
-                _ => dict.set_item(PyTuple::new(py, by)?, parts)?,
-            }
-        }
-        Ok(Some(dict))
+        past::balance(py, &*self.engine()?, r#type, (key, by), on, as_of)
+    }
+
+    /// The cells of the record with this key, by name: what each holds, below its `by` values where it has some.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.state("finance.account", "cash")["balance"]["EUR"]["posted"]
+    /// Decimal('12.5')
+    #[pyo3(signature = (r#type, *key, as_of=None))]
+    fn state<'py>(
+        &self,
+        py: Python<'py>,
+        r#type: &str,
+        key: &Bound<'py, PyTuple>,
+        as_of: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        past::state(py, &*self.engine()?, r#type, key, as_of)
+    }
+
+    /// The history of a key: every record that has it, and every record that moved its cells, with author, time and what it changed.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> [row["_type"] for row in ledger.history("finance.account", "cash")]
+    /// ['finance.account', 'finance.transfer']
+    #[pyo3(signature = (r#type, *key, as_of=None))]
+    fn history<'py>(
+        this: &Bound<'py, Self>,
+        r#type: String,
+        key: &Bound<'py, PyTuple>,
+        as_of: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyHistory>> {
+        let request = Request::History { record_type: r#type, key: key_values(key)?, as_of: moment(as_of)? };
+        PyHistory::new(this, request)
+    }
+
+    /// The statement of a balance: every record that moved it from `start` on up to `end`, both included, with the change and the balance
+    /// after it. `by` names the unit where there are several, `columns` fields of the records to show.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> statement = ledger.statement("finance.account", "cash", columns=["id"])
+    /// >>> [(line["id"], line["posted_balance"]) for line in statement]
+    /// [(None, Decimal('0')), ('t1', Decimal('12.5'))]
+    #[pyo3(signature = (r#type, *key, by=None, start=None, end=None, columns=None))]
+    fn statement<'py>(
+        this: &Bound<'py, Self>,
+        r#type: String,
+        key: &Bound<'py, PyTuple>,
+        by: Option<Texts>,
+        start: Option<&Bound<'py, PyAny>>,
+        end: Option<&Bound<'py, PyAny>>,
+        columns: Option<Vec<String>>,
+    ) -> PyResult<Bound<'py, PyStatement>> {
+        let request = StatementRequest {
+            record_type: r#type,
+            key: key_values(key)?,
+            by: by.map(Texts::into_vec),
+            start: moment(start)?,
+            end: moment(end)?,
+            columns: columns.unwrap_or_default(),
+        };
+        PyStatement::new(this, request)
     }
 
     /// The newest durable checkpoint.
@@ -505,20 +567,4 @@ impl PyLedger {
         facts.set_item("open for", if self.is_readonly { "reading" } else { "writing" })?;
         show::table(py, "ledger", vec![facts])
     }
-}
-
-fn key_values(key: &Bound<'_, PyTuple>) -> PyResult<Vec<Value>> {
-    if key.is_empty() {
-        let message = "the key is missing: the values of the type's first unique rule";
-        return Err(PyTypeError::new_err(message));
-    }
-    key.iter().map(|value| to_value(&value)).collect()
-}
-
-fn balance_dict(py: Python<'_>, parts: Balance) -> PyResult<Bound<'_, PyDict>> {
-    let dict = PyDict::new(py);
-    for (part, value) in parts {
-        dict.set_item(part, to_decimal(py, value)?)?;
-    }
-    Ok(dict)
 }

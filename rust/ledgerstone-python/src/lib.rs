@@ -16,8 +16,10 @@ mod key;
 mod ledger;
 mod load;
 mod opening;
+mod past;
 mod proposal;
 mod query;
+mod reading;
 mod receipt;
 mod schema;
 mod show;
@@ -44,9 +46,13 @@ mod _core {
     #[pymodule_export]
     use crate::opening::{create, open};
     #[pymodule_export]
+    use crate::past::{PyHistory, PyStatement};
+    #[pymodule_export]
     use crate::proposal::PyProposal;
     #[pymodule_export]
     use crate::query::PyQuery;
+    #[pymodule_export]
+    use crate::reading::PyReading;
     #[pymodule_export]
     use crate::receipt::{PyReceipt, check_checkpoint, verify};
     #[pymodule_export]

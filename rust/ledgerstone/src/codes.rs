@@ -155,6 +155,9 @@ catalogue! {
     WRONG_KEY_VALUES = "ledger.wrong_key_values", Schema: "the values are not those of the type's key", "give the key fields that the message names";
     NO_RECORD = "ledger.no_record", Schema: "there is no record or transaction at this place", "the message says what there is";
     NO_BALANCE = "ledger.no_balance", Schema: "the record type has no balance", "ask for a type that declares a balance cell";
+    BAD_MOMENT = "ledger.bad_moment", Schema: "a moment is no index, day or time", "write 17, 2026-06-30 or 2026-06-30T18:00:00Z";
+    NO_EFFECTIVE_DATE = "ledger.no_effective_date", Schema: "no part of the balance can be summed by effective date", "ask as of a moment, or declare `effective` in the types that move it";
+    NOT_SUMMABLE = "ledger.not_summable", Schema: "rules move the balance by what they look up, take back or hold", "ask for the balance as of a moment";
     NO_RECEIPT = "ledger.no_receipt", Schema: "the record was refused, and its bytes were not kept", "nothing: the log proves its hash and its outcome";
     EMPTY_TRANSACTION = "ledger.empty_transaction", Schema: "a transaction holds at least one record", "append a record";
     BAD_VALUE = "ledger.bad_value", Schema: "a value of a kind that no field takes", "send text, whole numbers, decimals, booleans, bytes, dates, lists or objects";
@@ -212,6 +215,7 @@ catalogue! {
     MEANING_BYTES_LIMIT = "ledger.meaning_bytes", Limit: "what an endorser says he means is too long", "say it shorter";
     ORIGIN_CHARS_LIMIT = "ledger.origin_chars", Limit: "the origin is too long", "choose a shorter name";
     LINE_BYTES_LIMIT = "ledger.line_bytes", Limit: "a line or row of an input file is longer than any record", "mend the file; is it what its ending says?";
+    ORDERED_BYTES_LIMIT = "ledger.ordered_bytes", Limit: "the rows to be put in order do not fit in memory", "ask for fewer columns, or with a limit";
     MAX_CLOCK_STEP_LIMIT = "ledger.max_clock_step", Limit: "the clock is far beyond the last transaction", "set the clock right; one wrong clock would bind every later transaction";
 
     // What must not happen.

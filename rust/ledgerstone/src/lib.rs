@@ -79,8 +79,9 @@ pub use error::{Error, Misfit, Rejected, Result};
 pub use export::ExportFormat;
 pub use keys::{Key, LogKey, Passphrase};
 pub use ledger::{
-    Appended, Backup, BackupOptions, BackupProgress, Balance, CellNow, Doubt, ExportOptions, Grant, HeldRecord, Ledger,
-    LoadOptions, LoadPart, LoadProgress, LoadReport, LogKeyPeriod, Member, MemberKey, ModuleInForce, ModuleLoaded,
-    ModuleState, Proposal, ProposeOptions, QueryRequest, QueryRows, RecordException, Revoked, Sources, Standing, Stats,
-    StoredRecord, ToldOfExceptions, Trial, Tried,
+    Appended, Backup, BackupOptions, BackupProgress, Balance, CellNow, CellState, Doubt, ExportOptions, Grant,
+    HeldRecord, HistoryRows, Join, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, LogKeyPeriod, Member,
+    MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Moment, Past, Proposal, ProposeOptions, QueryRequest,
+    QueryRows, RecordException, Revoked, Sources, Standing, StatementRequest, StatementRows, Stats, StoredRecord,
+    ToldOfExceptions, Trial, Tried, parse_day,
 };

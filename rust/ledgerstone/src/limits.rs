@@ -14,9 +14,19 @@ pub const EXCEPTIONS_KEPT: usize = 100_000;
 pub const LINE_BYTES: u64 = 8 << 20;
 /// Records of one atomic transaction (design of positions: 24 bits).
 pub const ATOMIC_RECORDS: usize = 1 << 20;
-/// Rows of one stored chunk: one read decodes it, and its rows are numbered in 16 bits.
+/// Most rows of a chunk, and rows that are prepared or read together: large enough that what is done once for all of them costs
+/// nothing per row, small enough that a core holds them in its cache.
 pub const CHUNK_ROWS: usize = 8_192;
-/// Chunks with fewer rows are stored plain and carry no postings: scanning them is as cheap as an index.
+/// Rows of a chunk as this build writes them: a record alone is read with its chunk, a page or two, and an account statement is a
+/// thousand such reads; with a quarter of them, heads of chunks would be a tenth of the file.
+pub const WRITTEN_CHUNK_ROWS: usize = 128;
+/// Postings of one bucket, about: what one lookup reads, a few hundred bytes.
+pub const BUCKET_POSTINGS: usize = 256;
+/// Bytes of rows in memory that a query puts in order: with a limit only the first rows are kept, without one all of them have to fit.
+pub const ORDERED_BYTES: usize = 512 << 20;
+/// Entries of one row of `cell_runs`: one cell as it was is read with its neighbours, some pages.
+pub const CELL_RUN_ENTRIES: usize = 64;
+/// Chunks with fewer rows are stored plain, and fewer postings of a transaction by single hash: columns and buckets have heads.
 pub const SMALL_CHUNK_ROWS: usize = 64;
 /// Leaf data of the log, tag included: a tlog-tiles entry has a 16-bit length.
 pub const ENVELOPE_BYTES: usize = 65_535;

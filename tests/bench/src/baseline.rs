@@ -53,6 +53,44 @@ pub(crate) fn insert(connection: &mut Connection, batch: &RecordBatch) -> Durati
     start.elapsed()
 }
 
+/// Indexes both accounts of a transfer, as whoever needs statements would.
+pub(crate) fn index(connection: &Connection) {
+    connection
+        .execute_batch("CREATE INDEX by_debit ON transfers (debit); CREATE INDEX by_credit ON transfers (credit);")
+        .expect("two indexes");
+}
+
+/// The statement of an account: id, counterparty, amount and running sum of every transfer, in the order of the table; the time, and the
+/// last sum.
+pub(crate) fn statement(connection: &Connection, account: &str) -> (Duration, i64) {
+    const SQL: &str = "SELECT id, credit, amount, rowid FROM transfers WHERE debit = ?1
+        UNION ALL SELECT id, debit, -amount, rowid FROM transfers WHERE credit = ?1 ORDER BY 4";
+    let start = Instant::now();
+    let mut select = connection.prepare_cached(SQL).expect("a statement");
+    let mut rows = select.query([account]).expect("rows");
+    let (mut lines, mut sum) = (Vec::new(), 0);
+    while let Some(row) = rows.next().expect("a row") {
+        let amount: i64 = row.get(2).expect("an amount");
+        sum += amount;
+        let texts: (String, String) = (row.get(0).expect("an id"), row.get(1).expect("an account"));
+        lines.push((texts, amount, sum));
+    }
+    std::hint::black_box(&lines);
+    (start.elapsed(), sum)
+}
+
+/// The transfers that debit an account; the time, and how many.
+pub(crate) fn query_by_value(connection: &Connection, account: &str) -> (Duration, usize) {
+    const SQL: &str = "SELECT id, debit, credit, currency, amount FROM transfers WHERE debit = ?1 ORDER BY rowid";
+    let start = Instant::now();
+    let mut select = connection.prepare_cached(SQL).expect("a statement");
+    let rows = select.query_map([account], |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?, row.get::<_, i64>(4)?))
+    });
+    let rows: Vec<_> = rows.expect("rows").map(|row| row.expect("a row")).collect();
+    (start.elapsed(), std::hint::black_box(rows).len())
+}
+
 /// Commits rows one by one; the time of each.
 pub(crate) fn singles(connection: &mut Connection, batch: &RecordBatch) -> Vec<Duration> {
     (0..batch.num_rows()).map(|row| insert(connection, &batch.slice(row, 1))).collect()

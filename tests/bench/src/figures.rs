@@ -7,11 +7,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::data::{Random, transfers};
-use crate::{baseline, workloads};
+use crate::{baseline, reading, workloads};
 
 const RUNS: usize = 5;
 const SINGLES: usize = 300;
 const MEMORY_ROWS: usize = 5_000_000;
+/// Rows of the large ledger that is read, in parts of those of a run.
+const READING_ROWS: usize = 5;
 
 /// Times of one run, in seconds.
 struct Run {
@@ -28,6 +30,7 @@ pub(crate) fn measure(out: &Path, rows: usize) {
     let median = |value: &dyn Fn(&Run) -> f64| median(runs.iter().map(value).collect());
     let (single, plain_single, wal_bytes) = single();
     let peak_kib = memory();
+    let read = reading::measure(rows * READING_ROWS);
     let figures = json!({
         "rows": rows,
         "accounts": crate::data::ACCOUNTS,
@@ -44,6 +47,17 @@ pub(crate) fn measure(out: &Path, rows: usize) {
         "plain_single_us": plain_single * 1e6,
         "single_to_plain": single / plain_single,
         "single_wal_bytes": wal_bytes,
+        "reading_rows": rows * READING_ROWS,
+        "statement_us": read.statement * 1e6,
+        "statement_to_plain": read.plain_statement / read.statement,
+        "plain_statement_us": read.plain_statement * 1e6,
+        "by_value_us": read.by_value * 1e6,
+        "by_value_to_plain": read.plain_by_value / read.by_value,
+        "plain_by_value_us": read.plain_by_value * 1e6,
+        "history_us": read.history * 1e6,
+        "open_us": read.open_large * 1e6,
+        "open_rows": rows * READING_ROWS * 2,
+        "open_to_small": read.open_large / read.open_small,
         "memory_rows": MEMORY_ROWS,
         "memory_peak_mib": peak_kib / 1024.0,
     });
@@ -67,6 +81,18 @@ fn run(seed: u64, rows: usize) -> Run {
     let bytes = std::fs::metadata(&path).expect("the ledger").len();
     eprintln!("run {seed}: plain {plain:.2} s, append {append:.2} s, query {query:.3} s, audit {audit:.2} s");
     Run { plain, append, query, audit, bytes_a_transfer: bytes as f64 / rows as f64 }
+}
+
+/// Measures and prints what is read out of a ledger of so many rows.
+pub(crate) fn print_reading(rows: usize) {
+    let read = reading::measure(rows);
+    let line = |what: &str, ours: f64, plain: f64| {
+        println!("{what}: {:.0} us, plain {:.0} us: {:.2} as fast", ours * 1e6, plain * 1e6, plain / ours);
+    };
+    line("statement", read.statement, read.plain_statement);
+    line("query by value", read.by_value, read.plain_by_value);
+    println!("history: {:.0} us", read.history * 1e6);
+    line("open, the small one beside it", read.open_large, read.open_small);
 }
 
 /// Medians of a durable single append and of a plain commit, in turn, and the WAL bytes of one append.
@@ -109,7 +135,7 @@ fn memory() -> f64 {
     String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number of KiB")
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }

@@ -8,7 +8,8 @@ use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
 use ledgerstone::model::{Decimal, Value};
-use ledgerstone::{AuditOptions, Create, Key, Ledger, LoadOptions, QueryRequest};
+use ledgerstone::query::{Comparison, Predicate};
+use ledgerstone::{AuditOptions, Create, Key, Ledger, LoadOptions, QueryRequest, StatementRequest};
 use ledgerstone_verify::envelope::Mode;
 
 use crate::data::{ACCOUNTS, Random, account, transfers};
@@ -46,6 +47,55 @@ pub(crate) fn query(ledger: &Arc<Ledger>, rows: usize) -> Duration {
     let read: usize = ledger.query(&request).expect("a query").map(|batch| batch.expect("rows").num_rows()).sum();
     assert_eq!(read, rows);
     start.elapsed()
+}
+
+/// The transfers that debit an account; the time, and how many.
+pub(crate) fn query_by_value(ledger: &Arc<Ledger>, account: &str) -> (Duration, usize) {
+    let start = Instant::now();
+    let debit = Predicate { field: "debit".to_owned(), comparison: Comparison::Equal, values: vec![text(account)] };
+    let columns = ["id", "debit", "credit", "currency", "amount"].map(str::to_owned).to_vec();
+    let request = QueryRequest {
+        record_type: "finance.transfer".to_owned(),
+        predicates: vec![debit],
+        columns: Some(columns),
+        ..QueryRequest::default()
+    };
+    let read = ledger.query(&request).expect("a query").map(|batch| batch.expect("rows").num_rows()).sum();
+    (start.elapsed(), read)
+}
+
+/// The statement of an account; the time, and its closing balance in cents.
+pub(crate) fn statement(ledger: &Arc<Ledger>, account: &str) -> (Duration, i64) {
+    let start = Instant::now();
+    let request = StatementRequest {
+        record_type: "finance.account".to_owned(),
+        key: vec![text(account)],
+        columns: ["id", "debit", "credit", "amount"].map(str::to_owned).to_vec(),
+        ..StatementRequest::default()
+    };
+    let rows = ledger.statement(&request).expect("a statement");
+    let closing = rows.closing()["posted"];
+    let read: usize = rows.map(|batch| batch.expect("lines").num_rows()).sum();
+    assert!(read > 0);
+    (start.elapsed(), closing.rescaled(2).expect("cents") as i64)
+}
+
+/// The history of an account; the time.
+pub(crate) fn history(ledger: &Arc<Ledger>, account: &str) -> Duration {
+    let start = Instant::now();
+    let rows = ledger.history("finance.account", &[text(account)], None).expect("a history");
+    let read: usize = rows.map(|batch| batch.expect("rows").num_rows()).sum();
+    assert!(read > 0);
+    start.elapsed()
+}
+
+/// Opens a ledger for appending; the time.
+pub(crate) fn open(path: &Path) -> Duration {
+    let start = Instant::now();
+    let ledger = ledgerstone::Open::default().key(Key::from_seed([1; 32], "bench")).at(path).expect("the ledger");
+    let took = start.elapsed();
+    drop(ledger);
+    took
 }
 
 /// Audits everything.

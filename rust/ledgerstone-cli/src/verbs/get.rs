@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use clap::Args;
-use ledgerstone::{Ledger, StoredRecord};
+use ledgerstone::{Ledger, Moment, StoredRecord};
 use ledgerstone_verify::Json;
 
 use crate::failure::{Failure, REFUSED};
@@ -11,7 +11,7 @@ use crate::modules::record_type;
 use crate::open::Reading;
 use crate::output::Output;
 use crate::table::{json_line, objects};
-use crate::values::{key_values, parse_place};
+use crate::values::{key_values, parse_moment, parse_place};
 
 /// Show one record, by its key or its place
 #[derive(Args, Debug)]
@@ -19,6 +19,7 @@ use crate::values::{key_values, parse_place};
 Example:
   ledgerstone get books.ledger finance.transfer t1
   ledgerstone get books.ledger 7:0
+  ledgerstone get books.ledger finance.account cash --as-of 2026-06-30
 
 Ends with exit code 1 where there is no such record.")]
 pub(crate) struct Arguments {
@@ -26,6 +27,9 @@ pub(crate) struct Arguments {
     ledger: Reading,
     #[command(flatten)]
     which: Which,
+    /// The newest at a moment: an index, a day (its end, UTC) or a time
+    #[arg(long, value_name = "MOMENT", value_parser = parse_moment)]
+    as_of: Option<Moment>,
 }
 
 /// Which record is meant.
@@ -37,8 +41,8 @@ pub(crate) struct Which {
 }
 
 impl Which {
-    /// The record, if there is one.
-    pub(crate) fn find(&self, ledger: &Arc<Ledger>) -> Result<Option<StoredRecord>, Failure> {
+    /// The record, if there is one: the newest, or the newest at a moment.
+    pub(crate) fn find(&self, ledger: &Arc<Ledger>, as_of: Option<Moment>) -> Result<Option<StoredRecord>, Failure> {
         match self.words.as_slice() {
             [] => Ok(None),
             [place] => match parse_place(place) {
@@ -49,7 +53,11 @@ impl Which {
             },
             [name, key @ ..] => {
                 let record_type = record_type(ledger, name)?;
-                Ok(ledger.get(name, &key_values(&record_type, key))?)
+                let key = key_values(&record_type, key);
+                Ok(match as_of {
+                    None => ledger.get(name, &key)?,
+                    Some(moment) => ledger.as_of(moment).get(name, &key)?,
+                })
             }
         }
     }
@@ -64,7 +72,7 @@ impl Which {
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
-        let Some(record) = self.which.find(&ledger)? else { return Ok(self.which.none()) };
+        let Some(record) = self.which.find(&ledger, self.as_of)? else { return Ok(self.which.none()) };
         let data = objects(&record.batch).pop().unwrap_or(Json::Null);
         let text = |text: String| Json::Text(text);
         out.line(json_line(&Json::Object(vec![

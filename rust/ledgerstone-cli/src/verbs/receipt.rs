@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
-        let Some(record) = self.which.find(&ledger)? else { return Ok(self.which.none()) };
+        let Some(record) = self.which.find(&ledger, None)? else { return Ok(self.which.none()) };
         let receipt = ledger.receipt(record.row)?.to_json();
         match &self.output {
             None => out.text(&receipt)?,

@@ -28,6 +28,7 @@ pub(super) fn state_tables(
         (Table::Exceptions, rows.exceptions),
         (Table::Emitted, rows.emitted),
         (Table::CellRuns, rows.cell_runs),
+        (Table::CellHistory, rows.cell_history),
         (Table::RecordNodes, rows.record_nodes),
         (Table::LogNodes, rows.log_nodes),
         (Table::Postings, rows.postings),

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
+use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 
 use super::numbered;
 use super::report::{Finding, Verdict};
 use crate::error::Result;
 use crate::execute::{PreparedChunk, RecordBytes, stateless_refusals};
-use crate::ledger::{EntriesList, FileSecret, View, chunk_puts};
-use crate::limits::NODE_LEVEL;
+use crate::ledger::{EntriesList, FileSecret, KeptRows, View, transaction_rows};
+use crate::limits::{CHUNK_ROWS, NODE_LEVEL};
 use crate::log::RecordTree;
 use crate::model::RowId;
 use crate::query::{ChunkRows, Types, chunk_key, decode};
 use crate::schema::codec::decode_list;
-use crate::schema::{Rows, from_arrow};
+use crate::schema::{Rows, arrow_schema, from_arrow};
 use crate::store::{Put, Table, number_key};
 use ledgerstone_verify::entry::{Emitted, EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
 use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
@@ -29,7 +30,8 @@ pub(super) struct RawTransaction {
     pub(super) chunks: Vec<(RowId, Vec<u8>)>,
     exceptions: Option<Vec<u8>>,
     nodes: Option<Vec<u8>>,
-    cells: Option<Vec<u8>>,
+    /// Rows of `cell_runs`, in order.
+    cells: Vec<Vec<u8>>,
     /// Rows of the table `emitted`: row and causes.
     emitted: Vec<(RowId, Vec<u8>)>,
 }
@@ -58,6 +60,7 @@ pub(super) struct Content {
     pub(super) cells: Vec<Vec<u8>>,
     /// Rows that the chunks make in other tables.
     pub(super) derived: Vec<Put>,
+    pub(super) chunk_count: u64,
     pub(super) node_count: u64,
 }
 
@@ -80,6 +83,11 @@ impl RawTransaction {
             }
             true
         })?;
+        let mut cells = Vec::new();
+        view.snapshot.scan(Table::CellRuns, &from, Some(&to), &mut |_, run| {
+            cells.push(run.to_vec());
+            true
+        })?;
         Ok(RawTransaction {
             emitted,
             index,
@@ -87,7 +95,7 @@ impl RawTransaction {
             chunks,
             exceptions: numbered(view, Table::Exceptions, index)?,
             nodes: numbered(view, Table::RecordNodes, index)?,
-            cells: numbered(view, Table::CellRuns, index)?,
+            cells,
         })
     }
 }
@@ -128,28 +136,45 @@ impl Examination {
         let envelope = self.envelope(text)?;
         let exceptions = self.exceptions(raw, *secret, &envelope);
         let cells = self.cells(raw, *secret, &envelope);
-        let all = self.chunks(raw, *secret, types, file_secret);
+        let all = self.chunks(raw, *secret, types, file_secret, envelope.intent.count as u32);
         let mut derived = Vec::new();
         let mut node_count = 0;
         let mut emitted = Vec::new();
         if let Some(chunks) = &all {
-            let signed = chunks.partition_point(|chunk| !is_emitted(chunk, &envelope));
+            let signed = chunks.partition_point(|(chunk, _)| !is_emitted(chunk, &envelope));
             node_count = self.records(raw, &envelope, &chunks[..signed], &exceptions);
             emitted = self.emitted(raw, &envelope, &chunks[signed..], *secret);
-            let each: Vec<_> = chunks.par_iter().map(|chunk| chunk_puts(raw.index, chunk, &[], file_secret)).collect();
-            for puts in each {
-                match puts {
-                    Ok(puts) => derived.extend(puts),
+            let each: Vec<_> = chunks
+                .par_iter()
+                .map(|(chunk, cuts)| KeptRows::new(raw.index, chunk, &[], Some(cuts), file_secret))
+                .collect();
+            let mut kept = Vec::new();
+            for rows in each {
+                match rows {
+                    Ok(rows) => kept.extend(rows),
                     Err(error) => self.find(Verdict::ContentChanged, Table::Chunks, error.to_string()),
                 }
             }
+            let (puts, fields) = transaction_rows(raw.index, kept);
+            derived = puts;
+            derived.par_extend(fields.into_par_iter().flat_map_iter(|field| field.puts(raw.index)));
             derived = self.compare_chunks(raw, derived);
         }
-        let chunks = all.map(|mut chunks| {
-            chunks.retain(|chunk| !is_emitted(chunk, &envelope));
-            chunks
+        let chunks = all.map(|chunks| {
+            chunks.into_iter().map(|(chunk, _)| chunk).filter(|chunk| !is_emitted(chunk, &envelope)).collect()
         });
-        Some(Content { envelope, secret: *secret, chunks, exceptions, emitted, cells, derived, node_count })
+        let chunk_count = raw.chunks.len() as u64;
+        Some(Content {
+            envelope,
+            secret: *secret,
+            chunks,
+            exceptions,
+            emitted,
+            cells,
+            derived,
+            chunk_count,
+            node_count,
+        })
     }
 
     /// The emitted records, whose list has to be the one in the envelope.
@@ -157,7 +182,7 @@ impl Examination {
         &mut self,
         raw: &RawTransaction,
         envelope: &Envelope,
-        chunks: &[PreparedChunk],
+        chunks: &[(PreparedChunk, Vec<usize>)],
         secret: [u8; 32],
     ) -> Vec<(u32, Vec<u8>)> {
         let first = RowId::new(self.index, envelope.intent.count as u32);
@@ -175,7 +200,7 @@ impl Examination {
                 Vec::new()
             }
         };
-        let rows = chunks.iter().flat_map(|chunk| {
+        let rows = chunks.iter().flat_map(|(chunk, _)| {
             chunk.positions.iter().enumerate().map(|(row, position)| (*position, chunk.bytes.row(row)))
         });
         let positions = first.position..;
@@ -227,23 +252,25 @@ impl Examination {
         &mut self,
         table: Table,
         list: EntryList,
-        stored: Option<&[u8]>,
+        stored: &[&[u8]],
         secret: [u8; 32],
         expected: (u64, Option<Hash>),
     ) -> Vec<Vec<u8>> {
-        let entries = match stored.map(decode_list) {
-            None => Vec::new(),
-            Some(Ok(entries)) => entries,
-            Some(Err(error)) => {
-                self.find(Verdict::ContentChanged, table, error.to_string());
-                return Vec::new();
+        let mut entries = Vec::new();
+        for run in stored {
+            match decode_list(run) {
+                Ok(run) => entries.extend(run),
+                Err(error) => {
+                    self.find(Verdict::ContentChanged, table, error.to_string());
+                    return Vec::new();
+                }
             }
-        };
+        }
         let mut salts = Salts::new(secret, list);
         let leaves: Vec<Hash> =
             (0u64..).zip(&entries).map(|(place, bytes)| entry_leaf(list, &salts.salt(place), bytes)).collect();
         let root = (!leaves.is_empty()).then(|| RecordTree::new(&leaves).root);
-        if (leaves.len() as u64, root) != expected || stored.is_some_and(|_| leaves.is_empty()) {
+        if (leaves.len() as u64, root) != expected || (!stored.is_empty() && leaves.is_empty()) {
             self.find(Verdict::ContentChanged, table, "the list is not the one in the envelope");
         }
         entries.into_iter().map(<[u8]>::to_vec).collect()
@@ -251,8 +278,8 @@ impl Examination {
 
     fn exceptions(&mut self, raw: &RawTransaction, secret: [u8; 32], envelope: &Envelope) -> Vec<Exception> {
         let expected = (envelope.exceptions.count, envelope.exceptions.root);
-        let stored = raw.exceptions.as_deref();
-        let entries = self.list(Table::Exceptions, EntryList::Exceptions, stored, secret, expected);
+        let stored: Vec<&[u8]> = raw.exceptions.as_deref().into_iter().collect();
+        let entries = self.list(Table::Exceptions, EntryList::Exceptions, &stored, secret, expected);
         let mut exceptions = Vec::with_capacity(entries.len());
         for bytes in entries {
             match Exception::parse(&bytes) {
@@ -272,27 +299,43 @@ impl Examination {
 
     fn cells(&mut self, raw: &RawTransaction, secret: [u8; 32], envelope: &Envelope) -> Vec<Vec<u8>> {
         let expected = (envelope.cells.count, envelope.cells.root);
-        self.list(Table::CellRuns, EntryList::Cells, raw.cells.as_deref(), secret, expected)
+        let stored: Vec<&[u8]> = raw.cells.iter().map(Vec::as_slice).collect();
+        self.list(Table::CellRuns, EntryList::Cells, &stored, secret, expected)
     }
 
-    /// Decodes the chunks; `None` where one cannot be.
+    /// Decodes the chunks, and prepares those of one type that follow each other together, with the rows of each; `None` where one
+    /// cannot be.
     fn chunks(
         &mut self,
         raw: &RawTransaction,
         secret: [u8; 32],
         types: Types<'_>,
         file_secret: FileSecret,
-    ) -> Option<Vec<PreparedChunk>> {
-        let mut prepared = Vec::with_capacity(raw.chunks.len());
+        signed: u32,
+    ) -> Option<Vec<(PreparedChunk, Vec<usize>)>> {
+        let each: Vec<_> = raw.chunks.par_iter().map(|(first, bytes)| decode(*first, bytes, types)).collect();
+        let mut groups: Vec<Vec<ChunkRows>> = Vec::new();
         let mut is_whole = true;
-        let each: Vec<_> =
-            raw.chunks.par_iter().map(|(first, bytes)| prepare(*first, bytes, types, secret, file_secret)).collect();
         for ((first, _), decoded) in raw.chunks.iter().zip(each) {
             match decoded {
-                Ok(chunk) => prepared.push(chunk),
+                Ok(chunk) => match groups.last_mut().filter(|group| is_continued(group, &chunk, signed)) {
+                    Some(group) => group.push(chunk),
+                    None => groups.push(vec![chunk]),
+                },
                 Err(why) => {
-                    let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, why);
-                    self.findings.push(finding.among(first.position, first.position));
+                    self.damaged(*first, why.to_string());
+                    is_whole = false;
+                }
+            }
+        }
+        let firsts: Vec<RowId> = groups.iter().filter_map(|group| group.first()?.rows.first().copied()).collect();
+        let each: Vec<_> = groups.into_par_iter().map(|group| prepare(group, secret, file_secret)).collect();
+        let mut prepared = Vec::with_capacity(each.len());
+        for (first, group) in firsts.into_iter().zip(each) {
+            match group {
+                Ok(group) => prepared.push(group),
+                Err(why) => {
+                    self.damaged(first, why);
                     is_whole = false;
                 }
             }
@@ -300,17 +343,22 @@ impl Examination {
         is_whole.then_some(prepared)
     }
 
+    fn damaged(&mut self, first: RowId, why: String) {
+        let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, why);
+        self.findings.push(finding.among(first.position, first.position));
+    }
+
     /// Rebuilds the records tree; the number of stored nodes that were compared.
     fn records(
         &mut self,
         raw: &RawTransaction,
         envelope: &Envelope,
-        chunks: &[PreparedChunk],
+        chunks: &[(PreparedChunk, Vec<usize>)],
         exceptions: &[Exception],
     ) -> u64 {
         let count = envelope.intent.count as usize;
         let mut leaves: Vec<Option<Hash>> = vec![None; count];
-        let rows = chunks.iter().flat_map(|chunk| {
+        let rows = chunks.iter().flat_map(|(chunk, _)| {
             chunk.positions.iter().zip(&chunk.leaves).map(|(position, leaf)| (*position as usize, *leaf))
         });
         let rejected = exceptions.iter().filter(|exception| exception.outcome == ExceptionOutcome::Rejected);
@@ -357,7 +405,7 @@ impl Examination {
         let mut merged = chunks.into_iter().peekable();
         for (first, bytes) in &raw.chunks {
             let again = merged.next_if(|put| put.key == number_key(first.number()));
-            if again.and_then(|put| put.value).as_ref() != Some(bytes) {
+            if again.map(|put| put.value).as_ref() != Some(bytes) {
                 let message = "the chunk is not encoded as its rows are";
                 let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, message);
                 self.findings.push(finding.among(first.position, first.position));
@@ -387,15 +435,23 @@ fn changed_block(leaves: &[Hash], nodes: &[u8]) -> (u32, u32) {
     }
 }
 
-/// Decodes a chunk and prepares it by the function that append used.
+/// Whether a chunk is prepared together with those before it: of one type, and all signed or all emitted.
+fn is_continued(group: &[ChunkRows], next: &ChunkRows, signed: u32) -> bool {
+    let rows: usize = group.iter().map(|chunk| chunk.rows.len()).sum();
+    let is_emitted = |chunk: &ChunkRows| chunk.rows.first().is_some_and(|row| row.position >= signed);
+    rows + next.rows.len() <= CHUNK_ROWS
+        && group.iter().all(|chunk| is_emitted(chunk) == is_emitted(next))
+        && group.first().is_some_and(|first| Arc::ptr_eq(&first.record_type, &next.record_type))
+}
+
+/// Prepares chunks of one type by the function that append used; beside them the rows of each.
 fn prepare(
-    first: RowId,
-    bytes: &[u8],
-    types: Types<'_>,
+    group: Vec<ChunkRows>,
     secret: [u8; 32],
     file_secret: FileSecret,
-) -> std::result::Result<PreparedChunk, String> {
-    let chunk = decode(first, bytes, types).map_err(|error| error.to_string())?;
+) -> std::result::Result<(PreparedChunk, Vec<usize>), String> {
+    let cuts: Vec<usize> = group.iter().map(|chunk| chunk.rows.len()).collect();
+    let chunk = joined(group)?;
     let key_hash = |key: &[u8]| file_secret.hash(key);
     let view = Rows::new(&chunk.record_type, &chunk.batch).map_err(|error| error.to_string())?;
     let written = RecordBytes::write(&view);
@@ -403,7 +459,18 @@ fn prepare(
     let positions = chunk.rows.iter().map(|row| row.position).collect();
     let (record_type, batch) = (Arc::clone(&chunk.record_type), chunk.batch.clone());
     PreparedChunk::new(record_type, positions, batch, Arc::new(written), secret, &key_hash)
+        .map(|prepared| (prepared, cuts))
         .map_err(|error| error.to_string())
+}
+
+fn joined(mut group: Vec<ChunkRows>) -> std::result::Result<ChunkRows, String> {
+    if group.len() == 1 {
+        return Ok(group.remove(0));
+    }
+    let record_type = Arc::clone(&group.first().ok_or("no chunk")?.record_type);
+    let batches = group.iter().map(|chunk| &chunk.batch);
+    let batch = concat_batches(&arrow_schema(&record_type), batches).map_err(|error| error.to_string())?;
+    Ok(ChunkRows { record_type, batch, rows: group.into_iter().flat_map(|chunk| chunk.rows).collect() })
 }
 
 /// What was refused before signing cannot stand in the log: fields out of bounds, and rules that need nothing but the record.

@@ -21,12 +21,13 @@ use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::execute::{AuthorityGate, Context, Decide, InOrder, LoadError, Working};
 use crate::ledger::{
-    EntriesList, Ledger, LogKeyPeriod, View, cell_entry, doubts, log_key_periods, stored_checkpoint, taken_keys,
+    EntriesList, Ledger, LogKeyPeriod, View, cell_entry, cell_rows, doubts, log_key_periods, stored_checkpoint,
+    taken_keys,
 };
 use crate::limits::NODE_LEVEL;
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
 use crate::schema::parse_instant;
-use crate::store::{Table, number_key};
+use crate::store::{Put, Table, number_key};
 
 /// The replay of a ledger, so far.
 pub(super) struct Replay<'a> {
@@ -60,6 +61,7 @@ pub(super) struct DerivedRows {
     pub(super) exceptions: u64,
     pub(super) emitted: u64,
     pub(super) cell_runs: u64,
+    pub(super) cell_history: u64,
     pub(super) record_nodes: u64,
     pub(super) log_nodes: u64,
     pub(super) idempotency: u64,
@@ -202,29 +204,33 @@ impl<'a> Replay<'a> {
         let rows = &mut self.derived_rows;
         rows.exceptions += u64::from(!content.exceptions.is_empty());
         rows.emitted += u64::from(!content.emitted.is_empty());
-        rows.cell_runs += u64::from(!content.cells.is_empty());
         rows.record_nodes += u64::from(content.node_count > 0);
         self.counts.nodes += content.node_count;
         let rejected = |exception: &&Exception| exception.outcome == ExceptionOutcome::Rejected;
         self.counts.claimed_rejections += content.exceptions.iter().filter(rejected).count() as u64;
-        rows.chunks += content.derived.iter().filter(|put| put.table == Table::Segments).count() as u64;
+        rows.chunks += content.chunk_count;
         for put in &content.derived {
-            let count = match put.table {
-                Table::Segments => &mut rows.segments,
+            match put.table {
+                Table::Segments => self.derived_rows.segments += 1,
                 _ => {
                     self.counts.postings += 1;
-                    &mut rows.postings
+                    self.derived_rows.postings += 1;
                 }
-            };
-            *count += 1;
-            if self.view.snapshot.get(put.table, &put.key)? != put.value {
-                let message = format!("the row {} is not the one its chunk makes", readable(&put.key));
-                findings.add(Finding::at(Verdict::StateDiffers, put.table.name(), index, message));
             }
+            self.compare(index, put, findings)?;
         }
         if let Some(digest) = &content.envelope.intent.idempotency {
             self.derived_rows.idempotency += 1;
             self.id_row(index, content, digest, findings);
+        }
+        Ok(())
+    }
+
+    /// Compares a derived row with the stored one.
+    fn compare(&self, index: u64, put: &Put, findings: &mut Findings) -> Result<()> {
+        if self.view.snapshot.get(put.table, &put.key)?.as_ref() != Some(&put.value) {
+            let message = format!("the row {} is not the one that the records make", readable(&put.key));
+            findings.add(Finding::at(Verdict::StateDiffers, put.table.name(), index, message));
         }
         Ok(())
     }
@@ -292,6 +298,13 @@ impl<'a> Replay<'a> {
             let table = if matches(&expected, &content.envelope.cells) { Table::CellRuns.name() } else { "" };
             let message = "the cells it changed are not those that the replay changes";
             findings.add(Finding::at(Verdict::StateDiffers, table, index, message));
+        }
+        for put in cell_rows(index, &content.cells, &changed, &working, self.view.secret) {
+            match put.table {
+                Table::CellRuns => self.derived_rows.cell_runs += 1,
+                _ => self.derived_rows.cell_history += 1,
+            }
+            self.compare(index, &put, findings)?;
         }
         let keys = taken_keys(index, intent.count as u32, chunks, &decision, &working);
         self.state.keys.extend(keys.into_iter().map(|(hash, row)| (hash, row.number())).collect());

@@ -95,13 +95,8 @@ impl<'a> ReplayedState<'a> {
     /// Applies the cells that a transaction changed.
     pub(super) fn apply(&mut self, index: u64, changed: Vec<(Vec<u8>, Vec<u8>)>) {
         self.size = index + 1;
-        for (name, value) in changed {
-            if value == b"null" {
-                self.cells.remove(&name);
-            } else {
-                self.cells.insert(name, (index, value));
-            }
-        }
+        // A removed cell keeps its row, as it does in the file.
+        self.cells.extend(changed.into_iter().map(|(name, value)| (name, (index, value))));
     }
 }
 
@@ -109,7 +104,8 @@ impl State for ReplayedState<'_> {
     type Error = Error;
 
     fn cells(&self, names: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
-        Ok(names.iter().map(|name| self.cells.get(*name).map(|(_, value)| value.clone())).collect())
+        let value = |name: &&[u8]| self.cells.get(*name).map(|(_, value)| value).filter(|value| *value != b"null");
+        Ok(names.iter().map(|name| value(name).cloned()).collect())
     }
 
     fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {

@@ -104,10 +104,20 @@ impl Authority {
         self.versions.get(&(name.to_owned(), version))
     }
 
-    /// Every version of a type that was ever in force.
-    pub(crate) fn versions_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a RecordType> {
+    /// The types in force, by name.
+    pub(crate) fn in_force(&self) -> impl Iterator<Item = &Arc<RecordType>> {
+        self.in_force.values()
+    }
+
+    /// Every version of every type that was in force at some time, by name and version.
+    pub(crate) fn all_versions(&self) -> impl Iterator<Item = &Arc<RecordType>> {
+        self.versions.values()
+    }
+
+    /// The versions of a type that were in force at some time.
+    pub(crate) fn versions_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<RecordType>> {
         let from = (name.to_owned(), 0);
-        self.versions.range(from..).take_while(move |((known, _), _)| known == name).map(|(_, declared)| &**declared)
+        self.versions.range(from..).take_while(move |((known, _), _)| known == name).map(|(_, declared)| declared)
     }
 
     /// Modules in force, by name.

@@ -239,6 +239,39 @@ impl Op {
 }
 
 impl Action {
+    /// Whether it sets the cell that it touches.
+    pub(crate) fn is_effect(&self) -> bool {
+        match self {
+            Action::Open { .. }
+            | Action::Add { .. }
+            | Action::Assign { .. }
+            | Action::Clear { .. }
+            | Action::Close { .. }
+            | Action::Count { .. }
+            | Action::Advance { .. } => true,
+            Action::Step { to, .. } => to.is_some(),
+            Action::Hold { to, .. } => *to != HeldBy::Whoever,
+            Action::Evaluate
+            | Action::Take { .. }
+            | Action::Version { .. }
+            | Action::TakeBack { .. }
+            | Action::Exists { .. }
+            | Action::Match { .. }
+            | Action::Approve { .. }
+            | Action::Check { .. }
+            | Action::CheckAtEnd { .. }
+            | Action::Allow
+            | Action::Follow { .. }
+            | Action::Contribute { .. }
+            | Action::Tally { .. }
+            | Action::TooPrecise { .. }
+            | Action::Fails
+            | Action::HoldsPrivate
+            | Action::Overflow
+            | Action::Absent => false,
+        }
+    }
+
     /// The cell it touches.
     pub(crate) fn cell(&self) -> Option<u32> {
         match *self {

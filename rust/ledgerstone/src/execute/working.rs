@@ -75,6 +75,8 @@ struct SlotInfo {
 pub(crate) struct Working {
     /// Values now, by slot: the part the decision runs over, kept dense.
     now: Vec<Option<CellValue>>,
+    /// Slots that a unit that stands has set, whether or not they differ in the end.
+    moved: Vec<bool>,
     info: Vec<SlotInfo>,
     /// For each chunk, the slot of each of its cells.
     slots: Vec<Vec<u32>>,
@@ -112,6 +114,7 @@ impl Working {
     pub(crate) fn load<E>(state: &dyn State<Error = E>, chunks: &[PreparedChunk]) -> Result<Self, LoadError<E>> {
         let mut working = Working {
             now: Vec::new(),
+            moved: Vec::new(),
             info: Vec::new(),
             slots: Vec::with_capacity(chunks.len()),
             late: Vec::new(),
@@ -205,6 +208,7 @@ impl Working {
             };
             self.now.push(info.before.clone());
         }
+        self.moved.resize(self.now.len(), false);
         Ok(())
     }
 
@@ -377,7 +381,11 @@ impl Working {
             self.late_kept = self.late.len();
         }
         self.late.truncate(self.late_kept);
-        self.undo.clear();
+        for step in self.undo.drain(..) {
+            if let Undo::Cell { slot, .. } = step {
+                self.moved[slot as usize] = true;
+            }
+        }
     }
 
     /// The unit falls: everything it did is undone.
@@ -420,6 +428,12 @@ impl Working {
             .collect();
         changed.sort_unstable();
         changed
+    }
+
+    /// The names of the cells that records moved and that are as they were before, in no order.
+    pub(crate) fn moved_back(&self) -> impl Iterator<Item = &[u8]> {
+        let slots = self.info.iter().zip(&self.now).zip(&self.moved);
+        slots.filter(|((info, now), moved)| **moved && info.before == **now).map(|((info, _), _)| &*info.name)
     }
 
     /// The hashes of the keys that stand as taken, and the records that took them.

@@ -296,7 +296,7 @@ impl Ledger {
         let record_puts = record_puts(index, count, chunks, &decision, &working, self.secret, &self.pool)?;
         let exceptions = exceptions(prepared.secret, chunks, &decision.exceptions);
         let emitted = emitted_list(prepared.secret, chunks, &decision);
-        let (cells, cell_puts) = cells(prepared.secret, index, &working);
+        let (cells, cell_puts) = cells(prepared.secret, index, &working, self.secret);
         let envelope = envelope(writer, draft, intent, [&exceptions, &emitted, &cells], time)?;
         let mut trees = writer.trees.clone();
         let nodes = trees.push(&[ENVELOPE_TAG, &envelope]);
@@ -314,7 +314,6 @@ impl Ledger {
         puts.extend(cell_puts);
         puts.extend(exceptions.put(Table::Exceptions, index));
         puts.extend(causes_put(index, count, chunks, &decision));
-        puts.extend(cells.put(Table::CellRuns, index));
         puts.extend(log_puts(index, &trees, &nodes, prepared, &envelope));
         puts.push(put(Table::Meta, b"checkpoint".to_vec(), checkpoint.to_bytes()));
         if index == 0 {

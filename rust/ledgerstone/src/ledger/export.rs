@@ -19,7 +19,7 @@ use crate::execute::RecordBytes;
 use crate::export::{ExportFormat, Sink, TrailRow, TransactionFacts, trail_batch, trail_schema};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
-use crate::query::{ChunkRows, Filter, Page, Scan, segments};
+use crate::query::{ChunkRows, Filter, Gathered, Scan, Segments, Source, Wanted};
 use crate::schema::{RecordType, Rows, arrow_schema};
 
 /// What to export, and how.
@@ -78,12 +78,12 @@ impl Ledger {
 impl Export<'_, '_> {
     fn records_of(&mut self, record_type: &Arc<RecordType>) -> Result<()> {
         let filter = Filter::new(record_type, &[]).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
-        let chunks = segments(&*self.view.snapshot, &record_type.name, RowId::new(0, 0))?;
-        let mut scan = Scan::new(chunks, Arc::clone(record_type), filter);
+        let segments = Segments::new(&record_type.name, 0, self.view.size);
+        let mut scan = Scan::new(Source::All(segments), Wanted::all(record_type), filter);
         while let Some(wave) = scan.read_wave(&*self.view.snapshot).map_err(damage)? {
             let authority = Arc::clone(&self.view.authority);
             let types = |name: &str, version: u64| authority.version(name, version).cloned();
-            let pages = self.ledger.pool.run(|| wave.decode(&types, scan.filter()))?.map_err(damage)?;
+            let pages = self.ledger.pool.run(|| scan.decode(wave, &types))?.map_err(damage)?;
             for page in &pages {
                 self.look_up(page.rows.iter().map(|row| row.index))?;
             }
@@ -204,7 +204,12 @@ impl Transaction {
     }
 }
 
-fn typed_page(record_type: &Arc<RecordType>, page: &Page, known: &Known, schema: &SchemaRef) -> Result<RecordBatch> {
+fn typed_page(
+    record_type: &Arc<RecordType>,
+    page: &Gathered,
+    known: &Known,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
     let view = Rows::new(record_type, &page.batch).map_err(|error| Error::Fault(error.to_string()))?;
     let bytes = RecordBytes::write(&view);
     let leaves = Leaves::default();

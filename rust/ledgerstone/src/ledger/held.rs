@@ -9,7 +9,7 @@ use super::{Appended, Ledger};
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::model::{RowId, Value};
-use crate::query::segments;
+use crate::query::Segments;
 
 /// A record that waits for its release.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,22 +76,22 @@ fn suspension(module: &str, reason: Option<&str>) -> Value {
 
 /// Adds the held records of a type: only transactions that have exceptions are looked at.
 fn held_of(view: &View, name: &str, limit: usize, held: &mut Vec<HeldRecord>) -> Result<()> {
-    for (first, _) in segments(&*view.snapshot, name, RowId::new(0, 0))? {
-        if held.len() >= limit {
-            break;
-        }
-        let chunk = view.read(|reader| reader.chunk(first))?;
-        for (place, (row, standing)) in chunk.rows.iter().zip(view.standings(&chunk.rows)?).enumerate() {
-            if let Standing::Held(code) = standing
-                && held.len() < limit
-            {
-                held.push(HeldRecord {
-                    row: *row,
-                    record_type: name.to_owned(),
-                    version: chunk.record_type.version,
-                    code,
-                    batch: chunk.batch.slice(place, 1),
-                });
+    let mut segments = Segments::new(name, 0, view.size);
+    while let Some(run) = segments.next(&*view.snapshot)? {
+        for chunk in view.read(|reader| reader.run(name, run))? {
+            for (place, (row, standing)) in chunk.rows.iter().zip(view.standings(&chunk.rows)?).enumerate() {
+                if held.len() == limit {
+                    return Ok(());
+                }
+                if let Standing::Held(code) = standing {
+                    held.push(HeldRecord {
+                        row: *row,
+                        record_type: name.to_owned(),
+                        version: chunk.record_type.version,
+                        code,
+                        batch: chunk.batch.slice(place, 1),
+                    });
+                }
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::{Authority, KeyState};
 use crate::model::RowId;
-use crate::query::segments;
+use crate::query::Segments;
 use crate::schema::RecordType;
 
 /// An admitted identity.
@@ -162,9 +162,9 @@ impl Ledger {
     pub fn module_history(&self) -> Result<Vec<ModuleLoaded>> {
         let view = self.view()?;
         let mut history = Vec::new();
-        for (first, _) in segments(&*view.snapshot, "ledger.module", RowId::new(0, 0))? {
-            let chunk = view.read(|reader| reader.chunk(first))?;
-            for row in chunk.rows {
+        for run in Segments::new("ledger.module", 0, view.size).all(&*view.snapshot)? {
+            let chunks = view.read(|reader| reader.run("ledger.module", run))?;
+            for row in chunks.into_iter().flat_map(|chunk| chunk.rows) {
                 let record =
                     Json::parse(&view.record_bytes(row)?).map_err(|error| Error::damaged(error.to_string()))?;
                 let text = |name: &str| {

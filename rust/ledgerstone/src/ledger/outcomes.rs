@@ -108,7 +108,7 @@ impl View {
 
     /// Whether a held record was released.
     pub(crate) fn is_released(&self, row: RowId) -> Result<bool> {
-        Ok(self.cell(&release_cell(row))?.is_some())
+        Ok(self.cell_with_index(&release_cell(row))?.is_some())
     }
 
     /// The position of the signed record that caused an emitted one; `None` where the author signed the record himself.
@@ -130,12 +130,12 @@ impl View {
 impl View {
     /// Whether a record of a type, in any version, can be held.
     pub(crate) fn can_be_held(&self, type_name: &str) -> bool {
-        self.authority.versions_of(type_name).any(RecordType::can_be_held)
+        self.authority.versions_of(type_name).any(|version| version.can_be_held())
     }
 
     /// What became of rows of one type, which ascend: where none of them can be an exception, nothing is read.
     pub(crate) fn standings_of(&self, type_name: &str, rows: &[RowId]) -> Result<Vec<Standing>> {
-        if self.authority.versions_of(type_name).any(RecordType::can_be_an_exception) {
+        if self.authority.versions_of(type_name).any(|version| version.can_be_an_exception()) {
             self.standings(rows)
         } else {
             Ok(vec![Standing::Accepted; rows.len()])

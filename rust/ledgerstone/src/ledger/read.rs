@@ -1,70 +1,22 @@
-//! Queries: records as Arrow, one record by key, balances.
+//! Single records and cells: by key or place, as they are or as they were.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array, UInt64Array};
-use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef};
-use arrow_select::filter::filter_record_batch;
+use arrow_array::RecordBatch;
 use ledgerstone_verify::canon::{Json, write_string};
 
 use super::Ledger;
+use super::moment::Moment;
 use super::outcomes::Standing;
-use super::view::{View, damage};
+use super::view::View;
 use crate::codes;
 use crate::error::{Error, Result};
-use crate::model::{CellValue, Decimal, RowId, Value};
-use crate::query::{Comparison, Filter, Page, Predicate, Scan, segment_prefix, segments, value_json};
-use crate::schema::codec::lookup_postings;
-use crate::schema::{CellKind, CellType, RecordType, arrow_schema};
-use crate::store::Table;
-
-/// Pseudo-columns of a query: where a record stands, what became of it and why, and the signed record that an emitted one follows.
-const INDEX_COLUMN: &str = "_index";
-const POSITION_COLUMN: &str = "_position";
-const OUTCOME_COLUMN: &str = "_outcome";
-const CODE_COLUMN: &str = "_code";
-const CAUSE_COLUMN: &str = "_cause";
-
-/// What to query.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct QueryRequest {
-    /// Full name of the record type.
-    pub record_type: String,
-    /// Conditions, all of which hold.
-    pub predicates: Vec<Predicate>,
-    /// Columns, in this order; `None`: every field. `_index` and `_position` say where a record stands, `_outcome` and `_code` what
-    /// became of it and why, `_cause` the position of the signed record that an emitted one follows.
-    pub columns: Option<Vec<String>>,
-    /// Whether held records show that are not released: they have had no effect.
-    pub held: bool,
-    /// At most so many rows.
-    pub limit: Option<u64>,
-}
-
-/// The rows of a query, in the order of the ledger, page by page: an iterator of record batches over one consistent view.
-pub struct QueryRows {
-    ledger: Arc<Ledger>,
-    view: View,
-    scan: Scan,
-    record_type: Arc<RecordType>,
-    /// Whether records that are held have to be found, and left out.
-    hides_held: bool,
-    schema: SchemaRef,
-    columns: Vec<Column>,
-    left: u64,
-    pages: std::vec::IntoIter<Page>,
-}
-
-#[derive(Clone, Copy)]
-enum Column {
-    Field(usize),
-    Index,
-    Position,
-    Outcome,
-    Code,
-    Cause,
-}
+use crate::limits::CELL_RUN_ENTRIES;
+use crate::model::{Decimal, RowId, Value};
+use crate::query::{history_key, value_json};
+use crate::schema::codec::decode_list;
+use crate::schema::{CellKind, CellType, RecordType};
+use crate::store::{Table, number_key};
 
 /// One record, as stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,35 +38,51 @@ pub struct StoredRecord {
 /// The parts of a balance.
 pub type Balance = BTreeMap<String, Decimal>;
 
+/// One cell of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellState {
+    /// Its name within the type, `balance`.
+    pub cell: String,
+    /// The values that tell it from the others of that name: the currency of a balance.
+    pub by: Vec<String>,
+    /// What it holds, by name: the parts of a balance, the `state` of a lifecycle.
+    pub value: Vec<(String, Value)>,
+}
+
+/// The ledger as it was at a moment.
+#[derive(Clone, Copy)]
+pub struct Past<'l> {
+    ledger: &'l Ledger,
+    moment: Moment,
+}
+
 impl Ledger {
-    /// Starts a query.
-    pub fn query(self: &Arc<Self>, request: &QueryRequest) -> Result<QueryRows> {
-        let view = self.view()?;
-        let record_type = view.record_type(&request.record_type)?;
-        let filter =
-            Filter::new(&record_type, &request.predicates).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
-        let (schema, columns) = projection(&record_type, request.columns.as_deref())?;
-        let chunks = candidates(&view, &record_type, request)?;
-        let hides_held = !request.held && view.can_be_held(&record_type.name);
-        Ok(QueryRows {
-            ledger: Arc::clone(self),
-            view,
-            hides_held,
-            scan: Scan::new(chunks, Arc::clone(&record_type), filter),
-            record_type,
-            schema,
-            columns,
-            left: request.limit.unwrap_or(u64::MAX),
-            pages: Vec::new().into_iter(),
-        })
+    /// The ledger as it was at a moment.
+    pub fn as_of(&self, moment: Moment) -> Past<'_> {
+        Past { ledger: self, moment }
     }
 
-    /// The record with this key (the values of the type's first `unique` rule).
+    /// The newest record with this key (the values of the type's first `unique` rule).
     pub fn get(&self, type_name: &str, key: &[Value]) -> Result<Option<StoredRecord>> {
+        self.record_of_key(type_name, key, None)
+    }
+
+    /// The balances of the record with this key: for each combination of `by` values, the parts. An answer, not a proof.
+    pub fn balances(&self, type_name: &str, key: &[Value]) -> Result<BTreeMap<Vec<String>, Balance>> {
+        self.balances_of_key(type_name, key, None)
+    }
+
+    /// Every cell of the record with this key, by name and `by` values. An answer, not a proof.
+    pub fn state(&self, type_name: &str, key: &[Value]) -> Result<Vec<CellState>> {
+        self.cells_of_key(type_name, key, None)
+    }
+
+    fn record_of_key(&self, type_name: &str, key: &[Value], as_of: Option<Moment>) -> Result<Option<StoredRecord>> {
         let view = self.view()?;
+        let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
-        let bytes = unique_key_bytes(&record_type, key)?;
-        view.row_by_key(&bytes)?.map(|row| stored_record(&view, row)).transpose()
+        let bytes = unique_key_of(&record_type, &key_json(&record_type, key)?);
+        view.versions_of_key(&bytes, end)?.last().map(|row| stored_record(&view, *row)).transpose()
     }
 
     /// The record at a place.
@@ -126,219 +94,151 @@ impl Ledger {
         stored_record(&view, row)
     }
 
-    /// The balances of the record with this key, now: for each combination of `by` values, the parts. An answer, not a proof.
-    pub fn balances(&self, type_name: &str, key: &[Value]) -> Result<BTreeMap<Vec<String>, Balance>> {
+    fn balances_of_key(
+        &self,
+        type_name: &str,
+        key: &[Value],
+        as_of: Option<Moment>,
+    ) -> Result<BTreeMap<Vec<String>, Balance>> {
         let view = self.view()?;
+        let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
-        let cell = record_type
-            .cells
-            .iter()
-            .find(|cell| matches!(cell.kind, CellKind::Balance(_)))
-            .ok_or_else(|| Error::schema(codes::NO_BALANCE, format!("{type_name} has no balance")))?;
+        let cell = balance_cell(&record_type)?;
         let values = key_json(&record_type, key)?;
-        let mut prefix = cell_prefix(cell);
-        prefix.extend_from_slice(&values.join(&b','));
-        prefix.extend_from_slice(b"],[");
-        let mut end = prefix.clone();
-        end.push(0xff);
-        let mut found = Vec::new();
-        view.snapshot.scan(Table::Cells, &prefix, Some(&end), &mut |name, stored| {
-            found.push((name.to_vec(), stored.get(8..).unwrap_or_default().to_vec()));
+        let mut balances = BTreeMap::new();
+        for (name, value) in view.cells_as_of(cell, &values, end)? {
+            let state = cell_state(cell, &name, &value)?;
+            let parts = state.value.into_iter().filter_map(|(part, value)| match value {
+                Value::Decimal(amount) => Some((part, amount)),
+                _ => None,
+            });
+            balances.insert(state.by, parts.collect());
+        }
+        Ok(balances)
+    }
+
+    fn cells_of_key(&self, type_name: &str, key: &[Value], as_of: Option<Moment>) -> Result<Vec<CellState>> {
+        let view = self.view()?;
+        let end = view.size_at(as_of)?;
+        let record_type = view.record_type(type_name)?;
+        let values = key_json(&record_type, key)?;
+        let mut states = Vec::new();
+        for cell in &record_type.cells {
+            for (name, value) in view.cells_as_of(cell, &values, end)? {
+                states.push(cell_state(cell, &name, &value)?);
+            }
+        }
+        Ok(states)
+    }
+}
+
+impl Past<'_> {
+    /// As [`Ledger::get`].
+    pub fn get(&self, type_name: &str, key: &[Value]) -> Result<Option<StoredRecord>> {
+        self.ledger.record_of_key(type_name, key, Some(self.moment))
+    }
+
+    /// As [`Ledger::balances`].
+    pub fn balances(&self, type_name: &str, key: &[Value]) -> Result<BTreeMap<Vec<String>, Balance>> {
+        self.ledger.balances_of_key(type_name, key, Some(self.moment))
+    }
+
+    /// As [`Ledger::state`].
+    pub fn state(&self, type_name: &str, key: &[Value]) -> Result<Vec<CellState>> {
+        self.ledger.cells_of_key(type_name, key, Some(self.moment))
+    }
+}
+
+impl View {
+    /// The names of the cells of one kind that a record with this key ever had.
+    pub(crate) fn cell_names(&self, cell: &CellType, key: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+        let prefix = cell_prefix(cell, key);
+        let end = [prefix.as_slice(), &[0xff]].concat();
+        let mut names = Vec::new();
+        self.snapshot.scan(Table::Cells, &prefix, Some(&end), &mut |name, _| {
+            names.push(name.to_vec());
             true
         })?;
-        found.into_iter().map(|(name, value)| balance(cell, &name, &value)).collect()
-    }
-}
-
-impl QueryRows {
-    /// The Arrow schema of every batch.
-    pub fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        Ok(names)
     }
 
-    fn next_page(&mut self) -> Result<Option<Page>> {
-        loop {
-            if let Some(page) = self.pages.next() {
-                return Ok(Some(page));
-            }
-            let (scan, view) = (&mut self.scan, &self.view);
-            let authority = Arc::clone(&view.authority);
-            let types = move |name: &str, version: u64| authority.version(name, version).cloned();
-            let read = read_wave(&self.ledger, scan, view, &types)?;
-            match read {
-                Some(pages) => self.pages = pages.into_iter(),
-                None => return Ok(None),
+    /// The cells of one kind of the record with this key when the ledger held `end` transactions: name and value.
+    fn cells_as_of(&self, cell: &CellType, key: &[Vec<u8>], end: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        let mut cells = Vec::new();
+        for name in self.cell_names(cell, key)? {
+            if let Some(value) = self.cell_as_of(&name, end)? {
+                cells.push((name, value));
             }
         }
+        Ok(cells)
     }
 
-    /// The page without the records that are held.
-    fn visible(&self, page: Page) -> Result<Page> {
-        if !self.hides_held {
-            return Ok(page);
+    /// The value of a cell when the ledger held `end` transactions.
+    pub(crate) fn cell_as_of(&self, name: &[u8], end: u64) -> Result<Option<Vec<u8>>> {
+        match self.cell_with_index(name)? {
+            None => return Ok(None),
+            Some((index, value)) if index < end => return Ok(existing(value)),
+            Some(_) => {}
         }
-        let standings = self.view.standings(&page.rows)?;
-        let shows: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Held(_))).collect();
-        if shows.iter().all(|shows| *shows) {
-            return Ok(page);
-        }
-        let rows = page.rows.iter().zip(&shows).filter(|(_, shows)| **shows).map(|(row, _)| *row).collect();
-        let batch = filter_record_batch(&page.batch, &BooleanArray::from(shows));
-        Ok(Page { batch: batch.map_err(|error| Error::Fault(error.to_string()))?, rows })
-    }
-
-    fn project(&self, page: &Page) -> Result<RecordBatch> {
-        let told = |column: &Column| matches!(column, Column::Outcome | Column::Code);
-        let standings = if self.columns.iter().any(told) {
-            self.view.standings_of(&self.record_type.name, &page.rows)?
-        } else {
-            Vec::new()
-        };
-        let column = |column: &Column| -> Result<ArrayRef> {
-            Ok(match column {
-                Column::Field(place) => Arc::clone(page.batch.column(*place)),
-                Column::Index => Arc::new(UInt64Array::from_iter_values(page.rows.iter().map(|row| row.index))),
-                Column::Position => Arc::new(UInt32Array::from_iter_values(page.rows.iter().map(|row| row.position))),
-                Column::Outcome => Arc::new(StringArray::from_iter_values(standings.iter().map(Standing::name))),
-                Column::Code => Arc::new(standings.iter().map(Standing::code).collect::<StringArray>()),
-                Column::Cause => {
-                    let causes = page.rows.iter().map(|row| self.view.cause(*row));
-                    Arc::new(causes.collect::<Result<UInt32Array>>()?)
-                }
-            })
-        };
-        let columns = self.columns.iter().map(column).collect::<Result<Vec<_>>>()?;
-        RecordBatch::try_new(self.schema(), columns).map_err(|error| Error::Fault(error.to_string()))
-    }
-}
-
-impl Iterator for QueryRows {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Result<RecordBatch>> {
-        while self.left > 0 {
-            let page = match self.next_page() {
-                Ok(Some(page)) => self.visible(page),
-                Ok(None) => return None,
-                Err(error) => Err(error),
+        let hash = self.secret.hash(name);
+        let mut below = end;
+        while let Some(last) = below.checked_sub(1) {
+            let found = self.snapshot.last_at(Table::CellHistory, &history_key(hash, last))?;
+            let Some((key, places)) = found.filter(|(key, _)| key.starts_with(&hash.to_be_bytes())) else {
+                return Ok(None);
             };
-            let page = match page {
-                Ok(page) => page,
-                Err(error) => {
-                    self.left = 0;
-                    return Some(Err(error));
-                }
-            };
-            let rows = page.batch.num_rows() as u64;
-            if rows == 0 {
-                continue;
-            }
-            let take = rows.min(self.left);
-            self.left -= take;
-            return Some(self.project(&page).map(|batch| batch.slice(0, take as usize)));
-        }
-        None
-    }
-}
-
-fn read_wave(
-    ledger: &Ledger,
-    scan: &mut Scan,
-    view: &View,
-    types: crate::query::Types<'_>,
-) -> Result<Option<Vec<Page>>> {
-    // Reading from the snapshot stays on this thread, decoding goes to the pool.
-    let wave = scan.read_wave(&*view.snapshot).map_err(damage)?;
-    match wave {
-        None => Ok(None),
-        Some(wave) => {
-            let filter = scan.filter();
-            ledger.pool.run(|| wave.decode(types, filter))?.map(Some).map_err(damage)
-        }
-    }
-}
-
-/// The chunks that can hold a row for which every predicate holds.
-fn candidates(view: &View, record_type: &RecordType, request: &QueryRequest) -> Result<Vec<(RowId, u32)>> {
-    let mut chunks = segments(&*view.snapshot, &record_type.name, RowId::new(0, 0))?;
-    for predicate in request.predicates.iter().filter(|predicate| predicate.comparison == Comparison::Equal) {
-        let Some(field) = record_type.field(&predicate.field) else { continue };
-        let (Some(value), false) = (predicate.values.first(), predicate.values == [Value::Null]) else { continue };
-        let json = value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
-        // A held record has no key.
-        if is_key(record_type, &field.name) && !request.held {
-            let bytes = unique_key_of(record_type, &[json]);
-            let row = view.row_by_key(&bytes)?;
-            let last = row.map(|row| chunks.partition_point(|(first, _)| *first <= row));
-            return Ok(last.and_then(|last| chunks.get(last.checked_sub(1)?).copied()).into_iter().collect());
-        }
-        if field.index {
-            let hash = view.secret.hash(&json) as u32;
-            let mut kept = Vec::new();
-            for (first, rows) in chunks {
-                if may_hold(view, record_type, &field.name, first, hash)? {
-                    kept.push((first, rows));
+            let damaged = || Error::damaged("table cell_history: a row is damaged".to_owned());
+            let index = key.get(8..).and_then(|index| index.try_into().ok()).map(u64::from_be_bytes);
+            below = index.ok_or_else(damaged)?;
+            for place in places.as_chunks::<4>().0 {
+                if let Some(value) = self.changed_cell(below, u32::from_le_bytes(*place), name)? {
+                    return Ok(existing(value));
                 }
             }
-            chunks = kept;
         }
+        Ok(None)
     }
-    Ok(chunks)
-}
 
-fn may_hold(view: &View, record_type: &RecordType, field: &str, first: RowId, hash: u32) -> Result<bool> {
-    let number = first.number().to_be_bytes();
-    let key = [segment_prefix(&record_type.name).as_slice(), field.as_bytes(), &[0], &number].concat();
-    match view.snapshot.get(Table::Postings, &key)? {
-        // Small chunks have no postings.
-        None => Ok(true),
-        Some(postings) => lookup_postings(&postings, hash)
-            .map(|rows| !rows.is_empty())
-            .map_err(|error| Error::damaged(format!("table postings, chunk {first}, field {field}: {error}"))),
+    /// The value that a transaction gave a cell, if the entry at this place of its list is of that cell.
+    fn changed_cell(&self, index: u64, place: u32, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        let damaged = |why: &str| Error::damaged(format!("table cell_runs, index {index}: {why}"));
+        let (run, within) = (place as usize / CELL_RUN_ENTRIES, place as usize % CELL_RUN_ENTRIES);
+        let stored = self.snapshot.get(Table::CellRuns, &number_key(RowId::new(index, run as u32).number()))?;
+        let stored = stored.ok_or_else(|| damaged("a row of cell_history names it, and it is not there"))?;
+        let entries = decode_list(&stored).map_err(|error| damaged(&error.to_string()))?;
+        let entry =
+            entries.get(within).ok_or_else(|| damaged("it has fewer entries than a row of cell_history says"))?;
+        let value = entry.strip_prefix(b"{\"cell\":").and_then(|rest| rest.strip_prefix(name));
+        let value = value.and_then(|rest| rest.strip_prefix(b",\"value\":")?.strip_suffix(b"}"));
+        Ok(value.map(<[u8]>::to_vec))
     }
 }
 
-/// Whether a value of this field names at most one record: versions of one share their key.
-fn is_key(record_type: &RecordType, field: &str) -> bool {
-    record_type.key_is_total()
-        && record_type.versioned().is_none()
-        && record_type.key().is_some_and(|key| matches!(key, [only] if only.source() == field))
+/// A removed cell has the value `null`.
+fn existing(value: Vec<u8>) -> Option<Vec<u8>> {
+    (value != b"null").then_some(value)
 }
 
-fn projection(record_type: &RecordType, columns: Option<&[String]>) -> Result<(SchemaRef, Vec<Column>)> {
-    let whole = arrow_schema(record_type);
-    let Some(names) = columns else {
-        let columns = (0..whole.fields().len()).map(Column::Field).collect();
-        return Ok((whole, columns));
-    };
-    let mut fields = Vec::new();
-    let mut columns = Vec::new();
-    for name in names {
-        let (field, column) = match name.as_str() {
-            INDEX_COLUMN => (Arc::new(ArrowField::new(name, DataType::UInt64, false)), Column::Index),
-            POSITION_COLUMN => (Arc::new(ArrowField::new(name, DataType::UInt32, false)), Column::Position),
-            OUTCOME_COLUMN => (Arc::new(ArrowField::new(name, DataType::Utf8, false)), Column::Outcome),
-            CODE_COLUMN => (Arc::new(ArrowField::new(name, DataType::Utf8, true)), Column::Code),
-            CAUSE_COLUMN => (Arc::new(ArrowField::new(name, DataType::UInt32, true)), Column::Cause),
-            _ => {
-                let place = whole.index_of(name).map_err(|_| {
-                    let known: Vec<&str> = whole.fields().iter().map(|field| field.name().as_str()).collect();
-                    Error::schema(codes::UNKNOWN_COLUMN, format!(
-                        "{} has no field {name}; its fields are {}, and {INDEX_COLUMN}, {POSITION_COLUMN}, {OUTCOME_COLUMN}, {CODE_COLUMN} and {CAUSE_COLUMN} say where a record stands and what became of it",
-                        record_type.name,
-                        known.join(", "),
-                    ))
-                })?;
-                (Arc::clone(&whole.fields()[place]), Column::Field(place))
-            }
-        };
-        fields.push(field);
-        columns.push(column);
-    }
-    Ok((Arc::new(Schema::new(fields)), columns))
+/// The balance that records of a type have.
+pub(crate) fn balance_cell(record_type: &RecordType) -> Result<&std::sync::Arc<CellType>> {
+    let cell = record_type.cells.iter().find(|cell| matches!(cell.kind, CellKind::Balance(_)));
+    cell.ok_or_else(|| Error::schema(codes::NO_BALANCE, format!("{} has no balance", record_type.name)))
 }
 
-fn stored_record(view: &View, row: RowId) -> Result<StoredRecord> {
+/// Whether a field alone is the key of a type, for every record that has it.
+pub(crate) fn is_key(record_type: &RecordType, field: &str) -> bool {
+    record_type.key_is_total() && record_type.key().is_some_and(|key| matches!(key, [only] if only.source() == field))
+}
+
+/// Whether postings cover a field in every version of its type that has it.
+pub(crate) fn is_indexed(view: &View, record_type: &RecordType, field: &str) -> bool {
+    let is_indexed = |version: &RecordType| version.field(field).is_none_or(|field| field.index);
+    is_indexed(record_type)
+        && record_type.field(field).is_some()
+        && view.authority.versions_of(&record_type.name).all(|version| is_indexed(version))
+}
+
+pub(crate) fn stored_record(view: &View, row: RowId) -> Result<StoredRecord> {
     view.with_row(row, |chunk, place| {
         Ok(StoredRecord {
             row,
@@ -352,7 +252,7 @@ fn stored_record(view: &View, row: RowId) -> Result<StoredRecord> {
 }
 
 /// The canonical JSON of key values, typed as the fields of the type's key.
-fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec<Vec<u8>>> {
     let name = &record_type.name;
     let key =
         record_type.key().ok_or_else(|| Error::schema(codes::WRONG_KEY_VALUES, format!("{name} has no unique key")))?;
@@ -379,48 +279,52 @@ fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec<Vec<u8>>> 
         .collect()
 }
 
-fn unique_key_bytes(record_type: &RecordType, values: &[Value]) -> Result<Vec<u8>> {
-    Ok(unique_key_of(record_type, &key_json(record_type, values)?))
-}
-
-fn unique_key_of(record_type: &RecordType, values: &[Vec<u8>]) -> Vec<u8> {
+/// The bytes of a type's key (FORMAT.md section 12).
+pub(crate) fn unique_key_of(record_type: &RecordType, values: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = format!("[\"{}\",0,[", record_type.name).into_bytes();
     bytes.extend_from_slice(&values.join(&b','));
     bytes.extend_from_slice(b"]]");
     bytes
 }
 
-/// The name of a cell up to its key values.
-fn cell_prefix(cell: &CellType) -> Vec<u8> {
+/// The name of the cells of one kind of a record with this key, up to their `by` values.
+pub(crate) fn cell_prefix(cell: &CellType, key: &[Vec<u8>]) -> Vec<u8> {
     let mut prefix = b"[".to_vec();
     write_string(&mut prefix, &cell.owner);
     prefix.push(b',');
     write_string(&mut prefix, &cell.name);
     prefix.extend_from_slice(b",[");
+    prefix.extend_from_slice(&key.join(&b','));
+    prefix.extend_from_slice(b"],[");
     prefix
 }
 
-fn balance(cell: &CellType, name: &[u8], value: &[u8]) -> Result<(Vec<String>, Balance)> {
+/// What a stored cell says.
+pub(crate) fn cell_state(cell: &CellType, name: &[u8], value: &[u8]) -> Result<CellState> {
     let damaged = || Error::damaged(format!("table cells: {} is damaged", String::from_utf8_lossy(name)));
-    let by = match Json::parse(name).map_err(|_| damaged())? {
-        Json::List(mut parts) if parts.len() == 4 => match parts.pop() {
-            Some(Json::List(by)) => by
-                .iter()
-                .map(|value| match value {
-                    Json::Text(text) => text.clone(),
-                    other => String::from_utf8_lossy(&other.canonical()).into_owned(),
-                })
-                .collect(),
-            _ => return Err(damaged()),
-        },
-        _ => return Err(damaged()),
+    let by = by_values(name).ok_or_else(damaged)?;
+    let Ok(Json::Object(members)) = Json::parse(value) else { return Err(damaged()) };
+    let is_balance = matches!(cell.kind, CellKind::Balance(_));
+    let value = members.into_iter().map(|(name, value)| {
+        let value = match value {
+            Json::Text(text) if is_balance => Decimal::parse(&text).map(Value::Decimal),
+            Json::Text(text) => Some(Value::Text(text)),
+            Json::Int(number) => Some(Value::Int(number)),
+            Json::Bool(is) => Some(Value::Bool(is)),
+            _ => None,
+        };
+        value.map(|value| (name, value)).ok_or_else(damaged)
+    });
+    Ok(CellState { cell: cell.name.clone(), by, value: value.collect::<Result<_>>()? })
+}
+
+/// The `by` values in the name of a cell.
+pub(crate) fn by_values(name: &[u8]) -> Option<Vec<String>> {
+    let Json::List(mut parts) = Json::parse(name).ok()? else { return None };
+    let Json::List(by) = parts.pop().filter(|_| parts.len() == 3)? else { return None };
+    let text = |value: Json| match value {
+        Json::Text(text) => text,
+        other => String::from_utf8_lossy(&other.canonical()).into_owned(),
     };
-    let (CellKind::Balance(balance), Some(CellValue::Parts(parts))) = (&cell.kind, cell.parse_value(value)) else {
-        return Err(damaged());
-    };
-    let parts =
-        balance.parts.iter().enumerate().filter_map(|(place, name)| {
-            Some((name.clone(), Decimal::new(parts.part(place)?, balance.scale).normalised()))
-        });
-    Ok((by, parts.collect()))
+    Some(by.into_iter().map(text).collect())
 }

@@ -2,8 +2,7 @@
 
 use super::{Ledger, stored_checkpoint};
 use crate::error::Result;
-use crate::model::RowId;
-use crate::query::segments;
+use crate::query::stored_rows;
 
 /// Numbers about a ledger, of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +30,7 @@ impl Ledger {
         let authority = &view.authority;
         let mut records = Vec::new();
         for declared in authority.modules().flat_map(|module| &module.types) {
-            let chunks = segments(&*view.snapshot, &declared.name, RowId::new(0, 0))?;
-            let count: u64 = chunks.iter().map(|(_, rows)| u64::from(*rows)).sum();
+            let count = stored_rows(&*view.snapshot, &declared.name)?;
             if count > 0 {
                 records.push((declared.name.clone(), count));
             }

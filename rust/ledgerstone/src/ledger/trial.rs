@@ -82,7 +82,10 @@ impl Ledger {
         let view = self.view()?;
         let mut found = Vec::new();
         view.snapshot.scan(Table::Cells, &[], None, &mut |name, stored| {
-            found.push(cell_now(&view, name, stored.get(8..).unwrap_or_default()));
+            // A removed cell keeps its row.
+            if let Some(value) = stored.get(8..).filter(|value| *value != b"null") {
+                found.push(cell_now(&view, name, value));
+            }
             true
         })?;
         found.into_iter().collect()

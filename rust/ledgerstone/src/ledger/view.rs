@@ -17,7 +17,7 @@ use crate::execute::authority::Authority;
 use crate::execute::{Scope, write_key};
 use crate::limits::CHUNK_ROWS;
 use crate::model::{RowId, State, UniqueKey};
-use crate::query::{ChunkRows, ReadError, Reader, segments};
+use crate::query::{ChunkRows, Lookup, ReadError, Reader, Segments, posting_prefix};
 use crate::schema::{Env, Primitive, RecordType, lookup_path};
 use crate::store::{Snapshot, Table, number_key};
 
@@ -71,25 +71,34 @@ impl View {
 
     /// Applies the records of the module `ledger` from index `from` on.
     fn catch_up(&mut self, from: u64) -> Result<()> {
-        let mut firsts = Vec::new();
+        let mut runs = Vec::new();
         for name in AUTHORITY_TYPES {
-            firsts.extend(segments(&*self.snapshot, name, RowId::new(from, 0))?);
+            let own = Segments::new(name, from, self.size).all(&*self.snapshot)?;
+            runs.extend(own.into_iter().map(|run| (run.first, name, run)));
         }
-        firsts.sort_unstable();
-        for (first, _) in firsts {
+        runs.sort_unstable_by_key(|(first, _, _)| *first);
+        for (_, name, run) in runs {
             let authority = Arc::clone(&self.authority);
             let types = |name: &str, version: u64| authority.version(name, version).cloned();
-            let chunk = Reader { snapshot: &*self.snapshot, types: &types }.chunk(first).map_err(damage)?;
-            let view = chunk.view(first).map_err(damage)?;
-            let mut bytes = Vec::new();
-            for place in 0..chunk.rows.len() {
-                bytes.clear();
-                view.write_record(place, &mut bytes);
-                if let Ok(record) = Json::parse(&bytes)
-                    && let Some(data) = record.get("data")
-                {
-                    Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, data, first.index);
-                }
+            for chunk in (Reader { snapshot: &*self.snapshot, types: &types }).run(name, run).map_err(damage)? {
+                self.apply(&chunk)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Applies records of the module `ledger`.
+    fn apply(&mut self, chunk: &ChunkRows) -> Result<()> {
+        let Some(first) = chunk.rows.first() else { return Ok(()) };
+        let view = chunk.view(*first).map_err(damage)?;
+        let mut bytes = Vec::new();
+        for place in 0..chunk.rows.len() {
+            bytes.clear();
+            view.write_record(place, &mut bytes);
+            if let Ok(record) = Json::parse(&bytes)
+                && let Some(data) = record.get("data")
+            {
+                Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, data, first.index);
             }
         }
         Ok(())
@@ -146,31 +155,24 @@ impl View {
         StoredEnvelope::parse(index, &stored)
     }
 
-    /// The row with this unique key, if one is stored; of versions the newest.
-    pub(crate) fn row_by_key(&self, key: &[u8]) -> Result<Option<RowId>> {
-        let mut rows = Vec::new();
-        self.rows_by_key_hash(&[self.secret.hash(key)], &mut |_, row| rows.push(row))?;
-        let mut newest = None;
-        for row in rows {
-            if let Some(found) = self.unique_keys(row)?.into_iter().find(|known| known.bytes == key) {
-                newest = newest.max(Some((found.version, row)));
-            }
-        }
-        Ok(newest.map(|(_, row)| row))
-    }
-
     /// The record type of that name, in the version in force.
     pub(crate) fn record_type(&self, name: &str) -> Result<Arc<RecordType>> {
         record_type_of(&self.authority, name)
     }
 
-    /// The current value of a cell: index of its last change, and JCS bytes.
-    pub(crate) fn cell(&self, name: &[u8]) -> Result<Option<(u64, Vec<u8>)>> {
+    /// A stored cell: index of its last change, and JCS bytes, `null` where it was removed.
+    pub(crate) fn cell_with_index(&self, name: &[u8]) -> Result<Option<(u64, Vec<u8>)>> {
         let Some(stored) = self.snapshot.get(Table::Cells, name)? else { return Ok(None) };
         let Some((index, value)) = stored.split_first_chunk::<8>() else {
             return Err(Error::damaged(format!("table cells: {} is too short", String::from_utf8_lossy(name))));
         };
         Ok(Some((u64::from_be_bytes(*index), value.to_vec())))
+    }
+
+    /// The value of a cell, JCS bytes.
+    fn cell(&self, name: &[u8]) -> Result<Option<Vec<u8>>> {
+        // A removed cell keeps its row, so that its name can be found in its past.
+        Ok(self.cell_with_index(name)?.map(|(_, value)| value).filter(|value| value != b"null"))
     }
 }
 
@@ -183,7 +185,7 @@ impl State for View {
         order.sort_unstable_by_key(|&place| names[place]);
         let mut values = vec![None; names.len()];
         for place in order {
-            values[place] = self.cell(names[place])?.map(|(_, value)| value);
+            values[place] = self.cell(names[place])?;
         }
         Ok(values)
     }
@@ -228,16 +230,22 @@ impl State for View {
     }
 
     fn rows_with(&self, type_name: &str, field: &str, value: &[u8], visit: &mut dyn FnMut(RowId)) -> Result<()> {
-        for (first, _) in segments(&*self.snapshot, type_name, RowId::new(0, 0))? {
-            let chunk = self.read(|reader| reader.chunk(first))?;
-            let Some(path) = lookup_path(&chunk.record_type, field) else { continue };
-            let view = chunk.view(first).map_err(damage)?;
-            let mut json = Vec::new();
-            for (place, row) in chunk.rows.iter().enumerate() {
-                json.clear();
-                view.scalar(&path, place, None).write_json(&mut json);
-                if json == value {
-                    visit(*row);
+        let term = (posting_prefix(type_name, field), vec![self.secret.hash(value)]);
+        let mut found = Lookup::new(vec![term], 0, self.size);
+        let mut json = Vec::new();
+        while let Some(found) = found.next(&*self.snapshot).map_err(damage)? {
+            for row in Vec::<RowId>::from(found) {
+                // A hash is no proof.
+                let is_equal = self.with_row(row, |chunk, place| {
+                    let view = chunk.view(row).map_err(damage)?;
+                    json.clear();
+                    if let Some(path) = lookup_path(&chunk.record_type, field) {
+                        view.scalar(&path, place, None).write_json(&mut json);
+                    }
+                    Ok(json == value)
+                })?;
+                if is_equal {
+                    visit(row);
                 }
             }
         }

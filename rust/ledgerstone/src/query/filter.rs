@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, Datum, RecordBatch, Scalar};
-use arrow_buffer::BooleanBuffer;
+use arrow_array::{Array, ArrayRef, BooleanArray, Datum, RecordBatch, Scalar, make_array};
+use arrow_buffer::{BooleanBuffer, NullBuffer};
 use arrow_ord::cmp;
 use arrow_schema::ArrowError;
 
+use super::gather::Wanted;
 use crate::limits::FIELD_BYTES;
 use crate::model::Value;
-use crate::schema::{Field, FieldKind, RecordType, Rows, from_values, lookup_path};
+use crate::schema::{Field, FieldKind, RecordType, Rows, from_values, lookup_path, resolve};
 
 /// How a field is compared with the values given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub enum Comparison {
 /// A condition on one field of a record type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predicate {
-    /// Name of a top-level field.
+    /// Name of a field, dotted where it stands in a struct: `options.max_clock_step`.
     pub field: String,
     /// How.
     pub comparison: Comparison,
@@ -52,7 +53,8 @@ pub(crate) struct Filter {
 
 #[derive(Clone, Debug)]
 struct Term {
-    column: usize,
+    /// Positions of fields, from the outside in.
+    steps: Vec<usize>,
     comparison: Comparison,
     /// Typed as the field, one slot per value.
     operands: ArrayRef,
@@ -70,11 +72,16 @@ impl Filter {
         self.terms.is_empty()
     }
 
-    /// For each row, whether every predicate holds.
-    pub(crate) fn mask(&self, batch: &RecordBatch) -> Result<BooleanArray, ArrowError> {
+    /// Positions of the fields that it looks at.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = usize> {
+        self.terms.iter().filter_map(|term| term.steps.first().copied())
+    }
+
+    /// For each row, whether every predicate holds. The columns that it looks at are among the wanted ones.
+    pub(crate) fn mask(&self, batch: &RecordBatch, wanted: &Wanted) -> Result<BooleanArray, ArrowError> {
         let mut mask = BooleanBuffer::new_set(batch.num_rows());
         for term in &self.terms {
-            mask = &mask & &term.mask(batch.column(term.column))?;
+            mask = &mask & &term.mask(&column_at(batch, wanted, &term.steps)?)?;
         }
         Ok(BooleanArray::new(mask, None))
     }
@@ -83,11 +90,9 @@ impl Filter {
 impl Term {
     fn new(record_type: &RecordType, predicate: &Predicate) -> Result<Self, String> {
         let Predicate { field: name, comparison, values } = predicate;
-        let column = record_type.fields.iter().position(|field| field.name == *name).ok_or_else(|| {
-            let known: Vec<&str> = record_type.fields.iter().map(|field| field.name.as_str()).collect();
-            format!("{} has no field {name}; its fields are {}", record_type.name, known.join(", "))
-        })?;
-        let kind = comparable(&record_type.fields[column], *comparison)?;
+        let names: Vec<&str> = name.split('.').collect();
+        let (field, steps) = resolve(&record_type.fields, &names).ok_or_else(|| unknown_field(record_type, name))?;
+        let kind = comparable(field, *comparison)?;
         let wanted = match comparison {
             Comparison::In => values.len(),
             Comparison::Between => 2,
@@ -101,7 +106,7 @@ impl Term {
         if has_null && !matches!(comparison, Comparison::Equal | Comparison::In) {
             return Err(format!("{name} can be compared with an absent value by equality only"));
         }
-        Ok(Term { column, comparison: *comparison, operands })
+        Ok(Term { steps, comparison: *comparison, operands })
     }
 
     fn mask(&self, column: &ArrayRef) -> Result<BooleanBuffer, ArrowError> {
@@ -132,6 +137,26 @@ impl Term {
             }
         })
     }
+}
+
+/// What to say where a type has no such field.
+pub(crate) fn unknown_field(record_type: &RecordType, name: &str) -> String {
+    let known: Vec<&str> = record_type.fields.iter().map(|field| field.name.as_str()).collect();
+    format!("{} has no field {name}; its fields are {}", record_type.name, known.join(", "))
+}
+
+/// The column at a path through structs; absent where a struct on the way is.
+pub(crate) fn column_at(batch: &RecordBatch, wanted: &Wanted, steps: &[usize]) -> Result<ArrayRef, ArrowError> {
+    let missing = || ArrowError::SchemaError("a column is not among those that were read".to_owned());
+    let (field, rest) = steps.split_first().ok_or_else(missing)?;
+    let mut column = Arc::clone(batch.column(wanted.place(*field).ok_or_else(missing)?));
+    for &step in rest {
+        let outer = column.as_struct_opt().ok_or_else(missing)?;
+        let inner = outer.column(step).to_data();
+        let nulls = NullBuffer::union(outer.nulls(), inner.nulls());
+        column = make_array(inner.into_builder().nulls(nulls).build()?);
+    }
+    Ok(column)
 }
 
 /// The kind that operands are read as: a text is compared as text whatever its format.

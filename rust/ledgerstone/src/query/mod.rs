@@ -1,10 +1,19 @@
 //! Reading records back: by row, by key, by predicates over fields, as Arrow.
 
 mod filter;
+mod gather;
+mod lookup;
+mod order;
 mod read;
 mod scan;
+mod segments;
 
 pub use filter::{Comparison, Predicate};
-pub(crate) use filter::{Filter, value_json};
+pub(crate) use filter::{Filter, column_at, unknown_field, value_json};
+pub(crate) use gather::{Gathered, Piece, Wanted, gather};
+pub(crate) use lookup::{Lookup, Positions, history_key, moving_transactions, posting_prefix};
+pub use order::OrderBy;
+pub(crate) use order::{Order, Sorting};
 pub(crate) use read::{ChunkRows, ReadError, Reader, Types, chunk_key, decode};
-pub(crate) use scan::{Page, Scan, segment_prefix, segments};
+pub(crate) use scan::{Scan, Source, read_rows};
+pub(crate) use segments::{Segments, segment_prefix, stored_rows};

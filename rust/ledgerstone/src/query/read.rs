@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::segments::Run;
 use crate::model::RowId;
 use crate::schema::codec::{self, ChunkHeader, Encoding};
 use crate::schema::{RecordType, Rows, from_record_bytes};
@@ -62,19 +63,31 @@ impl<'a> Reader<'a> {
         Ok(place.map(|place| (chunk, place)))
     }
 
-    /// The chunk whose first row this is.
-    pub(crate) fn chunk(&self, first: RowId) -> Result<ChunkRows, ReadError> {
-        let bytes = self
-            .snapshot
-            .get(Table::Chunks, &number_key(first.number()))?
-            .ok_or_else(|| damaged(first, "a segment names it, and it is not there"))?;
-        decode(first, &bytes, self.types)
+    /// The chunks of a run of one type, in order of positions.
+    pub(crate) fn run(&self, type_name: &str, run: Run) -> Result<Vec<ChunkRows>, ReadError> {
+        let (from, to) = (number_key(run.first.number()), number_key(run.end.number()));
+        let mut is_of_type = true;
+        self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |_, bytes| {
+            is_of_type = codec::decode_header(bytes).is_ok_and(|(_, header, _)| header.type_name == type_name);
+            is_of_type
+        })?;
+        if !is_of_type {
+            return Err(not_as_named(run.first));
+        }
+        let chunks = self.chunks(run.first, run.end)?;
+        let first = chunks.first().and_then(|chunk| chunk.rows.first());
+        let last = chunks.last().and_then(|chunk| chunk.rows.last());
+        let is_whole = first == Some(&run.first) && last.is_some_and(|last| last.number() + 1 == run.end.number());
+        if is_whole { Ok(chunks) } else { Err(not_as_named(run.first)) }
     }
 
     /// The chunks of one transaction, in order of positions.
     pub(crate) fn transaction(&self, index: u64) -> Result<Vec<ChunkRows>, ReadError> {
-        let from = number_key(RowId::new(index, 0).number());
-        let to = number_key(RowId::new(index + 1, 0).number());
+        self.chunks(RowId::new(index, 0), RowId::new(index + 1, 0))
+    }
+
+    fn chunks(&self, first: RowId, end: RowId) -> Result<Vec<ChunkRows>, ReadError> {
+        let (from, to) = (number_key(first.number()), number_key(end.number()));
         let mut chunks = Vec::new();
         let mut failed = None;
         self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
@@ -142,6 +155,11 @@ pub(crate) fn positions(first: RowId, header: &ChunkHeader) -> Result<Vec<RowId>
     if rows.is_sorted_by(|a, b| a < b) { Ok(rows) } else { Err(damaged(first, "its positions are not in order")) }
 }
 
-fn damaged(row: RowId, why: &str) -> ReadError {
+/// The chunks that a segment names are not there.
+pub(crate) fn not_as_named(row: RowId) -> ReadError {
+    damaged(row, "a segment names it, and it is not there")
+}
+
+pub(crate) fn damaged(row: RowId, why: &str) -> ReadError {
     ReadError::Damaged { table: Table::Chunks.name(), row, why: why.to_owned() }
 }

@@ -1,159 +1,219 @@
 //! Scanning the records of one type, in the order of the ledger.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
-use arrow_select::{concat::concat_batches, filter::filter_record_batch};
+use arrow_select::filter::filter_record_batch;
 use rayon::prelude::*;
 
 use super::filter::Filter;
-use super::read::{ChunkRows, ReadError, Types, decode};
+use super::gather::{Gathered, Piece, Wanted, gather};
+use super::lookup::{Lookup, Positions};
+use super::read::{ReadError, Types, chunk_key, not_as_named};
+use super::segments::{Run, Segments};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
-use crate::schema::{RecordType, arrow_schema, widened};
-use crate::store::{Snapshot, StoreError, Table, number_key};
+use crate::schema::codec::decode_header;
+use crate::store::{Snapshot, Table, number_key};
 
-/// Chunks that are decoded side by side.
+/// Most pages that are decoded side by side. The first wave is one page: whoever wants a few rows does not wait for many.
 const WAVE: usize = 8;
 
-/// Rows that passed, with their places.
-pub(crate) struct Page {
-    pub(crate) batch: RecordBatch,
-    pub(crate) rows: Vec<RowId>,
+/// Which records a scan looks at.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// All of the type.
+    All(Segments),
+    /// Those that postings name.
+    Found(Lookup),
+    /// These.
+    Rows(VecDeque<RowId>),
 }
 
-/// Chunks that are read and not yet decoded.
+/// Pages that are read and not yet decoded.
 pub(crate) struct Wave {
-    record_type: Arc<RecordType>,
-    groups: Vec<Vec<(RowId, Vec<u8>)>>,
+    pages: Vec<Vec<Piece>>,
 }
 
-/// A scan over chunks of one type, wave by wave. The snapshot is the caller's, so that it can outlive a call.
+/// A scan over records of one type, wave by wave. The snapshot is the caller's, so that it can outlive a call.
+#[derive(Debug)]
 pub(crate) struct Scan {
-    chunks: std::iter::Peekable<std::vec::IntoIter<(RowId, u32)>>,
-    /// The version whose columns every page has.
-    record_type: Arc<RecordType>,
+    source: Source,
+    wanted: Wanted,
     filter: Filter,
-}
-
-/// The key prefix of a type's segments.
-pub(crate) fn segment_prefix(type_name: &str) -> Vec<u8> {
-    let mut prefix = type_name.as_bytes().to_vec();
-    prefix.push(0);
-    prefix
-}
-
-/// The chunks of a type from `from` on: first row and number of rows.
-pub(crate) fn segments(snapshot: &dyn Snapshot, type_name: &str, from: RowId) -> Result<Vec<(RowId, u32)>, StoreError> {
-    let prefix = segment_prefix(type_name);
-    let start = [prefix.as_slice(), &from.number().to_be_bytes()].concat();
-    let end = [prefix.as_slice(), &u64::MAX.to_be_bytes()].concat();
-    let mut found = Vec::new();
-    snapshot.scan(Table::Segments, &start, Some(&end), &mut |key, value| {
-        let number = key[prefix.len()..].try_into().map(u64::from_be_bytes);
-        let rows = value.try_into().map(u32::from_le_bytes);
-        if let (Ok(number), Ok(rows)) = (number, rows) {
-            found.push((RowId::from_number(number), rows));
-        }
-        true
-    })?;
-    Ok(found)
+    /// The run being read, from where it goes on.
+    run: Option<Run>,
+    /// Positions of the transaction being read.
+    positions: Option<Positions>,
+    /// Pages of the next wave.
+    wave: usize,
 }
 
 impl Scan {
-    /// Scans these chunks of a type; rows of its older versions come in the columns of this one.
-    pub(crate) fn new(chunks: Vec<(RowId, u32)>, record_type: Arc<RecordType>, filter: Filter) -> Self {
-        Scan { chunks: chunks.into_iter().peekable(), record_type, filter }
+    /// Scans records for which the filter holds, of which these columns are wanted: those of the filter are among them.
+    pub(crate) fn new(source: Source, wanted: Wanted, filter: Filter) -> Self {
+        Scan { source, wanted, filter, run: None, positions: None, wave: 1 }
     }
 
     /// Reads the chunks of the next wave; `None` at the end.
     pub(crate) fn read_wave(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Wave>, ReadError> {
-        let mut groups = Vec::new();
-        while groups.len() < WAVE {
-            let group = self.next_group();
-            if group.is_empty() {
+        let mut pages = Vec::new();
+        while pages.len() < self.wave {
+            let page = match self.source {
+                Source::All(_) => self.read_runs(snapshot)?,
+                Source::Found(_) | Source::Rows(_) => self.read_positions(snapshot)?,
+            };
+            if page.is_empty() {
                 break;
             }
-            let read = group.into_iter().map(|first| Ok((first, stored(snapshot, first)?)));
-            groups.push(read.collect::<Result<Vec<_>, ReadError>>()?);
+            pages.push(page);
         }
-        let record_type = Arc::clone(&self.record_type);
-        Ok((!groups.is_empty()).then_some(Wave { record_type, groups }))
+        self.wave = WAVE.min(self.wave * 2);
+        Ok((!pages.is_empty()).then_some(Wave { pages }))
     }
 
-    /// What rows have to pass.
-    pub(crate) fn filter(&self) -> &Filter {
-        &self.filter
+    /// Decodes and filters, a batch for each page. Call it within the engine's pool.
+    pub(crate) fn decode(&self, wave: Wave, types: Types<'_>) -> Result<Vec<Gathered>, ReadError> {
+        wave.pages.into_par_iter().map(|pieces| page(&pieces, &self.wanted, types, &self.filter)).collect()
     }
 
-    /// One large chunk, or as many small ones in a row as make a large one.
-    fn next_group(&mut self) -> Vec<RowId> {
-        let mut group = Vec::new();
-        let mut sum = 0;
-        while let Some((first, rows)) = self.chunks.next_if(|(_, rows)| sum == 0 || sum + *rows as usize <= CHUNK_ROWS)
-        {
-            group.push(first);
-            sum += rows as usize;
+    /// The columns of a page.
+    pub(crate) fn wanted(&self) -> &Wanted {
+        &self.wanted
+    }
+
+    /// Chunks of runs, until a page is full.
+    fn read_runs(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<Piece>, ReadError> {
+        let mut pieces: Vec<Piece> = Vec::new();
+        let mut rows = 0;
+        while rows < CHUNK_ROWS {
+            let run = match (self.run.take(), &mut self.source) {
+                (Some(run), _) => run,
+                (None, Source::All(segments)) => match segments.next(snapshot)? {
+                    Some(run) => run,
+                    None => break,
+                },
+                _ => break,
+            };
+            let (from, to) = (number_key(run.first.number()), number_key(run.end.number()));
+            let mut failed = None;
+            let before = pieces.len();
+            snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
+                let first = match (rows < CHUNK_ROWS, chunk_key(key)) {
+                    (true, Ok(first)) => first,
+                    (false, Ok(first)) => {
+                        self.run = Some(Run { first, ..run });
+                        return false;
+                    }
+                    (_, Err(error)) => {
+                        failed = Some(error);
+                        return false;
+                    }
+                };
+                rows += decode_header(bytes).map_or(CHUNK_ROWS, |(_, header, _)| header.rows as usize);
+                pieces.push(Piece { first, bytes: bytes.to_vec(), wanted: None });
+                true
+            })?;
+            if let Some(error) = failed {
+                return Err(error);
+            }
+            if pieces.get(before).is_none_or(|piece| piece.first != run.first) {
+                return Err(not_as_named(run.first));
+            }
         }
-        group
+        Ok(pieces)
+    }
+
+    /// Chunks that hold wanted rows, until a page is full.
+    fn read_positions(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<Piece>, ReadError> {
+        let mut pieces = Vec::new();
+        let mut rows = 0;
+        while rows < CHUNK_ROWS {
+            let found = match self.positions.take() {
+                Some(found) => found,
+                None => match self.source.next(snapshot)? {
+                    Some(found) => found,
+                    None => break,
+                },
+            };
+            let (taken, left) = read_rows(snapshot, found, CHUNK_ROWS - rows)?;
+            rows += taken.iter().map(|piece| piece.wanted.as_ref().map_or(0, Vec::len)).sum::<usize>();
+            pieces.extend(taken);
+            self.positions = left;
+        }
+        Ok(pieces)
     }
 }
 
-impl Wave {
-    /// Decodes and filters, a page for each group. Call it within the engine's pool.
-    pub(crate) fn decode(self, types: Types<'_>, filter: &Filter) -> Result<Vec<Page>, ReadError> {
-        let record_type = &self.record_type;
-        self.groups.into_par_iter().map(|group| page(&group, record_type, types, filter)).collect()
+impl Source {
+    /// The wanted rows of the next transaction.
+    fn next(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Positions>, ReadError> {
+        match self {
+            Source::All(_) => Ok(None),
+            Source::Found(lookup) => lookup.next(snapshot),
+            Source::Rows(rows) => {
+                let Some(index) = rows.front().map(|row| row.index) else { return Ok(None) };
+                let mut positions = Vec::new();
+                while let Some(row) = rows.front().filter(|row| row.index == index) {
+                    positions.push(row.position);
+                    rows.pop_front();
+                }
+                Ok(Some(Positions { index, positions }))
+            }
+        }
     }
 }
 
-fn stored(snapshot: &dyn Snapshot, first: RowId) -> Result<Vec<u8>, ReadError> {
-    snapshot.get(Table::Chunks, &number_key(first.number()))?.ok_or(ReadError::Damaged {
-        table: Table::Chunks.name(),
-        row: first,
-        why: "a segment names it, and it is not there".to_owned(),
-    })
+/// Reads the chunks that hold these rows, of at most so many; gives back those that are left.
+pub(crate) fn read_rows(
+    snapshot: &dyn Snapshot,
+    found: Positions,
+    limit: usize,
+) -> Result<(Vec<Piece>, Option<Positions>), ReadError> {
+    let Positions { index, positions } = found;
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    while start < positions.len() && start < limit {
+        let row = RowId::new(index, positions[start]);
+        let Some((key, bytes)) = snapshot.last_at(Table::Chunks, &number_key(row.number()))? else {
+            return Err(not_there(row));
+        };
+        let first = chunk_key(&key)?;
+        let last =
+            decode_header(&bytes).ok().and_then(|(_, header, _)| header.runs.last().map(|(at, count)| at + count));
+        let Some(end) = last.filter(|end| first.index == index && *end > row.position) else {
+            return Err(not_there(row));
+        };
+        let length = positions[start..].iter().take_while(|position| **position < end).count();
+        pieces.push(Piece { first, bytes, wanted: Some(positions[start..start + length].to_vec()) });
+        start += length;
+    }
+    let left = (start < positions.len()).then(|| Positions { index, positions: positions[start..].to_vec() });
+    Ok((pieces, left))
 }
 
-fn page(
-    group: &[(RowId, Vec<u8>)],
-    record_type: &Arc<RecordType>,
-    types: Types<'_>,
-    filter: &Filter,
-) -> Result<Page, ReadError> {
-    let mut chunks = Vec::with_capacity(group.len());
-    for (first, bytes) in group {
-        let chunk = decode(*first, bytes, types)?;
-        let batch = widened(&chunk.batch, &chunk.record_type, record_type).map_err(|error| ReadError::Damaged {
-            table: Table::Chunks.name(),
-            row: *first,
-            why: error.to_string(),
-        })?;
-        chunks.push(ChunkRows { record_type: Arc::clone(record_type), batch, rows: chunk.rows });
-    }
-    let ChunkRows { batch, rows, .. } = if chunks.len() == 1 { chunks.remove(0) } else { joined(chunks)? };
+fn not_there(row: RowId) -> ReadError {
+    ReadError::Damaged { table: Table::Chunks.name(), row, why: "an index names it, and it is not there".to_owned() }
+}
+
+fn page(pieces: &[Piece], wanted: &Wanted, types: Types<'_>, filter: &Filter) -> Result<Gathered, ReadError> {
+    let gathered = gather(pieces, wanted, types)?;
     if filter.is_empty() {
-        return Ok(Page { batch, rows });
+        return Ok(gathered);
     }
+    let Gathered { batch, rows, versions } = gathered;
     let failed = |error: arrow_schema::ArrowError| ReadError::Damaged {
         table: Table::Chunks.name(),
-        row: rows[0],
+        row: pieces.first().map_or(RowId::new(0, 0), |piece| piece.first),
         why: error.to_string(),
     };
-    let mask = filter.mask(&batch).map_err(failed)?;
-    let batch = filter_record_batch(&batch, &mask).map_err(failed)?;
-    let rows = rows.iter().zip(mask.values()).filter(|(_, keep)| *keep).map(|(row, _)| *row).collect();
-    Ok(Page { batch, rows })
-}
-
-fn joined(chunks: Vec<ChunkRows>) -> Result<ChunkRows, ReadError> {
-    let record_type = Arc::clone(&chunks[0].record_type);
-    let batches: Vec<&RecordBatch> = chunks.iter().map(|chunk| &chunk.batch).collect();
-    let batch = concat_batches(&arrow_schema(&record_type), batches).map_err(|error| ReadError::Damaged {
-        table: Table::Chunks.name(),
-        row: chunks[0].rows[0],
-        why: error.to_string(),
-    })?;
-    let rows = chunks.into_iter().flat_map(|chunk| chunk.rows).collect();
-    Ok(ChunkRows { record_type, batch, rows })
+    let mask = filter.mask(&batch, wanted).map_err(failed)?;
+    let batch: RecordBatch = filter_record_batch(&batch, &mask).map_err(failed)?;
+    let kept = |place: &usize| mask.values().value(*place);
+    let places: Vec<usize> = (0..rows.len()).filter(kept).collect();
+    Ok(Gathered {
+        batch,
+        rows: places.iter().map(|&place| rows[place]).collect(),
+        versions: places.iter().map(|&place| versions[place]).collect(),
+    })
 }

@@ -241,6 +241,14 @@ impl<'a> Column<'a> {
     }
 }
 
+/// The values of a column of typed rows; absent for lists and structs.
+pub(crate) fn column_scalars<'a>(field: &Field, array: &'a ArrayRef) -> Vec<Scalar<'a>> {
+    match Column::new(field, array) {
+        Some(column) => (0..array.len()).map(|row| column.scalar(row)).collect(),
+        None => vec![Scalar::Absent; array.len()],
+    }
+}
+
 /// The child indices of one list.
 pub(crate) fn list_items(list: &ListArray, index: usize) -> Range<usize> {
     if list.is_null(index) {

@@ -77,6 +77,8 @@ pub struct RecordType {
     pub release: Vec<String>,
     /// Full names of types of other modules that may emit records of it.
     pub accepts: Vec<String>,
+    /// The field, a date or timestamp, that says when a record counts; `None`: when it was appended.
+    pub effective: Option<usize>,
 }
 
 /// A named, typed place of a record.
@@ -173,6 +175,7 @@ impl RecordType {
             read: Vec::new(),
             release: Vec::new(),
             accepts: Vec::new(),
+            effective: None,
         }
     }
 
@@ -215,6 +218,13 @@ impl RecordType {
     /// Whether every rule is local.
     pub fn is_local(&self) -> bool {
         self.rules.iter().all(Rule::is_local)
+    }
+}
+
+impl FieldKind {
+    /// Whether it is a list or a struct.
+    pub fn is_nested(&self) -> bool {
+        matches!(self, FieldKind::List { .. } | FieldKind::Struct(_))
     }
 }
 

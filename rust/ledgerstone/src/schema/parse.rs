@@ -24,7 +24,7 @@ use std::sync::Arc;
 use toml::de::DeTable;
 
 use super::error::{SchemaErrors, suggestion};
-use super::module::{CellType, Endorse, Field, Lookup, Module, Primitive, RecordType, Role, Rule};
+use super::module::{CellType, Endorse, Field, FieldKind, Lookup, Module, Primitive, RecordType, Role, Rule};
 use super::scalar::{OwnedScalar, ScalarKind};
 use crate::limits;
 use links::Loaded;
@@ -56,8 +56,8 @@ pub fn parse_builtin(source: &str) -> Result<Module, SchemaErrors> {
 /// Keys of the file.
 const ROOT_KEYS: [&str; 4] = ["module", "constants", "roles", "types"];
 /// Keys of a record type.
-const TYPE_KEYS: [&str; 10] =
-    ["doc", "authorise", "endorse", "read", "release", "accepts", "fields", "cells", "lookups", "rules"];
+const TYPE_KEYS: [&str; 11] =
+    ["doc", "authorise", "endorse", "read", "release", "accepts", "effective", "fields", "cells", "lookups", "rules"];
 
 /// A record type whose rules are not read yet.
 struct Shape<'t> {
@@ -72,6 +72,7 @@ struct Shape<'t> {
     read: Vec<String>,
     release: Vec<String>,
     accepts: Vec<String>,
+    effective: Option<usize>,
 }
 
 /// For each group of sums over the transaction: whether it sums fractions, and the kinds of its by values.
@@ -216,6 +217,7 @@ impl<'t> Reader<'t> {
             release: shape.release,
             accepts: shape.accepts,
             endorse,
+            effective: shape.effective,
             ..RecordType::of_fields(&shape.name, self.version, shape.fields)
         }
     }
@@ -254,10 +256,28 @@ impl<'t> Reader<'t> {
             let read = self.role_names(&table, "read").unwrap_or_default();
             let release = self.role_names(&table, "release").unwrap_or_else(|| authorise.clone());
             let accepts = self.accepts(&table);
+            let effective = self.effective(&table, &fields);
             let short = entry.name.to_owned();
-            shapes.push(Shape { short, name, table, fields, cells, authorise, read, release, accepts });
+            shapes.push(Shape { short, name, table, fields, cells, authorise, read, release, accepts, effective });
         }
         shapes
+    }
+
+    /// The field that says when a record counts.
+    fn effective(&self, table: &Table<'_>, fields: &[Field]) -> Option<usize> {
+        let name = table.text("effective")?;
+        let place = fields.iter().position(|field| field.name == name.value);
+        let found = place.filter(|&place| matches!(fields[place].kind, FieldKind::Date | FieldKind::Timestamp));
+        if found.is_none() {
+            let known = fields.iter().map(|field| field.name.as_str());
+            let message = match place {
+                Some(_) => format!("the field \"{}\" is no date and no timestamp", name.value),
+                None => format!("unknown field \"{}\"{}", name.value, suggestion(&name.value, known)),
+            };
+            let quoted = format!("\"{}\"", name.value);
+            self.source.fault(name.span.start, message, quoted, "a field of the type, a date or a timestamp");
+        }
+        found
     }
 
     /// The types of other modules that may emit records of this one.

@@ -26,6 +26,8 @@ pub enum Table {
     Emitted,
     /// Cells that each transaction changed.
     CellRuns,
+    /// Transactions that moved a cell.
+    CellHistory,
     /// Inner nodes of the records trees.
     RecordNodes,
     /// Inner nodes of the log trees.
@@ -51,7 +53,7 @@ pub enum KeyKind {
 
 impl Table {
     /// Every table, in the order of FORMAT.md.
-    pub const ALL: [Table; 13] = [
+    pub const ALL: [Table; 14] = [
         Table::Meta,
         Table::Envelopes,
         Table::Chunks,
@@ -59,6 +61,7 @@ impl Table {
         Table::Exceptions,
         Table::Emitted,
         Table::CellRuns,
+        Table::CellHistory,
         Table::RecordNodes,
         Table::LogNodes,
         Table::Cells,
@@ -77,6 +80,7 @@ impl Table {
             Table::Exceptions => "exceptions",
             Table::Emitted => "emitted",
             Table::CellRuns => "cell_runs",
+            Table::CellHistory => "cell_history",
             Table::RecordNodes => "record_nodes",
             Table::LogNodes => "log_nodes",
             Table::Cells => "cells",
@@ -108,8 +112,8 @@ pub struct Put {
     pub table: Table,
     /// Key; for a numbered table eight bytes, big-endian.
     pub key: Vec<u8>,
-    /// Value; `None` removes the row (`Cells` only).
-    pub value: Option<Vec<u8>>,
+    /// Value.
+    pub value: Vec<u8>,
 }
 
 /// Why a store did not do what it was asked.
@@ -270,7 +274,7 @@ pub trait Snapshot: Send {
 /// - `commit` refuses a stale head: the size must be `expected_size`, and afterwards it is what `Envelopes` says.
 /// - `commit` refuses a row that exists, in every table but `Meta` and `Cells`.
 /// - A snapshot taken after `commit` returned sees it; one taken before does not, however long it lives.
-/// - Nothing but `commit` changes a byte.
+/// - Nothing but `commit` changes a byte, and no row is ever removed.
 pub trait Store: Send + Sync {
     /// Writes rows, in any order of tables and keys.
     fn commit(&self, expected_size: u64, puts: Vec<Put>) -> Result<(), StoreError>;
@@ -292,9 +296,6 @@ pub(super) const fn replaces(table: Table) -> bool {
 /// Refuses a row that no store can hold.
 pub(super) fn check_put(put: &Put) -> Result<(), StoreError> {
     let name = put.table.name();
-    if put.value.is_none() && put.table != Table::Cells {
-        return Err(StoreError::Engine(format!("table {name}: only cells are ever removed")));
-    }
     if put.table.key_kind() == KeyKind::Numbered && number_of(&put.key).is_none() {
         return Err(StoreError::Engine(format!("table {name}: a key is eight bytes, below 2^63")));
     }

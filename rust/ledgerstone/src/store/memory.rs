@@ -55,11 +55,7 @@ impl Store for MemoryStore {
             return Err(StoreError::Conflict { table: put.table.name() });
         }
         for put in puts {
-            let rows = Arc::make_mut(&mut tables.0[put.table as usize]);
-            match put.value {
-                Some(value) => rows.insert(put.key.into(), value.into()),
-                None => rows.remove(&put.key[..]),
-            };
+            Arc::make_mut(&mut tables.0[put.table as usize]).insert(put.key.into(), put.value.into());
         }
         Ok(())
     }

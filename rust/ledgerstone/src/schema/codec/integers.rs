@@ -5,6 +5,7 @@ use super::reader::{Reader, pieces};
 
 /// Bytes before the values.
 pub(super) const HEAD: usize = 17;
+const TOO_LARGE: &str = "too large for this machine's memory";
 
 /// The narrowest width whose unsigned integers reach `range`.
 pub(super) const fn width_for(range: u128) -> usize {
@@ -115,35 +116,82 @@ impl<'a> Packed<'a> {
 
     /// The values, each within the bounds.
     pub(super) fn i64s(&self, low: i64, high: i64) -> Result<Vec<i64>, CodecError> {
+        let mut out = Vec::new();
+        self.append_i64s(low, high, None, &mut out)?;
+        Ok(out)
+    }
+
+    /// Appends the values, or those at these places, each within the bounds.
+    pub(super) fn append_i64s(
+        &self,
+        low: i64,
+        high: i64,
+        taken: Option<&[u32]>,
+        out: &mut Vec<i64>,
+    ) -> Result<(), CodecError> {
+        if let Some(places) = taken {
+            let mut values = places.iter().map(|place| self.at_within(*place as usize, low.into(), high.into()));
+            return values.try_for_each(|value| value.map(|value| out.push(value as i64)));
+        }
         self.extremes(low.into(), high.into())?;
         // In range, hence base and every sum fit.
         let base = self.base as i64;
         let bytes = self.bytes;
-        let mut out = reserve(self.count)?;
+        reserve_in(out, self.count)?;
         match self.width {
-            0 => out.resize(self.count, base),
+            0 => out.resize(out.len() + self.count, base),
             1 => out.extend(bytes.iter().map(|delta| base + i64::from(*delta))),
             2 => out.extend(pieces(bytes).map(|p| base + i64::from(u16::from_le_bytes(*p)))),
             4 => out.extend(pieces(bytes).map(|p| base + i64::from(u32::from_le_bytes(*p)))),
             _ => out.extend(pieces(bytes).map(|p| base.wrapping_add(i64::from_le_bytes(*p)))),
         }
-        Ok(out)
+        Ok(())
     }
 
-    /// The values, each within the bounds.
-    pub(super) fn i128s(&self, low: i128, high: i128) -> Result<Vec<i128>, CodecError> {
+    /// Appends the values, or those at these places, each within the bounds.
+    pub(super) fn append_i128s(
+        &self,
+        low: i128,
+        high: i128,
+        taken: Option<&[u32]>,
+        out: &mut Vec<i128>,
+    ) -> Result<(), CodecError> {
+        if let Some(places) = taken {
+            let mut values = places.iter().map(|place| self.at_within(*place as usize, low, high));
+            return values.try_for_each(|value| value.map(|value| out.push(value)));
+        }
         self.extremes(low, high)?;
         let (base, bytes) = (self.base, self.bytes);
-        let mut out = reserve(self.count)?;
+        reserve_in(out, self.count)?;
         match self.width {
-            0 => out.resize(self.count, base),
+            0 => out.resize(out.len() + self.count, base),
             1 => out.extend(bytes.iter().map(|delta| base + i128::from(*delta))),
             2 => out.extend(pieces(bytes).map(|p| base + i128::from(u16::from_le_bytes(*p)))),
             4 => out.extend(pieces(bytes).map(|p| base + i128::from(u32::from_le_bytes(*p)))),
             8 => out.extend(pieces(bytes).map(|p| base + i128::from(u64::from_le_bytes(*p)))),
             _ => out.extend(pieces(bytes).map(|p| base.wrapping_add(i128::from_le_bytes(*p)))),
         }
-        Ok(out)
+        Ok(())
+    }
+
+    /// One value, within the bounds; how the others are packed is not looked at.
+    pub(super) fn at_within(&self, place: usize, low: i128, high: i128) -> Result<i128, CodecError> {
+        let start = place * self.width;
+        let mut delta = [0; 16];
+        let bytes = self.bytes.get(start..start + self.width).filter(|_| place < self.count);
+        delta[..self.width].copy_from_slice(bytes.ok_or(CodecError::new("cut short"))?);
+        let value = self.base.checked_add_unsigned(u128::from_le_bytes(delta));
+        value.filter(|value| (low..=high).contains(value)).ok_or(CodecError::new("an integer is out of range"))
+    }
+
+    /// The sum of the lengths at places `from` to `to`, the end excluded.
+    pub(super) fn length_between(&self, from: usize, to: usize) -> Result<usize, CodecError> {
+        let part = Packed {
+            bytes: self.bytes.get(from * self.width..to * self.width).ok_or(CodecError::new("cut short"))?,
+            count: to - from,
+            ..*self
+        };
+        part.sum()
     }
 
     /// The sum of lengths, without any other check: enough to step over what they measure.
@@ -173,6 +221,11 @@ fn spread<T: Ord + Copy + Into<u128>>(values: impl Iterator<Item = T> + Clone) -
 /// An empty vector with room for `count`; lack of memory is an error like any other.
 pub(super) fn reserve<T>(count: usize) -> Result<Vec<T>, CodecError> {
     let mut out = Vec::new();
-    out.try_reserve_exact(count).map_err(|_| CodecError::new("too large for this machine's memory"))?;
+    out.try_reserve_exact(count).map_err(|_| CodecError::new(TOO_LARGE))?;
     Ok(out)
+}
+
+/// Room for `count` more.
+pub(super) fn reserve_in<T>(out: &mut Vec<T>, count: usize) -> Result<(), CodecError> {
+    out.try_reserve(count).map_err(|_| CodecError::new(TOO_LARGE))
 }

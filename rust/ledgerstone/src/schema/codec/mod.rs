@@ -5,6 +5,7 @@
 //! every length before it uses it; stored bytes never panic.
 
 mod columns;
+mod gather;
 mod integers;
 mod postings;
 mod reader;
@@ -12,8 +13,11 @@ mod strings;
 #[cfg(test)]
 mod tests;
 
-pub use columns::{decode_columns, encode_columns};
-pub use postings::{encode_postings, lookup_postings};
+pub use columns::encode_columns;
+pub use gather::{Gather, decode_columns};
+pub use postings::{
+    Postings, bucket_bits, bucket_of, encode_positions, encode_postings, lookup_postings, read_positions,
+};
 
 use crate::limits::{ATOMIC_RECORDS, CHUNK_ROWS};
 use reader::{Reader, pieces};

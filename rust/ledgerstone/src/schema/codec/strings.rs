@@ -5,8 +5,8 @@ use std::hash::BuildHasher;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::CodecError;
-use super::integers::{self, Packed, reserve};
-use super::reader::{Reader, pieces};
+use super::integers::{self, Packed, reserve, reserve_in};
+use super::reader::Reader;
 
 const PLAIN: u8 = 0;
 const DICTIONARY: u8 = 1;
@@ -167,28 +167,72 @@ fn spread(lengths: impl Iterator<Item = usize> + Clone) -> (u128, u128) {
     (lengths.clone().min().unwrap_or(0) as u128, lengths.max().unwrap_or(0) as u128)
 }
 
-/// Reads `count` strings: offsets and bytes. What they hold (UTF-8) is the caller's to check.
-pub(super) fn read(reader: &mut Reader<'_>, count: usize) -> Result<(Vec<i32>, Vec<u8>), CodecError> {
-    match reader.u8()? {
-        PLAIN => {
-            let (offsets, bytes) = read_plain(reader, count)?;
-            if !matches!(choose(Strings { offsets: &offsets, data: bytes }), Form::Plain) {
+/// Appends `count` strings, or those at these places: where each ends, and the bytes. What they hold (UTF-8) is the caller's to check.
+pub(super) fn append(
+    reader: &mut Reader<'_>,
+    count: usize,
+    taken: Option<&[u32]>,
+    offsets: &mut Vec<i32>,
+    data: &mut Vec<u8>,
+) -> Result<(), CodecError> {
+    match (reader.u8()?, taken) {
+        (PLAIN, None) => {
+            let (ends, bytes) = read_plain(reader, count)?;
+            if !matches!(choose(Strings { offsets: &ends, data: bytes }), Form::Plain) {
                 return Err(CodecError::new("strings are stored plain that have a shorter form"));
             }
-            let mut data = reserve(bytes.len())?;
+            let start = offset(data.len())?;
+            offset(data.len() + bytes.len())?;
+            reserve_in(data, bytes.len())?;
             data.extend_from_slice(bytes);
-            Ok((offsets, data))
+            offsets.extend(ends[1..].iter().map(|end| start + end));
+            Ok(())
         }
-        DICTIONARY => read_dictionary(reader, count),
-        UUIDS if count > 0 => {
-            let stored = pieces::<16>(reader.take_array(count, 16)?);
-            let mut data = reserve(count * 36)?;
-            stored.for_each(|bytes| data.extend_from_slice(&format_uuid(bytes)));
-            let end = offset(data.len())?;
-            Ok(((0..=end).step_by(36).collect(), data))
+        (PLAIN, Some(places)) => {
+            let lengths = Packed::read(reader, count)?;
+            let bytes = reader.take(lengths.sum()?)?;
+            let (mut start, mut at) = (0, 0);
+            for &place in places {
+                let place = place as usize;
+                start += lengths.length_between(at, place)?;
+                at = place;
+                let length = lengths.length_between(place, place + 1)?;
+                push(offsets, data, &bytes[start..start + length])?;
+            }
+            Ok(())
+        }
+        (DICTIONARY, None) => append_dictionary(reader, count, offsets, data),
+        (DICTIONARY, Some(places)) => {
+            let distinct = reader.u32()? as usize;
+            let lengths = Packed::read(reader, distinct)?;
+            let bytes = reader.take(lengths.sum()?)?;
+            let indexes = Packed::read(reader, count)?;
+            for &place in places {
+                let entry = indexes.at_within(place as usize, 0, distinct as i128 - 1)? as usize;
+                let start = lengths.length_between(0, entry)?;
+                let length = lengths.length_between(entry, entry + 1)?;
+                push(offsets, data, &bytes[start..start + length])?;
+            }
+            Ok(())
+        }
+        (UUIDS, _) if count > 0 => {
+            let stored = reader.take_array(count, 16)?.as_chunks::<16>().0;
+            match taken {
+                None => stored.iter().try_for_each(|bytes| push(offsets, data, &format_uuid(bytes))),
+                Some(places) => {
+                    places.iter().try_for_each(|place| push(offsets, data, &format_uuid(&stored[*place as usize])))
+                }
+            }
         }
         _ => Err(CodecError::new("strings of an unknown form")),
     }
+}
+
+fn push(offsets: &mut Vec<i32>, data: &mut Vec<u8>, value: &[u8]) -> Result<(), CodecError> {
+    let end = offset(data.len() + value.len())?;
+    data.extend_from_slice(value);
+    offsets.push(end);
+    Ok(())
 }
 
 fn offset(length: usize) -> Result<i32, CodecError> {
@@ -208,7 +252,12 @@ fn read_plain<'a>(reader: &mut Reader<'a>, count: usize) -> Result<(Vec<i32>, &'
     Ok((offsets, reader.take(end as usize)?))
 }
 
-fn read_dictionary(reader: &mut Reader<'_>, count: usize) -> Result<(Vec<i32>, Vec<u8>), CodecError> {
+fn append_dictionary(
+    reader: &mut Reader<'_>,
+    count: usize,
+    offsets: &mut Vec<i32>,
+    data: &mut Vec<u8>,
+) -> Result<(), CodecError> {
     let distinct = reader.u32()? as usize;
     if distinct == 0 || distinct > DICTIONARY_ENTRIES.min(count) {
         return Err(CodecError::new("a dictionary with no or too many entries"));
@@ -216,9 +265,9 @@ fn read_dictionary(reader: &mut Reader<'_>, count: usize) -> Result<(Vec<i32>, V
     let (entry_offsets, bytes) = read_plain(reader, distinct)?;
     let entries = Strings { offsets: &entry_offsets, data: bytes };
     let indexes = Packed::read(reader, count)?.i64s(0, distinct as i64 - 1)?;
-    let mut offsets = reserve(count + 1)?;
-    let (mut next, mut end) = (0, 0_i64);
-    offsets.push(0);
+    reserve_in(offsets, count)?;
+    let start = data.len();
+    let (mut next, mut end) = (0, start as i64);
     for &index in &indexes {
         if index > next {
             return Err(CodecError::new("dictionary entries are not in order of appearance"));
@@ -228,11 +277,11 @@ fn read_dictionary(reader: &mut Reader<'_>, count: usize) -> Result<(Vec<i32>, V
         end += i64::from(entry_offsets[index + 1] - entry_offsets[index]);
         offsets.push(end as i32);
     }
-    let total = offset(usize::try_from(end).unwrap_or(usize::MAX))? as usize;
+    let total = offset(usize::try_from(end).unwrap_or(usize::MAX))? as usize - start;
     check_dictionary(entries, next as usize, count, total)?;
-    let mut data: Vec<u8> = reserve(total)?;
+    reserve_in(data, total)?;
     indexes.iter().for_each(|index| data.extend_from_slice(entries.get(*index as usize)));
-    Ok((offsets, data))
+    Ok(())
 }
 
 /// Refuses a dictionary that the encoder would not have written.

@@ -343,21 +343,52 @@ fn plain_chunks_and_lists_survive_and_nothing_else_does() {
 }
 
 #[test]
+fn single_rows_are_those_of_the_whole() {
+    let declared = fields();
+    for holes in 0..3 {
+        let rows = batch(100, holes);
+        let bytes = encode(&rows);
+        for places in [vec![], vec![0], vec![99], vec![3, 4, 50, 97], (0..100).collect()] {
+            let mut gather = Gather::new(&declared, None).unwrap();
+            gather.append(&bytes, Some(&places)).unwrap();
+            gather.append(&bytes, None).unwrap();
+            gather.append(&bytes, Some(&places)).unwrap();
+            let gathered = gather.finish().unwrap();
+            let indices: Vec<u32> = places.iter().copied().chain(0..100).chain(places.iter().copied()).collect();
+            let indices = arrow_array::UInt32Array::from(indices);
+            let taken = rows.columns().iter().map(|column| arrow_select::take::take(column, &indices, None).unwrap());
+            assert_eq!(gathered, RecordBatch::try_new(rows.schema(), taken.collect()).unwrap());
+        }
+        let mut gather = Gather::new(&declared, None).unwrap();
+        assert!(gather.append(&bytes, Some(&[100])).is_err());
+    }
+}
+
+#[test]
 fn postings_find_every_row_of_a_value() {
-    let hashes = [Some(7), None, Some(3), Some(7), Some(u32::MAX), Some(7)];
-    let bytes = encode_postings(&hashes);
-    assert_eq!(bytes.len(), 4 + 3 * 6 + 5 * 2);
-    assert_eq!(lookup_postings(&bytes, 7).unwrap(), [0, 3, 5]);
+    let postings = [(3, 2), (7, 0), (7, 3), (7, 1 << 20), (u32::MAX, 4)];
+    let bytes = encode_postings(&postings);
+    assert_eq!(bytes.len(), 4 + 3 * 8 + 5 * 3);
+    assert_eq!(lookup_postings(&bytes, 7).unwrap(), [0, 3, 1 << 20]);
     assert_eq!(lookup_postings(&bytes, 3).unwrap(), [2]);
     assert_eq!(lookup_postings(&bytes, u32::MAX).unwrap(), [4]);
     assert!(lookup_postings(&bytes, 4).unwrap().is_empty());
-    assert_eq!(encode_postings(&[None; 64]), [0; 4]);
     (0..bytes.len()).for_each(|place| assert!(lookup_postings(&bytes[..place], 7).is_err()));
     for place in 0..bytes.len() {
         let mut changed = bytes.clone();
         changed[place] ^= 0xff;
         let _ = lookup_postings(&changed, 7);
     }
+    assert!(read_positions(&[]).is_err() && read_positions(&[1, 0]).is_err());
+    assert!(read_positions(&encode_positions([5, 5].into_iter())).is_err());
+    assert_eq!(read_positions(&encode_positions([5, 9].into_iter())).unwrap(), [5, 9]);
+}
+
+#[test]
+fn buckets_grow_with_what_they_hold() {
+    assert_eq!(bucket_bits(63), None);
+    assert_eq!([64, 256, 257, 262_144, 1 << 30].map(|postings| bucket_bits(postings).unwrap()), [0, 0, 1, 10, 16]);
+    assert_eq!([0, 1, 16].map(|bits| bucket_of(0xffff_0001, bits)), [0, 1, 0xffff]);
 }
 
 #[test]
@@ -373,7 +404,8 @@ fn golden_chunks() {
             seen += 1;
         }
     }
-    let postings: Vec<_> = (0..64).map(|row| (row % 5 > 0).then_some(0x1234_5678 * (row % 7))).collect();
+    let mut postings: Vec<_> = (0..64).filter(|row| row % 5 > 0).map(|row| (0x1234_5678 * (row % 7), row)).collect();
+    postings.sort_unstable();
     golden(&format!("{directory}/postings.hex"), &encode_postings(&postings));
     golden(&format!("{directory}/plain.hex"), &encode_plain(&header(2), &[b"{\"a\":1}", b"{}"]));
     assert_eq!(seen, 39);

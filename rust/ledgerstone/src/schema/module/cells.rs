@@ -52,6 +52,13 @@ impl CellKind {
     }
 }
 
+impl CellType {
+    /// Whether both are the same kind of cell, in whichever version of their type.
+    pub fn is_same(&self, other: &CellType) -> bool {
+        self.owner == other.owner && self.name == other.name
+    }
+}
+
 /// What a cell holds.
 #[derive(Debug)]
 pub enum CellKind {

@@ -50,7 +50,6 @@ pub(super) enum Mode {
 pub(super) struct TableSql {
     pub(super) create: String,
     pub(super) put: String,
-    pub(super) remove: String,
     pub(super) at: String,
     pub(super) from: String,
     pub(super) between: String,
@@ -72,7 +71,6 @@ fn statements(table: Table) -> TableSql {
     TableSql {
         create: format!("CREATE TABLE {name} (key {kind} PRIMARY KEY, value BLOB NOT NULL){tail}"),
         put: format!("{verb} INTO {name} (key, value) VALUES (?1, ?2)"),
-        remove: format!("DELETE FROM {name} WHERE key = ?1"),
         at: format!("SELECT value FROM {name} WHERE key = ?1"),
         from: format!("SELECT key, value FROM {name} WHERE key >= ?1 ORDER BY key"),
         between: format!("SELECT key, value FROM {name} WHERE key >= ?1 AND key < ?2 ORDER BY key"),

@@ -186,7 +186,7 @@ fn in_order(puts: &mut [Put]) {
         .map(|&(_, _, place)| Put {
             table: puts[place].table,
             key: std::mem::take(&mut puts[place].key),
-            value: puts[place].value.take(),
+            value: std::mem::take(&mut puts[place].value),
         })
         .collect();
     puts.swap_with_slice(&mut sorted);
@@ -199,12 +199,10 @@ fn write_rows(transaction: &Transaction<'_>, rows: &[Put]) -> Result<(), StoreEr
     };
     let sql = &TABLES[table as usize];
     let mut put = transaction.prepare_cached(&sql.put).map_err(engine)?;
-    let mut remove = transaction.prepare_cached(&sql.remove).map_err(engine)?;
     for row in rows {
-        let done = match (&row.value, table.key_kind()) {
-            (None, _) => remove.execute([&row.key]),
-            (Some(value), KeyKind::Named) => put.execute((&row.key, value)),
-            (Some(value), KeyKind::Numbered) => put.execute((number_of(&row.key), value)),
+        let done = match table.key_kind() {
+            KeyKind::Named => put.execute((&row.key, &row.value)),
+            KeyKind::Numbered => put.execute((number_of(&row.key), &row.value)),
         };
         done.map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::ConstraintViolation) if !replaces(table) => StoreError::Conflict { table: table.name() },

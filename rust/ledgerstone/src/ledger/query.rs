@@ -1,0 +1,452 @@
+//! Queries: records of a type as Arrow, under conditions, in an order, as of a moment, with the records that they name.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, RecordBatch, RecordBatchOptions, StringArray, TimestampMicrosecondArray, UInt32Array, UInt64Array,
+};
+use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+
+use super::join::{Join, Joined};
+use super::moment::Moment;
+use super::outcomes::Standing;
+use super::read::{is_indexed, is_key, unique_key_of};
+use super::view::{View, damage};
+use super::{Ledger, clock};
+use crate::codes;
+use crate::error::{Error, Result};
+use crate::limits::{CHUNK_ROWS, ORDERED_BYTES};
+use crate::model::{RowId, Value};
+use crate::query::{
+    Comparison, Filter, Gathered, Lookup, Order, OrderBy, Predicate, Scan, Segments, Sorting, Source, Wanted,
+    column_at, posting_prefix, unknown_field, value_json,
+};
+use crate::schema::check::arrow_field;
+use crate::schema::{RecordType, arrow_schema, resolve};
+
+/// What to query.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct QueryRequest {
+    /// Full name of the record type.
+    pub record_type: String,
+    /// Conditions, all of which hold.
+    pub predicates: Vec<Predicate>,
+    /// Columns, in this order; `None`: every field, then those of the joined records. `_index`, `_position`, `_time`, `_author` and
+    /// `_version` say where a record stands, when and by whom it was appended, and which version of its module checked it, `_outcome` and
+    /// `_code` what became of it and why, `_cause` the position of the signed record that an emitted one follows; `debit.name` is a field of a struct or of the record that `debit` names, if it is joined.
+    pub columns: Option<Vec<String>>,
+    /// Records that other fields name.
+    pub joins: Vec<Join>,
+    /// The order; empty: that of the ledger, which also decides between rows that are equal.
+    pub order_by: Vec<OrderBy>,
+    /// Only records that come, in this order, after the one at this place: how a page follows the last row of the one before.
+    pub after: Option<RowId>,
+    /// Whether held records show that are not released: they have had no effect.
+    pub held: bool,
+    /// Rows left out before the first.
+    pub offset: u64,
+    /// At most so many rows.
+    pub limit: Option<u64>,
+    /// The ledger as it was at a moment; `None`: as it is.
+    pub as_of: Option<Moment>,
+}
+
+/// The rows of a query, page by page: an iterator of record batches over one consistent view.
+pub struct QueryRows {
+    ledger: Arc<Ledger>,
+    view: View,
+    /// Transactions of the view that are looked at.
+    end: u64,
+    scan: Scan,
+    sorting: Option<Sorting>,
+    after: Option<RowId>,
+    /// Whether records that are held have to be found, and left out.
+    hides_held: bool,
+    schema: SchemaRef,
+    columns: Vec<Column>,
+    joins: Vec<Joined>,
+    skip: u64,
+    left: u64,
+    pages: VecDeque<Gathered>,
+}
+
+/// A column of the result.
+#[derive(Clone, Debug)]
+enum Column {
+    /// A field, by positions from the outside in.
+    Field(Vec<usize>),
+    Index,
+    Position,
+    Time,
+    Author,
+    Version,
+    Outcome,
+    Code,
+    Cause,
+    /// A field of a joined record: which join, and the position.
+    Joined(usize, usize),
+}
+
+/// The pseudo-columns.
+fn pseudo_column(name: &str) -> Option<(Column, DataType)> {
+    Some(match name {
+        "_index" => (Column::Index, DataType::UInt64),
+        "_position" => (Column::Position, DataType::UInt32),
+        "_time" => (Column::Time, DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))),
+        "_author" => (Column::Author, DataType::Utf8),
+        "_version" => (Column::Version, DataType::UInt32),
+        "_outcome" => (Column::Outcome, DataType::Utf8),
+        "_code" => (Column::Code, DataType::Utf8),
+        "_cause" => (Column::Cause, DataType::UInt32),
+        _ => return None,
+    })
+}
+
+impl Ledger {
+    /// Starts a query.
+    pub fn query(self: &Arc<Self>, request: &QueryRequest) -> Result<QueryRows> {
+        let view = self.view()?;
+        let end = view.size_at(request.as_of)?;
+        let record_type = view.record_type(&request.record_type)?;
+        let filter =
+            Filter::new(&record_type, &request.predicates).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
+        let order =
+            Order::new(&record_type, &request.order_by).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
+        let joins = request.joins.iter().map(|join| Joined::new(&view, &record_type, join));
+        let joins = joins.collect::<Result<Vec<_>>>()?;
+        let (schema, columns) = projection(&record_type, &joins, request.columns.as_deref())?;
+        let wanted = wanted(&record_type, &columns, &joins, &filter, &order);
+        let limit = request.limit.unwrap_or(u64::MAX);
+        let is_ordered = !order.is_empty();
+        let sorting = if is_ordered {
+            let cursor = request.after.map(|row| self.cursor(&view, row, &wanted)).transpose()?;
+            let first = usize::try_from(limit.saturating_add(request.offset)).unwrap_or(usize::MAX);
+            Some(Sorting::new(order, first, cursor.as_ref(), &wanted).map_err(fault)?)
+        } else {
+            None
+        };
+        let first = request.after.filter(|_| !is_ordered).map_or(0, |row| row.index);
+        let can_be_held = view.can_be_held(&record_type.name);
+        let source = source(&view, &record_type, request, (first, end))?;
+        Ok(QueryRows {
+            ledger: Arc::clone(self),
+            view,
+            end,
+            scan: Scan::new(source, wanted, filter),
+            after: request.after.filter(|_| !is_ordered),
+            hides_held: !request.held && can_be_held,
+            sorting,
+            schema,
+            columns,
+            joins,
+            skip: request.offset,
+            left: limit,
+            pages: VecDeque::new(),
+        })
+    }
+
+    /// The row after which a page begins.
+    fn cursor(&self, view: &View, row: RowId, wanted: &Wanted) -> Result<Gathered> {
+        let found = view.check_index(row.index).and_then(|()| self.records(view, &[row], wanted));
+        match found {
+            Ok(found) if found.rows == [row] => Ok(found),
+            Err(Error::Store(error)) => Err(Error::Store(error)),
+            _ => Err(Error::schema(
+                codes::NO_RECORD,
+                format!("there is no record {row} of {} to go on after", wanted.record_type.name),
+            )),
+        }
+    }
+}
+
+impl QueryRows {
+    /// The Arrow schema of every batch.
+    pub fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn next_page(&mut self) -> Result<Option<Gathered>> {
+        loop {
+            if let Some(page) = self.pages.pop_front() {
+                return Ok(Some(page));
+            }
+            let Some(pages) = self.read_wave()? else {
+                let Some(sorting) = self.sorting.take() else { return Ok(None) };
+                let whole = sorting.finish(self.scan.wanted()).map_err(fault)?;
+                let starts = (0..whole.rows.len()).step_by(CHUNK_ROWS);
+                self.pages = starts.map(|start| whole.slice(start, CHUNK_ROWS)).collect();
+                continue;
+            };
+            match &mut self.sorting {
+                None => self.pages = pages.into(),
+                Some(sorting) => {
+                    for page in pages {
+                        let bytes = sorting.add(page, self.scan.wanted()).map_err(fault)?;
+                        if bytes > ORDERED_BYTES {
+                            return Err(Error::Limit {
+                                what: "the size of the rows to be ordered, in bytes (ask for fewer columns, or with a limit),"
+                                    .to_owned(),
+                                value: bytes as u64,
+                                limit: "ORDERED_BYTES",
+                                bound: ORDERED_BYTES as u64,
+                            });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    fn read_wave(&mut self) -> Result<Option<Vec<Gathered>>> {
+        // Reading from the snapshot stays on this thread, decoding goes to the pool.
+        let Some(wave) = self.scan.read_wave(&*self.view.snapshot).map_err(damage)? else { return Ok(None) };
+        let authority = Arc::clone(&self.view.authority);
+        let types = move |name: &str, version: u64| authority.version(name, version).cloned();
+        let scan = &self.scan;
+        let pages = self.ledger.pool.run(|| scan.decode(wave, &types))?.map_err(damage)?;
+        pages.into_iter().map(|page| self.visible(page)).collect::<Result<_>>().map(Some)
+    }
+
+    /// The rows of a page that come after the row asked for, without those that are held.
+    fn visible(&self, page: Gathered) -> Result<Gathered> {
+        let page = match self.after {
+            None => page,
+            Some(after) => {
+                let kept: Vec<bool> = page.rows.iter().map(|row| *row > after).collect();
+                page.retain(&kept).map_err(fault)?
+            }
+        };
+        if !self.hides_held {
+            return Ok(page);
+        }
+        let standings = self.view.standings(&page.rows)?;
+        let kept: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Held(_))).collect();
+        page.retain(&kept).map_err(fault)
+    }
+
+    fn project(&self, page: &Gathered) -> Result<RecordBatch> {
+        let wanted = self.scan.wanted();
+        let joined = self.joins.iter().map(|join| join.columns(&self.ledger, &self.view, page, wanted, self.end));
+        let joined = joined.collect::<Result<Vec<_>>>()?;
+        let standings = self.standings(page)?;
+        let is_fact = |column: &Column| matches!(column, Column::Time | Column::Author);
+        let facts = if self.columns.iter().any(is_fact) { self.facts(page)? } else { BTreeMap::new() };
+        let fact = |row: &RowId| &facts[&row.index];
+        let columns = self.columns.iter().map(|column| -> Result<ArrayRef> {
+            Ok(match column {
+                Column::Field(steps) => column_at(&page.batch, wanted, steps).map_err(fault)?,
+                Column::Index => Arc::new(UInt64Array::from_iter_values(page.rows.iter().map(|row| row.index))),
+                Column::Position => Arc::new(UInt32Array::from_iter_values(page.rows.iter().map(|row| row.position))),
+                Column::Version => Arc::new(UInt32Array::from(page.versions.clone())),
+                Column::Time => {
+                    let times = page.rows.iter().map(|row| fact(row).0);
+                    Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))
+                }
+                Column::Author => Arc::new(StringArray::from_iter_values(page.rows.iter().map(|row| &fact(row).1))),
+                Column::Outcome => Arc::new(StringArray::from_iter_values(standings.iter().map(Standing::name))),
+                Column::Code => Arc::new(standings.iter().map(Standing::code).collect::<StringArray>()),
+                Column::Cause => {
+                    let causes = page.rows.iter().map(|row| self.view.cause(*row));
+                    Arc::new(causes.collect::<Result<UInt32Array>>()?)
+                }
+                Column::Joined(join, place) => Arc::clone(joined[*join].column(*place)),
+            })
+        });
+        // Of no columns, still so many rows.
+        let options = RecordBatchOptions::new().with_row_count(Some(page.rows.len()));
+        RecordBatch::try_new_with_options(self.schema(), columns.collect::<Result<_>>()?, &options).map_err(fault)
+    }
+
+    /// What became of the rows of a page, where a column asks for it.
+    fn standings(&self, page: &Gathered) -> Result<Vec<Standing>> {
+        if !self.columns.iter().any(|column| matches!(column, Column::Outcome | Column::Code)) {
+            return Ok(Vec::new());
+        }
+        // In the order of the ledger, whatever the order of the page.
+        let mut order: Vec<usize> = (0..page.rows.len()).collect();
+        order.sort_by_key(|place| page.rows[*place]);
+        let rows: Vec<RowId> = order.iter().map(|&place| page.rows[place]).collect();
+        let found = self.view.standings_of(&self.scan.wanted().record_type.name, &rows)?;
+        let mut standings = vec![Standing::Accepted; rows.len()];
+        for (place, standing) in order.into_iter().zip(found) {
+            standings[place] = standing;
+        }
+        Ok(standings)
+    }
+
+    /// Ledger time and author of the transactions of a page.
+    fn facts(&self, page: &Gathered) -> Result<BTreeMap<u64, (i64, String)>> {
+        let mut facts = BTreeMap::new();
+        for row in &page.rows {
+            if let Entry::Vacant(vacant) = facts.entry(row.index) {
+                vacant.insert(self.view.fact(row.index)?);
+            }
+        }
+        Ok(facts)
+    }
+}
+
+impl View {
+    /// Ledger time and author of a transaction.
+    pub(crate) fn fact(&self, index: u64) -> Result<(i64, String)> {
+        let envelope = self.envelope(index)?.envelope;
+        Ok((clock::parse(&envelope.time)?, envelope.intent.author))
+    }
+}
+
+impl Iterator for QueryRows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Result<RecordBatch>> {
+        while self.left > 0 {
+            let page = match self.next_page() {
+                Ok(Some(page)) => page,
+                Ok(None) => return None,
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error));
+                }
+            };
+            let rows = page.rows.len() as u64;
+            let skipped = self.skip.min(rows);
+            self.skip -= skipped;
+            let taken = (rows - skipped).min(self.left);
+            if taken > 0 {
+                self.left -= taken;
+                return Some(self.project(&page.slice(skipped as usize, taken as usize)));
+            }
+        }
+        None
+    }
+}
+
+fn fault(error: arrow_schema::ArrowError) -> Error {
+    Error::Fault(error.to_string())
+}
+
+/// The fields that are read: those shown, and those that are looked at.
+fn wanted(
+    record_type: &Arc<RecordType>,
+    columns: &[Column],
+    joins: &[Joined],
+    filter: &Filter,
+    order: &Order,
+) -> Wanted {
+    let shown = columns.iter().filter_map(|column| match column {
+        Column::Field(steps) => steps.first().copied(),
+        _ => None,
+    });
+    let looked_at = joins.iter().map(|join| join.place).chain(filter.fields()).chain(order.fields());
+    let mut fields: Vec<usize> = shown.chain(looked_at).collect();
+    fields.sort_unstable();
+    fields.dedup();
+    Wanted::of(record_type, fields)
+}
+
+/// Where the records stand for which every predicate can hold, among the transactions from one index on and below another.
+fn source(view: &View, record_type: &RecordType, request: &QueryRequest, range: (u64, u64)) -> Result<Source> {
+    let (first, end) = range;
+    let mut terms = Vec::new();
+    for predicate in &request.predicates {
+        let is_equal = matches!(predicate.comparison, Comparison::Equal | Comparison::In);
+        let Some(field) = record_type.field(&predicate.field).filter(|_| is_equal) else { continue };
+        if predicate.values.is_empty() || predicate.values.contains(&Value::Null) {
+            continue;
+        }
+        // A held record has no key.
+        let is_key = is_key(record_type, &field.name) && !request.held;
+        if !is_key && !is_indexed(view, record_type, &field.name) {
+            continue;
+        }
+        let values = predicate
+            .values
+            .iter()
+            .map(|value| value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why)));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        if is_key {
+            let mut rows = Vec::new();
+            for value in values {
+                rows.extend(view.versions_of_key(&unique_key_of(record_type, &[value]), end)?);
+            }
+            rows.retain(|row| row.index >= first);
+            rows.sort_unstable();
+            rows.dedup();
+            return Ok(Source::Rows(rows.into()));
+        }
+        let hashes = values.iter().map(|json| view.secret.hash(json)).collect();
+        terms.push((posting_prefix(&record_type.name, &field.name), hashes));
+    }
+    Ok(if terms.is_empty() {
+        Source::All(Segments::new(&record_type.name, first, end))
+    } else {
+        Source::Found(Lookup::new(terms, first, end))
+    })
+}
+
+fn projection(
+    record_type: &RecordType,
+    joins: &[Joined],
+    columns: Option<&[String]>,
+) -> Result<(SchemaRef, Vec<Column>)> {
+    let whole = arrow_schema(record_type);
+    let joined = |join: usize, place: usize| {
+        let Joined { field, target, .. } = &joins[join];
+        let column = target.schema.field(place);
+        ArrowField::new(format!("{field}.{}", column.name()), column.data_type().clone(), true)
+    };
+    let mut chosen: Vec<(ArrowField, Column)> = Vec::new();
+    match columns {
+        None => {
+            let own = whole.fields().iter().enumerate();
+            chosen.extend(own.map(|(place, field)| (field.as_ref().clone(), Column::Field(vec![place]))));
+            for (number, join) in joins.iter().enumerate() {
+                let key = join.target.record_type.key().and_then(|key| Some(key.first()?.source().to_owned()));
+                let others = join.target.schema.fields().iter().enumerate();
+                let others = others.filter(|(_, field)| Some(field.name()) != key.as_ref());
+                chosen.extend(others.map(|(place, _)| (joined(number, place), Column::Joined(number, place))));
+            }
+        }
+        Some(names) => {
+            for name in names {
+                chosen.push(column(record_type, joins, &joined, name)?);
+            }
+        }
+    }
+    let (fields, columns): (Vec<ArrowField>, Vec<Column>) = chosen.into_iter().unzip();
+    Ok((Arc::new(Schema::new(fields)), columns))
+}
+
+/// The column of that name.
+fn column(
+    record_type: &RecordType,
+    joins: &[Joined],
+    joined: &dyn Fn(usize, usize) -> ArrowField,
+    name: &str,
+) -> Result<(ArrowField, Column)> {
+    if let Some((column, kind)) = pseudo_column(name) {
+        let is_nullable = matches!(column, Column::Code | Column::Cause);
+        return Ok((ArrowField::new(name, kind, is_nullable), column));
+    }
+    let names: Vec<&str> = name.split('.').collect();
+    if let Some((field, steps)) = resolve(&record_type.fields, &names) {
+        let own = arrow_field(field);
+        return Ok((own.with_name(name).with_nullable(names.len() > 1 || !field.required), Column::Field(steps)));
+    }
+    if let [field, inner] = names.as_slice()
+        && let Some(number) = joins.iter().position(|join| join.field == *field)
+    {
+        let place = joins[number].target.schema.index_of(inner);
+        return place.map(|place| (joined(number, place), Column::Joined(number, place))).map_err(|_| {
+            Error::schema(codes::UNKNOWN_COLUMN, unknown_field(&joins[number].target.record_type, inner))
+        });
+    }
+    Err(Error::schema(
+        codes::UNKNOWN_COLUMN,
+        format!(
+            "{}, and _index, _position, _time, _author, _version, _outcome, _code and _cause say where a record stands and what became of it",
+            unknown_field(record_type, name)
+        ),
+    ))
+}

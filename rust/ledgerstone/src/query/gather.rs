@@ -1,0 +1,178 @@
+//! Rows of stored chunks gathered into one batch, in the columns of one version of their type.
+
+use std::sync::Arc;
+
+use arrow_array::RecordBatch;
+use arrow_schema::{Schema, SchemaRef};
+use arrow_select::concat::concat_batches;
+
+use super::read::{ReadError, Types, damaged, positions, record_type_of};
+use crate::model::RowId;
+use crate::schema::codec::{self, CodecError, Encoding};
+use crate::schema::{RecordType, arrow_schema, from_record_bytes, widened};
+
+/// A stored chunk that is not yet decoded, and which of its rows are wanted.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    pub(crate) first: RowId,
+    pub(crate) bytes: Vec<u8>,
+    /// Positions in the transaction, ascending; `None`: all that the chunk has.
+    pub(crate) wanted: Option<Vec<u32>>,
+}
+
+/// Rows, and where they stand.
+#[derive(Clone, Debug)]
+pub(crate) struct Gathered {
+    /// The wanted columns.
+    pub(crate) batch: RecordBatch,
+    pub(crate) rows: Vec<RowId>,
+    /// The version of the module that checked each row.
+    pub(crate) versions: Vec<u32>,
+}
+
+/// The columns that are wanted of records of one type, in whichever version they were written.
+#[derive(Clone, Debug)]
+pub(crate) struct Wanted {
+    pub(crate) record_type: Arc<RecordType>,
+    /// Positions among its fields.
+    pub(crate) fields: Vec<usize>,
+    pub(crate) schema: SchemaRef,
+}
+
+impl Wanted {
+    /// Every field.
+    pub(crate) fn all(record_type: &Arc<RecordType>) -> Self {
+        Self::of(record_type, (0..record_type.fields.len()).collect())
+    }
+
+    /// These fields.
+    pub(crate) fn of(record_type: &Arc<RecordType>, fields: Vec<usize>) -> Self {
+        let whole = arrow_schema(record_type);
+        let schema =
+            Arc::new(Schema::new(fields.iter().map(|&field| Arc::clone(&whole.fields()[field])).collect::<Vec<_>>()));
+        Wanted { record_type: Arc::clone(record_type), fields, schema }
+    }
+
+    /// Where a field of the type stands among the wanted ones.
+    pub(crate) fn place(&self, field: usize) -> Option<usize> {
+        self.fields.iter().position(|wanted| *wanted == field)
+    }
+}
+
+/// Gathers rows, in the order of the pieces.
+pub(crate) fn gather(pieces: &[Piece], wanted: &Wanted, types: Types<'_>) -> Result<Gathered, ReadError> {
+    let mut batches = Vec::new();
+    let mut rows = Vec::new();
+    let mut versions = Vec::new();
+    let heads = pieces.iter().map(|piece| head(piece, wanted, types)).collect::<Result<Vec<_>, _>>()?;
+    let alike = |left: &Head, right: &Head| {
+        left.encoding == right.encoding && Arc::ptr_eq(&left.record_type, &right.record_type)
+    };
+    let mut start = 0;
+    for heads in heads.chunk_by(alike) {
+        let pieces = &pieces[start..start + heads.len()];
+        start += heads.len();
+        batches.push(same_kind(pieces, heads, wanted)?);
+        for head in heads {
+            versions.resize(versions.len() + head.rows.len(), head.record_type.version as u32);
+            rows.extend(&head.rows);
+        }
+    }
+    let batch = match batches.as_slice() {
+        [only] => only.clone(),
+        _ => concat_batches(&wanted.schema, &batches).map_err(|error| {
+            damaged(pieces.first().map_or(RowId::new(0, 0), |piece| piece.first), &error.to_string())
+        })?,
+    };
+    Ok(Gathered { batch, rows, versions })
+}
+
+/// What is known of a piece before it is decoded.
+struct Head {
+    encoding: Encoding,
+    record_type: Arc<RecordType>,
+    /// The rows that are taken.
+    rows: Vec<RowId>,
+    /// Their places in the chunk; `None`: all.
+    places: Option<Vec<u32>>,
+}
+
+fn head(piece: &Piece, wanted: &Wanted, types: Types<'_>) -> Result<Head, ReadError> {
+    let wrong = |why: &dyn std::fmt::Display| damaged(piece.first, &why.to_string());
+    let (encoding, header, _) = codec::decode_header(&piece.bytes).map_err(|error| wrong(&error))?;
+    if header.type_name != wanted.record_type.name {
+        return Err(wrong(&format!("it holds {}, not {}", header.type_name, wanted.record_type.name)));
+    }
+    let record_type = if u64::from(header.version) == wanted.record_type.version {
+        Arc::clone(&wanted.record_type)
+    } else {
+        record_type_of(piece.first, &header, types)?
+    };
+    let mut rows = positions(piece.first, &header)?;
+    if rows.first() != Some(&piece.first) {
+        return Err(wrong(&"its positions are not those of its rows"));
+    }
+    let mut places = None;
+    if let Some(positions) = &piece.wanted {
+        let found = positions.iter().map(|&position| rows.binary_search(&RowId::new(piece.first.index, position)));
+        let found: Vec<u32> = found.filter_map(Result::ok).map(|place| place as u32).collect();
+        rows = found.iter().map(|&place| rows[place as usize]).collect();
+        places = Some(found);
+    }
+    Ok(Head { encoding, record_type, rows, places })
+}
+
+/// Decodes pieces of one encoding and one version.
+fn same_kind(pieces: &[Piece], heads: &[Head], wanted: &Wanted) -> Result<RecordBatch, ReadError> {
+    let Some(Head { encoding, record_type, .. }) = heads.first() else {
+        return Ok(RecordBatch::new_empty(Arc::clone(&wanted.schema)));
+    };
+    // Rows of another version are read whole, and then in the columns of the one that is wanted.
+    let is_same = record_type.version == wanted.record_type.version;
+    let every: Vec<usize> = (0..record_type.fields.len()).collect();
+    let mut row = pieces[0].first;
+    let decoded = match encoding {
+        Encoding::Columns => {
+            let projection = if is_same { &wanted.fields } else { &every };
+            columns(pieces, heads, record_type, projection, &mut row)
+                .map_err(|error| damaged(row, &error.to_string()))?
+        }
+        Encoding::Plain => {
+            let mut records = Vec::new();
+            for (piece, head) in pieces.iter().zip(heads) {
+                let all =
+                    codec::decode_plain(&piece.bytes).map_err(|error| damaged(piece.first, &error.to_string()))?;
+                match &head.places {
+                    None => records.extend(all),
+                    Some(places) => records.extend(places.iter().map(|place| all[*place as usize])),
+                }
+            }
+            let batch = from_record_bytes(record_type, &records).map_err(|error| damaged(row, &error.to_string()))?;
+            if is_same {
+                batch.project(&wanted.fields).map_err(|error| damaged(row, &error.to_string()))?
+            } else {
+                batch
+            }
+        }
+    };
+    if is_same {
+        return Ok(decoded);
+    }
+    let widened = widened(&decoded, record_type, &wanted.record_type).and_then(|batch| batch.project(&wanted.fields));
+    widened.map_err(|error| damaged(row, &error.to_string()))
+}
+
+fn columns(
+    pieces: &[Piece],
+    heads: &[Head],
+    record_type: &RecordType,
+    projection: &[usize],
+    row: &mut RowId,
+) -> Result<RecordBatch, CodecError> {
+    let mut gather = codec::Gather::new(&record_type.fields, Some(projection))?;
+    for (piece, head) in pieces.iter().zip(heads) {
+        *row = piece.first;
+        gather.append(&piece.bytes, head.places.as_deref())?;
+    }
+    gather.finish()
+}
