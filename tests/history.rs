@@ -10,7 +10,7 @@ use arrow_array::{Array, RecordBatch};
 use ledgerstone::model::{Decimal, RowId, Value};
 use ledgerstone::query::{Comparison, OrderBy, Predicate};
 use ledgerstone::{
-    AuditOptions, Balance, CellState, Join, Ledger, Moment, QueryRequest, StatementRequest, StoredRecord,
+    AuditOptions, Balance, CellState, Join, Ledger, Moment, QueryRequest, StatementRequest, StoredRecord, codes,
 };
 use ledgerstone_tests::{Rng, START_MICROS, Tape, account, books, load, object, record, text, texts, transfer};
 use ledgerstone_verify::Mode;
@@ -402,9 +402,8 @@ fn balances_on_a_day_sum_by_effective_date() {
     assert_eq!(on[&vec!["EUR".to_owned()]]["posted"], cents(expected));
 }
 
-#[test]
-fn a_balance_without_dated_movements_is_refused_by_date() {
-    let file = r#"
+/// A module whose movements have no date and no index.
+const POINTS: &str = r#"
 [module]
 name = "points"
 version = 1
@@ -442,12 +441,17 @@ balance = "card.balance"
 at = ["card"]
 add = { points = "points" }
 "#;
-    let ledger = Arc::new(books().module(file, "points.toml").in_memory().unwrap());
+
+#[test]
+fn a_balance_without_dated_movements_is_refused_by_date() {
+    let ledger = Arc::new(books().module(POINTS, "points.toml").in_memory().unwrap());
     ledger.append("points.card", texts(&[("id", "a")]), None).unwrap();
     for points in 1..=3 {
         ledger.append("points.gain", object(&[("card", text("a")), ("points", Value::Int(points))]), None).unwrap();
     }
-    let error = ledger.balances_on("points.card", &[text("a")], 0, None).unwrap_err().to_string();
+    let error = ledger.balances_on("points.card", &[text("a")], 0, None).unwrap_err();
+    assert_eq!(error.code(), codes::NO_EFFECTIVE_DATE);
+    let error = error.to_string();
     assert!(error.contains("points.gain has no effective date") && error.contains("as_of"), "{error}");
     // No field of the movers is indexed: they are found by the transactions that moved the cell.
     let request = StatementRequest {
@@ -463,6 +467,30 @@ add = { points = "points" }
         points.extend((0..batch.num_rows()).map(|row| column.is_valid(row).then(|| column.value(row))));
     }
     assert_eq!(points, [None, Some(1), Some(2), Some(3)]);
+}
+
+#[test]
+fn what_records_alone_do_not_say_is_not_summed() {
+    let hold = r#"
+[[types.gain.rules]]
+require = "points < 100"
+severity = "hold"
+code = "many"
+message = "somebody looks at many points first"
+"#;
+    let ledger = Arc::new(books().module(&[POINTS, hold].concat(), "points.toml").in_memory().unwrap());
+    ledger.append("points.card", texts(&[("id", "a")]), None).unwrap();
+    for points in [5, 100, 7] {
+        ledger.append("points.gain", object(&[("card", text("a")), ("points", Value::Int(points))]), None).unwrap();
+    }
+    let request =
+        StatementRequest { record_type: "points.card".to_owned(), key: vec![text("a")], ..StatementRequest::default() };
+    assert_eq!(ledger.statement(&request).err().unwrap().code(), codes::NOT_SUMMABLE);
+    let changes = |batch: RecordBatch| batch.column_by_name("changes").unwrap().as_list::<i32>().values().len();
+    let history = ledger.history("points.card", &[text("a")], None).unwrap();
+    let told: Vec<RecordBatch> = history.map(Result::unwrap).collect();
+    assert_eq!(told.iter().map(RecordBatch::num_rows).sum::<usize>(), 3, "the held record moved nothing");
+    assert_eq!(told.into_iter().map(changes).sum::<usize>(), 4);
 }
 
 #[test]

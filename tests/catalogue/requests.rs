@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema};
 use ledgerstone::codes;
 use ledgerstone::model::RowId;
 use ledgerstone::query::{Comparison, Predicate};
-use ledgerstone::{Create, Error, ExportOptions, Key, Ledger, QueryRequest, Sources};
+use ledgerstone::{Create, Error, ExportOptions, Key, Ledger, Moment, QueryRequest, Sources};
 use ledgerstone_tests::{ORIGIN, account, books, key, load, text, transfer};
 use ledgerstone_verify::Mode;
 
@@ -41,6 +41,7 @@ pub(crate) const ALL: &[Provocation] = &[
     (codes::WRONG_KEY_VALUES, || ready().get("finance.transfer", &[text("a"), text("b")]).unwrap_err().into()),
     (codes::NO_RECORD, || ready().record(RowId::new(99, 0)).unwrap_err().into()),
     (codes::NO_BALANCE, || ready().balances("finance.transfer", &[text("t1")]).unwrap_err().into()),
+    (codes::BAD_MOMENT, || Moment::parse("soon").unwrap_err().into()),
     (codes::NO_RECEIPT, || {
         let ledger = ready();
         let rows = vec![transfer("t1", "cash", "sales", "1").1, transfer("t2", "sales", "cash", "9").1];

@@ -45,7 +45,7 @@ pub(crate) const ALL: &[Provocation] = &[
         refused(&store, 1, vec![envelope(0)])
     }),
     (codes::STORAGE_FAILED, || {
-        let put = Put { table: Table::Chunks, key: number_key(1), value: None };
+        let put = Put { table: Table::Chunks, key: b"short".to_vec(), value: Vec::new() };
         refused(&MemoryStore::new(), 0, vec![put])
     }),
     (codes::STORAGE_DAMAGED, || with_file(damaged)),
@@ -66,7 +66,7 @@ fn opened(path: &Path) -> Provoked {
 }
 
 fn envelope(index: u64) -> Put {
-    Put { table: Table::Envelopes, key: number_key(index), value: Some(b"envelope".to_vec()) }
+    Put { table: Table::Envelopes, key: number_key(index), value: b"envelope".to_vec() }
 }
 
 fn refused(store: &dyn Store, expected_size: u64, puts: Vec<Put>) -> Provoked {
@@ -76,7 +76,7 @@ fn refused(store: &dyn Store, expected_size: u64, puts: Vec<Put>) -> Provoked {
 /// Every page but the first is overwritten, and then read.
 fn damaged(path: &Path) -> Provoked {
     let store = SqliteStore::create(path).unwrap();
-    let row = |number: u64| Put { table: Table::Chunks, key: number_key(number), value: Some(vec![7; 4_000]) };
+    let row = |number: u64| Put { table: Table::Chunks, key: number_key(number), value: vec![7; 4_000] };
     store.commit(0, (0..100).map(row).collect()).unwrap();
     drop(store);
     let mut bytes = std::fs::read(path).unwrap();

@@ -184,15 +184,7 @@ impl QueryRows {
                 Some(sorting) => {
                     for page in pages {
                         let bytes = sorting.add(page, self.scan.wanted()).map_err(fault)?;
-                        if bytes > ORDERED_BYTES {
-                            return Err(Error::Limit {
-                                what: "the size of the rows to be ordered, in bytes (ask for fewer columns, or with a limit),"
-                                    .to_owned(),
-                                value: bytes as u64,
-                                limit: "ORDERED_BYTES",
-                                bound: ORDERED_BYTES as u64,
-                            });
-                        }
+                        check_ordered(bytes)?;
                     }
                 }
             }
@@ -322,6 +314,19 @@ impl Iterator for QueryRows {
     }
 }
 
+/// Refuses to hold more rows in memory than are put in order there.
+fn check_ordered(bytes: usize) -> Result<()> {
+    if bytes <= ORDERED_BYTES {
+        return Ok(());
+    }
+    Err(Error::Limit {
+        what: "the size of the rows to be ordered, in bytes (ask for fewer columns, or with a limit),".to_owned(),
+        value: bytes as u64,
+        limit: "ORDERED_BYTES",
+        bound: ORDERED_BYTES as u64,
+    })
+}
+
 fn fault(error: arrow_schema::ArrowError) -> Error {
     Error::Fault(error.to_string())
 }
@@ -449,4 +454,16 @@ fn column(
             unknown_field(record_type, name)
         ),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_ordered_fits_in_memory() {
+        assert!(check_ordered(ORDERED_BYTES).is_ok());
+        let refused = check_ordered(ORDERED_BYTES + 1).unwrap_err();
+        assert_eq!(refused.code(), codes::ORDERED_BYTES_LIMIT);
+    }
 }
