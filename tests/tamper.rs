@@ -123,7 +123,10 @@ impl Answer {
 
     fn has_index(&self, index: i64) -> bool {
         match self {
-            Answer::Report(report) => report.findings.iter().any(|finding| finding.index == Some(index as u64)),
+            Answer::Report(report) => report.findings.iter().any(|finding| {
+                let in_words = format!("transaction {index} is not as it was");
+                finding.index == Some(index as u64) || finding.message.contains(&in_words)
+            }),
             Answer::Error(error) => error.to_string().contains(&format!("index {index}")),
         }
     }
@@ -141,6 +144,8 @@ fn named_by_another(table: &str, key: &Sql) -> Option<&'static str> {
     match (table, key) {
         ("meta", Sql::Blob(name)) if name == b"file_secret" => Some("table cell_history"),
         ("segments", _) => Some("a segment names it"),
+        // A record that was emitted is missed by the list of them.
+        ("chunks", _) => Some("table emitted"),
         _ => None,
     }
 }
@@ -374,7 +379,13 @@ fn an_edited_balance_is_found_and_named() {
 fn an_edited_outcome_is_found_and_named() {
     let victim = Victim::new();
     let path = victim.copy("outcome");
+    let mut edits = 0;
     for (key, list) in rows(&connect(&path), "exceptions") {
+        // Some rows tell of held and flagged records.
+        if !String::from_utf8_lossy(&list).contains("account_not_open") {
+            continue;
+        }
+        edits += 1;
         let edit = |from: &str, to: &str| {
             assert_eq!(from.len(), to.len());
             let at = list.windows(from.len()).position(|bytes| bytes == from.as_bytes()).unwrap();
@@ -393,7 +404,7 @@ fn an_edited_outcome_is_found_and_named() {
         }
         update(&path, "exceptions", &key, &list);
     }
-    assert!(audit(&path, None).is_ok());
+    assert!(edits > 0 && audit(&path, None).is_ok());
 }
 
 #[test]

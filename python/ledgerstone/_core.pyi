@@ -261,8 +261,10 @@ class Ledger:
         copied: keep it apart, or nobody can append to a copy that has to take the ledger's place.
         """
     def stats(self) -> dict[str, Any]:
-        """Numbers: ``transactions``, ``time`` of the newest, ``records`` by type, ``bytes`` by table, ``members``, ``modules`` with their
-        versions, and the newest ``checkpoint``. It reads the file once.
+        """Numbers of the ledger; it reads the file once.
+
+        ``transactions``, ``time`` of the newest, ``records`` by type, ``bytes`` by table, ``members``, ``modules`` with their versions,
+        and the newest ``checkpoint``.
         """
     def export(self, path: _Path, *, type: str | None = None, progress: _Progress = None) -> int:
         """Writes the audit trail to a ``.parquet`` or ``.arrow`` file; gives the number of rows.

@@ -134,7 +134,8 @@ def test_the_catalogue_names_exceptions_that_exist() -> None:
     assert len({entry.code for entry in entries}) == len(entries) > 80
     for entry in entries:
         assert issubclass(getattr(ls, entry.error), ls.LedgerError)
-        assert entry.summary and entry.remedy
+        assert entry.summary
+        assert entry.remedy
 
 
 def test_an_error_has_the_fields_that_there_are(ledger: ls.Ledger, tmp_path: Path) -> None:

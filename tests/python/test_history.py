@@ -53,7 +53,7 @@ def test_balances_by_effective_date(moved: ls.Ledger) -> None:
         ({"as_of": 99}, "there is no transaction 99"),
         ({"as_of": "soon"}, "2026-06-30"),
         ({"as_of": -1}, "a moment is"),
-        ({"as_of": dt.datetime(2026, 1, 1)}, "time zone"),  # noqa: DTZ001
+        ({"as_of": dt.datetime(2026, 1, 1)}, "time zone"),
         ({"on": "March"}, "2026-06-30"),
         ({"on": 3}, "an effective date is"),
     ],

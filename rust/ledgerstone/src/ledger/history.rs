@@ -70,7 +70,8 @@ impl Ledger {
         let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
         let key = key_json(&record_type, key)?;
-        let versions = view.versions_of_key(&unique_key_of(&record_type, &key), end)?;
+        let mut versions = view.versions_of_key(&unique_key_of(&record_type, &key), end)?;
+        versions.sort_unstable();
         let (mut names, mut cells) = (Vec::new(), Vec::new());
         for kind in &record_type.cells {
             for name in view.cell_names(kind, &key)? {

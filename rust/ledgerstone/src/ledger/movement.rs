@@ -367,6 +367,7 @@ fn finders(
     if by_key {
         let mut rows = view.versions_of_key(&unique_key_of(record_type, &target.key), end)?;
         rows.retain(|row| row.index >= first);
+        rows.sort_unstable();
         finders.push(Finder::Rows(rows.into()));
     }
     finders.extend(indexed.into_iter().map(|(field, place)| {
