@@ -7,6 +7,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self, TypeAlias, final
 
+from typing_extensions import disjoint_base
+
 from ._facts import (
     Appended,
     AuditReport,
@@ -451,6 +453,7 @@ class Proposal:
     def __getnewargs__(self) -> tuple[str]: ...
     def _repr_html_(self) -> str: ...
 
+@disjoint_base
 class Reading:
     """Rows of a ledger. Reading them runs what was asked for.
 

@@ -84,13 +84,13 @@ def test_state_holds_every_cell(moved: ls.Ledger) -> None:
 def test_a_statement_adds_up(moved: ls.Ledger) -> None:
     statement = moved.statement(ACCOUNT, "cash", columns=["id", "credit"])
     lines = statement.to_dicts()
-    assert [line["id"] for line in lines] == [None, "t1", "t2", "t3", "t4", "t5"]
+    assert [line["id"] for line in lines] == ["cash", "t1", "t2", "t3", "t4", "t5"]
     assert [line["posted_change"] for line in lines] == [0, 1, 2, 3, 4, 5]
     assert [line["posted_balance"] for line in lines] == [0, 1, 3, 6, 10, 15]
     assert lines[1]["_date"] == dt.date(2026, 3, 1)
     assert lines[1]["credit"] == "sales"
     assert statement.opening == {}
-    assert statement.closing == {"posted": 15, "pending_in": 0, "pending_out": 0}
+    assert statement.closing == {"posted": 15, "pending_in": 0, "pending_out": 0, "floor": 0}
     part = moved.statement(ACCOUNT, "cash", by="EUR", start=moved.size - 2, end=moved.size - 1)
     assert (part.opening["posted"], part.closing["posted"], len(part.to_dicts())) == (6, 15, 2)
     frame = pl.DataFrame(statement)

@@ -42,14 +42,9 @@ def test_all_names_what_there_is() -> None:
 # Public names that need no example, and why.
 WITHOUT_EXAMPLE = {
     "Verified": "the example of Receipt makes one",
-    "Doubt": "part of what verification found: it takes a key that was revoked as suspected",
-    "Endorsement": "part of Verified: its example takes a proposal and a second member",
-    "Grant": "part of Member",
-    "Key.change_passphrase": "takes a key file with a passphrase, whose hardening is slow on purpose",
-    "LogKey": "the whole life of one is in the tests of rotation",
-    "Proposal.merge": "takes two endorsers, in two files",
-    "Proposal.to_json": "the text that Proposal takes",
     "Member": "the example of Ledger.members makes some",
+    "Reading": "what a Query, a Statement and a History are: theirs show it",
+    "Reading.to_dicts": "the examples of Query and Ledger.statement read so",
     "Module": "the example of Ledger.modules makes some",
     "ModuleLoaded": "the example of Ledger.module_history makes some",
     "Finding": "the example of AuditReport would have to damage a ledger",

@@ -347,7 +347,7 @@ impl PyLedger {
     /// >>> ledger = getfixture("books")
     /// >>> statement = ledger.statement("finance.account", "cash", columns=["id"])
     /// >>> [(line["id"], line["posted_balance"]) for line in statement]
-    /// [(None, Decimal('0')), ('t1', Decimal('12.5'))]
+    /// [('cash', Decimal('0')), ('t1', Decimal('12.5'))]
     #[pyo3(signature = (r#type, *key, by=None, start=None, end=None, columns=None))]
     fn statement<'py>(
         this: &Bound<'py, Self>,
@@ -410,6 +410,10 @@ impl PyLedger {
     }
 
     /// Copies the ledger to a file that must not exist, while others read and append, and audits the copy. The log key is not copied.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.backup(getfixture("tmp_path") / "copy.ledger").size == ledger.size
+    /// True
     #[pyo3(signature = (path, *, audit=true, progress=None))]
     fn backup<'py>(
         &self,
@@ -422,6 +426,10 @@ impl PyLedger {
     }
 
     /// Numbers: transactions, records by type, bytes by table, members, modules, and the newest checkpoint.
+    ///
+    /// >>> ledger = getfixture("books")
+    /// >>> ledger.stats()["transactions"] == ledger.size
+    /// True
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         upkeep::stats(py, &*self.engine()?)
     }
