@@ -6,6 +6,7 @@
 mod csv;
 mod json;
 mod lines;
+mod pieces;
 mod tables;
 
 use std::fs::File;
@@ -20,6 +21,7 @@ use ledgerstone::schema::RecordType;
 use ledgerstone::{Error, Misfit, codes};
 
 pub(crate) use lines::Lines;
+use pieces::Pieces;
 
 use crate::failure::Failure;
 
@@ -106,8 +108,10 @@ impl Input {
     ) -> Result<Self, Failure> {
         let lines = Lines::default();
         let records = match format {
-            Format::Csv => Records::Values(Box::new(csv::Rows::new(&name, reader, delimiter, record_type, &lines)?)),
-            Format::Jsonl => Records::Values(Box::new(json::Rows::new(&name, reader, &lines))),
+            Format::Csv => {
+                Records::Values(Box::new(Pieces::new(csv::Rows::new(&name, reader, delimiter, record_type, &lines)?)))
+            }
+            Format::Jsonl => Records::Values(Box::new(Pieces::new(json::Rows::new(&name, reader, &lines)))),
             Format::Arrow => tables::arrow_stream(&name, reader)?,
             Format::Parquet => {
                 let has_data = reader.fill_buf().is_ok_and(|bytes| !bytes.is_empty());

@@ -12,17 +12,17 @@ use ledgerstone::schema::{Field, FieldKind, RecordType};
 use ledgerstone::{Error, codes};
 use ledgerstone_verify::Json;
 
-use super::{Lines, Metered, PIECE_BYTES, PIECE_ROWS, malformed, misfit, too_long};
+use super::pieces::Values;
+use super::{Lines, Metered, malformed, misfit, too_long};
 use crate::values::{from_json, from_word};
 
-/// Pieces of the values of a file.
+/// The values of a file.
 pub(super) struct Rows {
     reader: Reader<Metered<Box<dyn BufRead>>>,
     /// Bytes that may still be read for the row at hand.
     left: Rc<Cell<u64>>,
     name: String,
     columns: Vec<Column>,
-    ended: bool,
     lines: Lines,
 }
 
@@ -48,10 +48,11 @@ impl Rows {
         let mut reader = ReaderBuilder::new().delimiter(byte).from_reader(metered);
         let header = reader.headers().map_err(|error| wrong(name, 1, &left, &error))?.clone();
         let columns = columns(name, &header, record_type)?;
-        Ok(Rows { reader, left, name: name.to_owned(), columns, ended: false, lines: lines.clone() })
+        Ok(Rows { reader, left, name: name.to_owned(), columns, lines: lines.clone() })
     }
+}
 
-    /// The next value, and the bytes of its row.
+impl Values for Rows {
     fn next_value(&mut self) -> Result<Option<(Value, u64)>, Error> {
         self.left.set(LINE_BYTES);
         let start = self.reader.position().clone();
@@ -68,28 +69,6 @@ impl Rows {
             put(&mut members, &column.path, typed(&column.kind, cell));
         }
         Ok(Some((Value::Object(members), self.reader.position().byte() - start.byte())))
-    }
-}
-
-impl Iterator for Rows {
-    type Item = Result<Vec<Value>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (mut piece, mut bytes) = (Vec::new(), 0);
-        while !self.ended && piece.len() < PIECE_ROWS && bytes < PIECE_BYTES {
-            match self.next_value() {
-                Ok(Some((value, length))) => {
-                    piece.push(value);
-                    bytes += length;
-                }
-                Ok(None) => self.ended = true,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        (!piece.is_empty()).then_some(Ok(piece))
     }
 }
 

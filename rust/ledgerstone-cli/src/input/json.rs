@@ -7,24 +7,25 @@ use ledgerstone::limits::LINE_BYTES;
 use ledgerstone::model::Value;
 use ledgerstone_verify::Json;
 
-use super::{Lines, PIECE_BYTES, PIECE_ROWS, malformed, too_long};
+use super::pieces::Values;
+use super::{Lines, malformed, too_long};
 use crate::values::from_json;
 
-/// Pieces of the values of a file.
+/// The values of a file.
 pub(super) struct Rows {
     reader: Box<dyn BufRead>,
     name: String,
     line: u64,
-    ended: bool,
     lines: Lines,
 }
 
 impl Rows {
     pub(super) fn new(name: &str, reader: Box<dyn BufRead>, lines: &Lines) -> Self {
-        Rows { reader, name: name.to_owned(), line: 0, ended: false, lines: lines.clone() }
+        Rows { reader, name: name.to_owned(), line: 0, lines: lines.clone() }
     }
+}
 
-    /// The next value, and the bytes of its line.
+impl Values for Rows {
     fn next_value(&mut self) -> Result<Option<(Value, u64)>, Error> {
         loop {
             let mut line = Vec::new();
@@ -48,27 +49,5 @@ impl Rows {
             self.lines.push(self.line);
             return Ok(Some((from_json(json), line.len() as u64)));
         }
-    }
-}
-
-impl Iterator for Rows {
-    type Item = Result<Vec<Value>, Error>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (mut piece, mut bytes) = (Vec::new(), 0);
-        while !self.ended && piece.len() < PIECE_ROWS && bytes < PIECE_BYTES {
-            match self.next_value() {
-                Ok(Some((value, length))) => {
-                    piece.push(value);
-                    bytes += length;
-                }
-                Ok(None) => self.ended = true,
-                Err(error) => {
-                    self.ended = true;
-                    return Some(Err(error));
-                }
-            }
-        }
-        (!piece.is_empty()).then_some(Ok(piece))
     }
 }
