@@ -2,12 +2,14 @@
 //! survives an audit, and a receipt proves it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use ledgerstone::model::{RowId, Value};
-use ledgerstone::{AuditOptions, Create, Error, Ledger, ModuleState, QueryRequest, Sources, Standing, Verdict};
+use ledgerstone::{
+    AuditOptions, Create, Error, Ledger, LoadOptions, ModuleState, QueryRequest, Sources, Standing, Verdict,
+};
 use ledgerstone_tests::{SEED, code_of, key, load, object, text};
 use ledgerstone_verify::{Mode, Outcome};
 
@@ -309,33 +311,102 @@ fn another_modules_type_is_emitted_into_by_leave_of_who_owns_it() {
     audited(&ledger);
 }
 
-#[test]
-fn a_module_that_faults_is_alone_in_it() {
-    let is_broken = Arc::new(AtomicBool::new(false));
-    let switch = Arc::clone(&is_broken);
-    let sources = Sources::system().before_rules(move |module| {
-        assert!(module != "orders" || !switch.load(Ordering::Relaxed), "injected");
-    });
+/// Sources under which the rules of a module panic when they look at records the n-th time, n being what the number is set to.
+fn fused(module: &'static str) -> (Arc<AtomicI64>, Sources) {
+    let fuse = Arc::new(AtomicI64::new(-1));
+    let burning = Arc::clone(&fuse);
+    let probe = move |looks: &str| assert!(looks != module || burning.fetch_sub(1, Ordering::Relaxed) != 0, "injected");
+    (fuse, Sources::system().before_rules(probe))
+}
+
+fn faulted<T: std::fmt::Debug>(result: Result<T, Error>, of: &str) {
+    let error = result.unwrap_err();
+    assert!(matches!(&error, Error::ModuleFault { module, why } if module == of && why == "injected"), "{error}");
+    assert_eq!(error.code(), "ledger.module_fault");
+}
+
+/// The n-th look of the rules of `orders` at an order panics: they look when it is screened, prepared and decided.
+fn faults_alone(nth: i64, append: impl Fn(&Ledger) -> Result<u64, Error>) {
+    let (fuse, sources) = fused("orders");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("orders.ledger");
     let create = Create::new("acme.example/orders", key()).sources(sources);
     let create = create.module(ORDERS, "outcomes.toml").module(ledgerstone_schemas::FINANCE, "finance.toml");
     let ledger = create.at(&path).unwrap();
     let size = ledger.size().unwrap();
-    is_broken.store(true, Ordering::Relaxed);
-    let error = ledger.append_all(vec![order("a", 1)], Some("one")).unwrap_err();
-    assert!(matches!(&error, Error::ModuleFault { module, why } if module == "orders" && why == "injected"), "{error}");
-    assert_eq!((error.code(), ledger.size().unwrap()), ("ledger.module_fault", size));
-    is_broken.store(false, Ordering::Relaxed);
+    fuse.store(nth, Ordering::Relaxed);
+    faulted(append(&ledger), "orders");
+    assert!(fuse.load(Ordering::Relaxed) < 0, "it did not look so often");
+    assert_eq!(ledger.size().unwrap(), size);
     // Here it stays suspended; the others go on.
-    let again = ledger.append_all(vec![order("a", 1)], Some("one")).unwrap_err();
-    assert!(matches!(again, Error::ModuleFault { .. }), "{again}");
+    faulted(append(&ledger), "orders");
     let commodity = object(&[("code", text("AAPL")), ("exponent", Value::Int(0))]);
     ledger.append("finance.commodity", commodity, None).unwrap();
     let orders = ledger.modules().unwrap().into_iter().find(|module| module.name == "orders").unwrap();
     assert_eq!(orders.state, ModuleState::Faulted("injected".to_owned()));
     drop(ledger);
     let opened = ledgerstone::Open::default().key(ledgerstone::Key::from_seed(SEED, "me")).at(&path).unwrap();
-    assert!(opened.append_all(vec![order("a", 1)], Some("one")).unwrap().is_new);
+    assert_eq!(append(&opened).unwrap(), size + 1);
     audited(&opened);
+}
+
+#[test]
+fn a_module_that_faults_is_alone_in_it() {
+    for nth in 0..3 {
+        faults_alone(nth, |ledger| Ok(ledger.append_all(vec![order("a", 1)], Some("one"))?.index));
+        faults_alone(nth, |ledger| {
+            let mut pieces = [1, 2].map(|pieces| Ok(vec![order(&pieces.to_string(), pieces).1])).into_iter();
+            let options =
+                LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
+            let report = ledger.append_values("orders.order", &mut pieces, options)?;
+            Ok(report.transactions().next().unwrap())
+        });
+    }
+}
+
+#[test]
+fn whole_chunks_of_a_load_fault_as_the_rest() {
+    let (fuse, sources) = fused("orders");
+    let create = Create::new("acme.example/orders", key()).sources(sources).module(ORDERS, "outcomes.toml");
+    let ledger = create.threads(2).in_memory().unwrap();
+    let size = ledger.size().unwrap();
+    fuse.store(1, Ordering::Relaxed);
+    let rows = (0..40_000).map(|number| order(&number.to_string(), 1).1).collect();
+    faulted(load(&ledger, "orders.order", rows, None, Mode::Each), "orders");
+    assert_eq!(ledger.size().unwrap(), size);
+}
+
+#[test]
+fn a_record_that_follows_faults_alone() {
+    let (fuse, sources) = fused("stock");
+    let create = Create::new("acme.example/sales", key()).sources(sources);
+    let ledger = create.module(STOCK, "stock.toml").module(SALES, "sales.toml").in_memory().unwrap();
+    let size = ledger.size().unwrap();
+    let sale = |id: &str| ("sales.sale".to_owned(), object(&[("id", text(id))]));
+    fuse.store(0, Ordering::Relaxed);
+    faulted(one(&ledger, sale("a")), "stock");
+    faulted(one(&ledger, sale("a")), "stock");
+    assert_eq!(ledger.size().unwrap(), size);
+    let state = |name: &str| ledger.modules().unwrap().into_iter().find(|module| module.name == name).unwrap().state;
+    assert_eq!((state("stock"), state("sales")), (ModuleState::Faulted("injected".to_owned()), ModuleState::Active));
+    audited(&ledger);
+}
+
+#[test]
+fn a_fault_stops_the_release_of_records_of_its_module() {
+    let (fuse, sources) = fused("orders");
+    let create = Create::new("acme.example/orders", key()).sources(sources);
+    let ledger = create.module(ORDERS, "outcomes.toml").in_memory().unwrap();
+    let (row, outcome) = one(&ledger, order("large", 200)).unwrap();
+    assert_eq!(outcome, Outcome::Held("orders.large".to_owned()));
+    let size = ledger.size().unwrap();
+    // The release runs its rules, and fails with them.
+    fuse.store(0, Ordering::Relaxed);
+    faulted(ledger.release(row, None), "orders");
+    // And is not tried again.
+    faulted(ledger.release(row, None), "orders");
+    assert!(fuse.load(Ordering::Relaxed) == -1, "its rules looked at the record");
+    let nothing = ledger.release(RowId::new(0, 0), None).unwrap_err();
+    assert_eq!((code_of(&nothing), ledger.size().unwrap()), ("ledger.not_held", size));
+    audited(&ledger);
 }

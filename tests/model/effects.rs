@@ -114,6 +114,7 @@ impl Interpreter {
                     amount,
                     within: (i128::from(*low) * one, i128::from(*high) * one),
                     code: rule.full_code(),
+                    flags: rule.severity == "flag",
                 });
                 Ok(())
             }

@@ -391,7 +391,7 @@ impl Rules for Finance {
         }
     }
 
-    fn end(&self, _: &Unit<'_>, _: &AtEnd) -> Result<(), String> {
-        Ok(())
+    fn end(&self, _: &Unit<'_>, _: &AtEnd) -> Result<Option<String>, String> {
+        Ok(None)
     }
 }

@@ -24,6 +24,8 @@ struct Shape {
     sequence: Sequence,
     /// Whether balances are named by kind as well.
     by_kind: bool,
+    /// Bounds and severity of the sums over the unit `g` and `h`, which all their rules agree on.
+    sums: [((i64, i64), &'static str); 2],
     payload: Vec<Field>,
 }
 
@@ -74,6 +76,8 @@ fn shape(choices: &mut Choices) -> Shape {
         count: Count { low: choices.one(&[0, 0, -2]), high: choices.percent(40).then(|| choices.one(&[1, 3, 10])) },
         sequence: Sequence { order: choices.one(&["strict", "rising", "gapless"]), start: choices.one(&[0, 1]) },
         by_kind: choices.percent(50),
+        sums: [(); 2]
+            .map(|()| (choices.one(&[(0, 0), (-5, 15), (-20, 20)]), choices.one(&["reject", "reject", "flag"]))),
         payload: payload(choices),
     }
 }
@@ -193,12 +197,14 @@ impl Shape {
     }
 
     /// A sum over the unit: of the record, or of its items.
-    fn over_the_unit(&self, choices: &mut Choices, item: bool) -> Does {
+    fn over_the_unit(&self, choices: &mut Choices, item: bool) -> Rule {
         let kind = if item { Expr::Item("kind") } else { Expr::Field("kind") };
-        let (group, by) = choices.one(&[("g", Vec::new()), ("h", vec![kind])]);
+        let (number, group, by) = choices.one(&[(0, "g", Vec::new()), (1, "h", vec![kind])]);
         let sum = if item { Expr::Item("amount") } else { Expr::Field("amount") };
-        let (low, high) = choices.one(&[(0, 0), (-5, 15), (-20, 20)]);
-        Does::Conserve { sum, by, low, high, over: Some(group) }
+        let ((low, high), severity) = self.sums[number];
+        let does = Does::Conserve { sum, by, low, high, over: Some(group) };
+        let rule = if item { item_rule(choices, does) } else { rule(choices, does) };
+        Rule { severity, ..rule }
     }
 
     /// Nothing in the chain of holders may come back to the start.
@@ -288,7 +294,7 @@ impl Shape {
             11 | 12 => self.counting(choices, a()),
             13 => self.holding(choices, a()),
             14 => self.advancing(choices, a()),
-            15 => self.over_the_unit(choices, false),
+            15 => return self.over_the_unit(choices, false),
             16 | 17 => return self.dynamic(choices),
             2 => Does::Require(condition(choices, 1)),
             3 => {
@@ -329,7 +335,7 @@ impl Shape {
         let does = match choices.below(8) {
             0 | 1 => self.movement(choices, at, true),
             5 => Does::Count { at, step: Expr::Int(choices.one(&[1, -1])) },
-            6 => self.over_the_unit(choices, true),
+            6 => return self.over_the_unit(choices, true),
             7 => Does::Holder { at, from: Who::Nobody, to: Who::This(Expr::Field("a")) },
             2 => Does::Require(item_condition(choices)),
             3 => Does::Ref { targets: vec!["thing"], at: vec![at], external: false },
@@ -410,10 +416,7 @@ impl Shape {
                     let does = self.counting(choices, a);
                     rule(choices, does)
                 }
-                _ => {
-                    let does = self.over_the_unit(choices, false);
-                    rule(choices, does)
-                }
+                _ => self.over_the_unit(choices, false),
             });
         }
         // What a version takes back comes first, wherever its key stands.

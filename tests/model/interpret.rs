@@ -192,16 +192,20 @@ impl Rules for Interpreter {
         later.iter().try_for_each(|cell| self.bounds(unit, cell))
     }
 
-    fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<(), String> {
+    fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<Option<String>, String> {
         match last {
-            AtEnd::Bounds(cell) => self.holds(unit, cell),
+            AtEnd::Bounds(cell) => self.holds(unit, cell).map(|()| None),
             AtEnd::Sum(number) => {
                 let this = &unit.contributions[*number];
                 let of_group = || unit.contributions.iter().enumerate().filter(|(_, other)| other.group == this.group);
                 let is_first = of_group().next().is_some_and(|(first, _)| first == *number);
                 let sum: i128 = of_group().map(|(_, other)| other.amount).sum();
                 let (low, high) = this.within;
-                if is_first && !(low..=high).contains(&sum) { Err(this.code.clone()) } else { Ok(()) }
+                match is_first && !(low..=high).contains(&sum) {
+                    true if this.flags => Ok(Some(this.code.clone())),
+                    true => Err(this.code.clone()),
+                    false => Ok(None),
+                }
             }
         }
     }

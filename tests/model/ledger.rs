@@ -144,7 +144,10 @@ impl<R: Rules> Model<R> {
             let mut unit = Unit::new(&after, &self.author.member);
             let verdict = self.rules.apply(&mut unit, &record).and_then(|()| match unit.standing() {
                 held @ Standing::Held(_) => Ok(held),
-                other => unit.at_end.iter().try_for_each(|last| self.rules.end(&unit, last)).map(|()| other),
+                other => match (other, self.end(&unit).map_err(|(_, code)| code)?.into_iter().next()) {
+                    (Standing::Accepted, Some((_, code))) => Ok(Standing::Flagged(code)),
+                    (other, _) => Ok(other),
+                },
             });
             let exception = match verdict {
                 Ok(standing) => exception(standing),
@@ -188,15 +191,29 @@ impl<R: Rules> Model<R> {
             asked.resize(unit.at_end.len(), row);
             signed_records.push((self.bytes(&record), exception(standing)));
         }
-        for (last, row) in unit.at_end.iter().zip(asked) {
-            if let Err(code) = self.rules.end(&unit, last) {
-                return self.felled(row, &code, true);
+        match self.end(&unit) {
+            Err((last, code)) => return self.felled(asked[last], &code, true),
+            // What flagged a record first is why.
+            Ok(flagged) => {
+                for (last, code) in flagged {
+                    signed_records[asked[last]].1.get_or_insert(("flagged", code));
+                }
             }
         }
         let changes = unit.changes();
         let mut after = self.state.clone();
         after.keep(changes);
         Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records }
+    }
+
+    /// What is looked at when a unit ends, by number: what flags a record, or the first that fells the unit.
+    fn end(&self, unit: &Unit<'_>) -> Result<Vec<(usize, String)>, (usize, String)> {
+        let mut flagged = Vec::new();
+        for (number, last) in unit.at_end.iter().enumerate() {
+            let code = self.rules.end(unit, last).map_err(|code| (number, code))?;
+            flagged.extend(code.map(|code| (number, code)));
+        }
+        Ok(flagged)
     }
 
     fn felled(&self, row: usize, code: &str, signed: bool) -> Decided {

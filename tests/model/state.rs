@@ -39,8 +39,8 @@ pub(crate) trait Rules {
     fn canonical(&self, record: &Record) -> Json;
     /// Does what a record does, or says why not; the unit is then thrown away.
     fn apply(&self, unit: &mut Unit<'_>, record: &Record) -> Result<(), String>;
-    /// What is looked at when a unit ends: one thing of it.
-    fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<(), String>;
+    /// What is looked at when a unit ends: one thing of it. A code where it flags the record, or fells the unit.
+    fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<Option<String>, String>;
 }
 
 /// Cells by their encoded name, and records by type, rule number and unique values.
@@ -92,6 +92,8 @@ pub(crate) struct Contribution {
     pub(crate) amount: i128,
     pub(crate) within: (i128, i128),
     pub(crate) code: String,
+    /// Whether a sum out of its bounds flags the record that counts first, and fells nothing.
+    pub(crate) flags: bool,
 }
 
 /// What a unit changed.

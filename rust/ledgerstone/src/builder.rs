@@ -142,10 +142,10 @@ impl Create {
             store,
             secret,
             pool: Pool::new(threads),
+            faults: Faults::new(sources.probe()),
             sources,
             observer,
             writer: Ok(Mutex::new(writer)),
-            faults: Faults::default(),
             known: RwLock::new((0, authority)),
         };
         {
@@ -277,10 +277,10 @@ impl Open {
             store,
             secret,
             pool: Pool::new(self.threads),
+            faults: Faults::new(self.sources.probe()),
             sources: self.sources,
             observer: self.observer,
             writer,
-            faults: Faults::default(),
             known,
         })
     }

@@ -91,7 +91,7 @@ catalogue! {
     PRIVATE_FIELD = "ledger.private_field", Rejected: "a private field holds a value, and nothing encrypts it yet", "leave it out, or say that it may stand in the clear: plain=True, on the command line --plain";
     PLAIN_PRIVATE = "ledger.plain_private", Rejected: "the record is flagged: a private field holds a value in the clear", "nothing: it was asked for, and is on record";
     EMIT_BOUNDS = "ledger.emit_bounds", Rejected: "a record is followed by too many others, or too many levels of them", "split it, or the transaction";
-    OVERFLOW = "ledger.overflow", Rejected: "a sum would have more digits than a decimal holds", "use smaller amounts, or several cells";
+    OVERFLOW = "ledger.overflow", Rejected: "a number would have more digits than a decimal holds, or a rule divides by zero", "use smaller amounts, or several cells; guard a division with `when`";
     TOO_MANY_VOTES = "ledger.too_many_votes", Rejected: "a tally would count more records than one may", "count them outside, and record the result with an endorsement";
     ID_REUSED = "ledger.id_reused", Rejected: "a transaction has this id and other records", "repeat the same records, or choose another id";
 

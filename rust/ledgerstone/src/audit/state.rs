@@ -123,12 +123,14 @@ impl State for ReplayedState<'_> {
         self.view.unique_keys(row)
     }
 
-    fn rows_with(&self, type_name: &str, field: &str, value: &[u8], visit: &mut dyn FnMut(RowId)) -> Result<()> {
-        let mut before = |row: RowId| {
-            if row.index < self.size {
-                visit(row);
-            }
-        };
+    fn rows_with(
+        &self,
+        type_name: &str,
+        field: &str,
+        value: &[u8],
+        visit: &mut dyn FnMut(RowId) -> bool,
+    ) -> Result<()> {
+        let mut before = |row: RowId| row.index >= self.size || visit(row);
         self.view.rows_with(type_name, field, value, &mut before)
     }
 

@@ -56,7 +56,8 @@ pub(super) fn add(working: &mut Working, slot: u32, part: u8, delta: i128, check
 /// Takes an earlier amount back: it fitted then, so only its size is looked at.
 pub(super) fn take_back(working: &mut Working, slot: u32, part: u8, delta: i128) -> Result<(), Failure> {
     let mut parts = working.parts(slot).ok_or(Failure::Missing)?;
-    parts.add(usize::from(part), -delta).ok_or(Failure::Overflow)?;
+    let back = delta.checked_neg().ok_or(Failure::Overflow)?;
+    parts.add(usize::from(part), back).ok_or(Failure::Overflow)?;
     working.set(slot, Some(CellValue::Parts(parts)));
     Ok(())
 }
@@ -80,9 +81,9 @@ pub(super) fn assign(working: &mut Working, slot: u32, part: u8, value: Option<i
 }
 
 /// Whether an amount is above the part that says from where on it needs approval.
-pub(super) fn is_above(working: &Working, slot: u32, part: usize, amount: i128) -> bool {
+pub(super) fn is_above(working: &Working, slot: u32, part: usize, amount: u128) -> bool {
     let limit = working.parts(slot).and_then(|parts| parts.part(part));
-    limit.is_some_and(|limit| amount > limit)
+    limit.is_some_and(|limit| limit < 0 || amount > limit.unsigned_abs())
 }
 
 fn fits_digits(balance: &BalanceType, parts: &Parts, amount: i128) -> Result<(), Failure> {
@@ -139,7 +140,8 @@ pub(super) fn count(working: &mut Working, slot: u32, step: i64, check: bool) ->
     let CellKind::Count(bounds) = &working.kind(slot).kind else {
         return Err(Failure::Missing);
     };
-    let now = counted(working, slot).checked_add(step).filter(|now| now.abs() <= INT_MAX).ok_or(Failure::Overflow)?;
+    let is_int = |now: &i64| (-INT_MAX..=INT_MAX).contains(now);
+    let now = counted(working, slot).checked_add(step).filter(is_int).ok_or(Failure::Overflow)?;
     let verdict = if check { is_counted_within(bounds, now) } else { Ok(()) };
     working.set(slot, (now != 0).then_some(CellValue::Count(now)));
     verdict

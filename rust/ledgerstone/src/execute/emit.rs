@@ -13,7 +13,7 @@ use ledgerstone_verify::canon::Json;
 use super::authority::RELEASE;
 use super::fate::{Failures, Fate};
 use super::matching::data_of;
-use super::ops::{Rejection, overflow};
+use super::ops::{Rejection, no_value};
 use super::plan::Scope;
 use super::prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 use super::serial::Deciding;
@@ -72,6 +72,13 @@ impl Made {
 /// Whether records of a type may be followed by others.
 pub(crate) fn has_followers(record_type: &RecordType) -> bool {
     record_type.name == RELEASE || record_type.rules.iter().any(|rule| matches!(rule.primitive, Primitive::Emit { .. }))
+}
+
+/// The row that a record of the type [`RELEASE`] names.
+pub(crate) fn released(record: &[u8]) -> RowId {
+    let data = data_of(record).unwrap_or(Json::Null);
+    let number = |name: &str| data.get(name).and_then(Json::as_int).unwrap_or_default();
+    RowId::new(number("index").unsigned_abs(), number("position").unsigned_abs() as u32)
 }
 
 impl<E> Deciding<'_, '_, E> {
@@ -146,9 +153,7 @@ impl<E> Deciding<'_, '_, E> {
     /// The held record that a release names.
     fn held(&self, release: Place) -> Drafts<(Draft, RowId), E> {
         let chunk = &self.chunks[release.chunk as usize];
-        let data = data_of(chunk.bytes.row(release.row as usize)).unwrap_or(Json::Null);
-        let number = |name: &str| data.get(name).and_then(Json::as_int).unwrap_or_default();
-        let row = RowId::new(number("index").unsigned_abs(), number("position").unsigned_abs() as u32);
+        let row = released(chunk.bytes.row(release.row as usize));
         let not_held = || Ok(Err(refusal(codes::NOT_HELD, format!("there is no held record {row}"))));
         if !self.state.is_held(row).map_err(LoadError::State)? {
             return not_held();
@@ -218,11 +223,10 @@ fn values(rule: &Rule, set: &[EmitField], whole: Scope<'_, '_>) -> Result<Vec<Va
     let items = rule.each.map_or_else(|| vec![None], |list| rows.list_range(list, row).map(Some).collect());
     let mut made = Vec::new();
     for item in items {
-        if rule.expressions().any(|expression| expression.overflows(rows, row, item, env)) {
-            return Err(Rejection { reason: overflow(), cell: None });
-        }
-        if rule.when.as_ref().is_some_and(|when| !when.is_true(rows, row, item, env)) {
-            continue;
+        match rule.applies(rows, row, item, env) {
+            Some(false) => continue,
+            Some(true) if !rule.operands().any(|operand| operand.overflows(rows, row, item, env)) => {}
+            _ => return Err(Rejection { reason: no_value(), cell: None }),
         }
         let mut members = Vec::new();
         for field in set {

@@ -13,6 +13,9 @@ use super::{Gate, PreparedChunk, Rejection};
 use crate::codes;
 use crate::schema::{Endorse, Endorser, Inputs, Primitive, Reason, RecordType, write_instant};
 
+/// Called with the name of a module before its rules look at records.
+pub(crate) type Probe = Arc<dyn Fn(&str) + Send + Sync>;
+
 /// What a transaction is decided with, beside its records and the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Context {
@@ -40,13 +43,25 @@ pub(crate) struct AuthorityGate {
     at_hand: Option<u32>,
     /// The type of the record at hand where a rule made it.
     follows: Cell<Option<Arc<RecordType>>>,
+    probe: Option<Probe>,
 }
 
 impl AuthorityGate {
     /// The gate of a transaction, before its first record.
     pub(crate) fn new(authority: Arc<Authority>, context: Context) -> Self {
         let (inputs, follows) = (OnceCell::new(), Cell::new(None));
-        AuthorityGate { authority, context, inputs, answered: None, at_hand: None, follows }
+        AuthorityGate { authority, context, inputs, answered: None, at_hand: None, follows, probe: None }
+    }
+
+    /// Calls `probe` where the rules of another type begin to look at records.
+    pub(crate) fn probed(self, probe: Option<Probe>) -> Self {
+        AuthorityGate { probe, ..self }
+    }
+
+    fn rules(&self, record_type: &RecordType) {
+        if let Some(probe) = &self.probe {
+            probe(module_of(&record_type.name));
+        }
     }
 
     fn is_genesis(&self) -> bool {
@@ -202,7 +217,11 @@ impl Gate for AuthorityGate {
 
     fn authorise(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection> {
         *self.follows.get_mut() = None;
-        self.at_hand = chunk.positions.first().copied();
+        let first = chunk.positions.first().copied();
+        if self.at_hand != first {
+            self.at_hand = first;
+            self.rules(&chunk.record_type);
+        }
         self.permitted(chunk, row)?;
         chunk.endorsements(row).try_for_each(|policy| self.missing(policy))
     }
@@ -227,6 +246,7 @@ impl Gate for AuthorityGate {
 
     fn may_follow(&self, record_type: &Arc<RecordType>) -> Result<(), Rejection> {
         self.follows.set(Some(Arc::clone(record_type)));
+        self.rules(record_type);
         self.authority.not_suspended(record_type)
     }
 

@@ -28,7 +28,7 @@ pub(super) fn agree(pair: &MatchPair, theirs: &Json, ours: &Json, item: Option<(
     theirs.len() == ours.len()
         && theirs.iter().zip(&ours).all(|(theirs, ours)| match (theirs, ours) {
             (Some(Json::Text(theirs)), Some(Json::Text(ours))) if pair.negated => *ours == negated(theirs),
-            (Some(Json::Int(theirs)), Some(Json::Int(ours))) if pair.negated => *ours == -theirs,
+            (Some(Json::Int(theirs)), Some(Json::Int(ours))) if pair.negated => ours.checked_neg() == Some(*theirs),
             (theirs, ours) => !pair.negated && theirs == ours,
         })
 }

@@ -38,9 +38,9 @@ use std::sync::Arc;
 use ledgerstone_verify::entry::ExceptionOutcome;
 use ledgerstone_verify::envelope::Mode;
 
-pub(crate) use emit::{Made, Origin, has_followers};
+pub(crate) use emit::{Made, Origin, has_followers, released};
 pub(crate) use fate::Exceptional;
-pub(crate) use gate::{AuthorityGate, Context};
+pub(crate) use gate::{AuthorityGate, Context, Probe};
 pub(crate) use ops::{Action, Advance, HeldBy, OpChunk, Rejection};
 pub(crate) use plan::{Scope, lower, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};

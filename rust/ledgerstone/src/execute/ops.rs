@@ -33,7 +33,7 @@ pub(crate) enum Action {
     /// The balance does not exist yet; it has these parts from now on.
     Open { cell: u32, parts: u32 },
     /// Where the amount is above a part of the balance, enough members have endorsed it.
-    Approve { cell: u32, amount: i128 },
+    Approve { cell: u32, amount: u128 },
     /// Adds to a part of a balance. `check`: its bounds are looked at at once.
     Add { cell: u32, part: u8, check: bool, delta: i128 },
     /// Assigns a part of a balance.
@@ -194,6 +194,7 @@ impl Rejection {
         }
         let rule = &record_type.rules[usize::from(op.rule)];
         let reason = match (failure, kind) {
+            (Failure::Overflow, _) if op.action == Action::Overflow => no_value(),
             (Failure::Overflow, _) => overflow(),
             (Failure::TooMany, _) => Reason {
                 code: codes::TOO_MANY_VOTES.to_owned(),
@@ -212,8 +213,17 @@ impl Rejection {
     }
 }
 
-/// The reason where arithmetic overflows.
-pub(super) fn overflow() -> Reason {
+/// The reason where an expression of a rule has no value.
+pub(super) fn no_value() -> Reason {
+    Reason {
+        code: codes::OVERFLOW.to_owned(),
+        message: "the rule divides by zero, or computes with a number that has too many digits: guard it with `when`"
+            .to_owned(),
+    }
+}
+
+/// The reason where an amount leaves its bounds.
+fn overflow() -> Reason {
     Reason {
         code: codes::OVERFLOW.to_owned(),
         message: format!("an amount has at most {DECIMAL_DIGITS} digits, and this would have more"),

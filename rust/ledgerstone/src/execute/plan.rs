@@ -72,7 +72,7 @@ pub(super) struct Planned<'r> {
     /// Its place among the rules.
     pub(super) place: u16,
     pub(super) rule: &'r Rule,
-    /// Its expressions that compute something, and so may overflow.
+    /// Its expressions besides `when` that compute something, and so may overflow.
     computed: Vec<&'r Expr>,
 }
 
@@ -80,7 +80,7 @@ fn planned(record_type: &RecordType) -> impl Iterator<Item = Planned<'_>> {
     record_type.rules.iter().enumerate().map(|(place, rule)| Planned {
         place: place as u16,
         rule,
-        computed: rule.expressions().filter(|expression| expression.as_field().is_none()).collect(),
+        computed: rule.operands().filter(|expression| expression.as_field().is_none()).collect(),
     })
 }
 
@@ -180,13 +180,14 @@ impl<'a> Lowering<'a> {
 
     fn application(&mut self, planned: &Planned<'_>, row: usize, item: Option<usize>) {
         let (rows, env) = (self.rows, self.env);
-        if planned.computed.iter().any(|expression| expression.overflows(rows, row, item, env)) {
-            return self.push(planned.place, Action::Overflow);
+        // What a rule computes is of no consequence where it does not apply: a guard may stand before a division.
+        match planned.rule.applies(rows, row, item, env) {
+            Some(false) => {}
+            Some(true) if !planned.computed.iter().any(|it| it.overflows(rows, row, item, env)) => {
+                self.primitive(planned, row, item);
+            }
+            _ => self.push(planned.place, Action::Overflow),
         }
-        if planned.rule.when.as_ref().is_some_and(|when| !when.is_true(rows, row, item, env)) {
-            return;
-        }
-        self.primitive(planned, row, item);
     }
 
     pub(super) fn push(&mut self, rule: u16, action: Action) {

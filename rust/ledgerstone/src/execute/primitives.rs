@@ -148,11 +148,14 @@ impl Lowering<'_> {
             let delta = match operand(self.value(summand, row, item), balance.scale) {
                 Operand::Absent => 0,
                 Operand::TooPrecise => return self.push(place, Action::TooPrecise { cell }),
-                Operand::Amount(amount) if *negated => -amount,
+                Operand::Amount(amount) if *negated => match amount.checked_neg() {
+                    Some(delta) => delta,
+                    None => return self.push(place, Action::Overflow),
+                },
                 Operand::Amount(amount) => amount,
             };
             if nth == 0 && movement.approval.is_some() {
-                self.push(place, Action::Approve { cell, amount: delta.abs() });
+                self.push(place, Action::Approve { cell, amount: delta.unsigned_abs() });
             }
             let check = nth == last && checks_at_once && movement.set.is_empty();
             self.push(place, Action::Add { cell, part: *part as u8, check, delta });

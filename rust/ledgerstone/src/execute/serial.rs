@@ -6,6 +6,7 @@
 //! same order. A record that is held leaves no trace in state either, and fells nothing: its unit goes on without it. Any other strategy must
 //! give the same verdicts and the same working state.
 
+use ledgerstone_verify::entry::ExceptionOutcome;
 use ledgerstone_verify::envelope::Mode;
 
 use super::chunks::Chunks;
@@ -14,11 +15,11 @@ use super::fate::{Exceptional, Fate};
 use super::ops::Rejection;
 use super::prepared::PreparedChunk;
 use super::steps::Unit;
-use super::sums::{Deferred, first_unmet};
+use super::sums::{Deferred, unmet};
 use super::working::{LoadError, Mark, Place, Working};
 use super::{Decide, Decision, Gate};
 use crate::model::State;
-use crate::schema::Rows;
+use crate::schema::{Rows, Severity};
 
 /// How many rows ahead cells are touched, so that memory is there when the row's turn comes.
 const AHEAD: usize = 8;
@@ -85,7 +86,7 @@ impl<'c, E> Deciding<'_, 'c, E> {
                     Ok(()) => self.record(place(number, row), has_followers)?,
                 };
                 let fate = match fate {
-                    Fate::Accepted | Fate::Flagged(_) => self.unmet().map_or(fate, |(_, why)| Fate::Rejected(why)),
+                    Fate::Accepted | Fate::Flagged(_) => self.ended(fate),
                     other => other,
                 };
                 match &fate {
@@ -129,9 +130,12 @@ impl<'c, E> Deciding<'_, 'c, E> {
                 self.note(number, row, fate);
             }
         }
-        match self.unmet() {
-            None => self.working.keep(),
-            Some((at, rejection)) => self.fell(at.chunk as usize, at.row as usize, rejection),
+        match self.end() {
+            Ok(flagged) => {
+                self.working.keep();
+                flagged.into_iter().for_each(|(at, why)| self.flag(at, why));
+            }
+            Err((at, rejection)) => self.fell(at.chunk as usize, at.row as usize, rejection),
         }
         Ok(())
     }
@@ -150,10 +154,38 @@ impl<'c, E> Deciding<'_, 'c, E> {
         Unit::new(self.chunks, self.working, self.state, &*self.gate, &mut self.at_end, &mut self.rows)
     }
 
-    /// What the end of the unit asks for and does not find: the signed record that it fells, and why.
-    fn unmet(&self) -> Option<(Place, Rejection)> {
-        let unmet = first_unmet(self.chunks, self.working, &self.at_end);
-        unmet.map(|(place, rejection)| (self.chunks.cause(place), rejection))
+    /// What the end of the unit asks for and does not find: the signed records that it flags and why, or the first that it fells.
+    fn end(&self) -> Result<Vec<(Place, Rejection)>, (Place, Rejection)> {
+        let mut flagged = Vec::new();
+        for (place, severity, rejection) in unmet(self.chunks, self.working, &self.at_end) {
+            let signed = self.chunks.cause(place);
+            if severity != Severity::Flag {
+                return Err((signed, rejection));
+            }
+            flagged.push((signed, rejection));
+        }
+        Ok(flagged)
+    }
+
+    /// What becomes of a record that is a unit, when the unit ends. What flagged it first is why.
+    fn ended(&self, fate: Fate) -> Fate {
+        match (fate, self.end()) {
+            (_, Err((_, why))) => Fate::Rejected(why),
+            (Fate::Accepted, Ok(flagged)) => {
+                flagged.into_iter().next().map_or(Fate::Accepted, |(_, why)| Fate::Flagged(why))
+            }
+            (fate, Ok(_)) => fate,
+        }
+    }
+
+    /// Flags a record of the transaction when it ends, unless it is flagged already.
+    fn flag(&mut self, at: Place, rejection: Rejection) {
+        let (chunk, row) = (at.chunk as usize, at.row as usize);
+        let place = self.exceptions.binary_search_by_key(&(chunk, row), |known| (known.chunk, known.row));
+        if let Err(place) = place {
+            let outcome = ExceptionOutcome::Flagged;
+            self.exceptions.insert(place, Exceptional { chunk, row, outcome, rejection });
+        }
     }
 
     fn moment(&self) -> Moment {

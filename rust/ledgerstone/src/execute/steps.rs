@@ -12,7 +12,7 @@ use super::fate::{Failures, Fate};
 use super::matching::{agree, data_of};
 use super::ops::{Action, Failure, HeldBy, Op, OpChunk, Rejection};
 use super::plan::{Scope, lower_effects, lower_rule};
-use super::sums::{Deferred, first_unmet};
+use super::sums::{Deferred, unmet};
 use super::working::{Holder, LoadError, Place, Working};
 use crate::model::State;
 use crate::schema::{Env, Found, MatchPair, Primitive, Rows, Rule, from_record_bytes, rule_failure};
@@ -57,7 +57,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         if let Some(checks) = self.replacing.take()
             && failed.is_none()
         {
-            failed = first_unmet(self.chunks, self.working, &checks).map(|(_, rejection)| rejection);
+            failed = unmet(self.chunks, self.working, &checks).next().map(|(.., rejection)| rejection);
         }
         Ok(failed.map_or_else(|| std::mem::take(&mut self.failures).fate(), Fate::Rejected))
     }
@@ -256,7 +256,10 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
                 }
                 Action::Count { step, .. } => {
                     checks.push(again(Action::Check { cell }));
-                    cells::count(self.working, slot, -step, false)
+                    match step.checked_neg() {
+                        Some(back) => cells::count(self.working, slot, back, false),
+                        None => Err(Failure::Overflow),
+                    }
                 }
                 Action::Check { .. } => {
                     checks.push(again(Action::Check { cell }));
@@ -307,7 +310,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
     }
 
     /// Enough endorsers hold one of the roles, where the amount is above the part.
-    fn approve(&self, place: Place, op: Op, slot: u32, amount: i128) -> Result<(), Failure> {
+    fn approve(&self, place: Place, op: Op, slot: u32, amount: u128) -> Result<(), Failure> {
         let Primitive::Balance { approval: Some(approval), .. } = &self.rule(place, op).primitive else {
             return Ok(());
         };

@@ -6,7 +6,7 @@ use super::cells;
 use super::chunks::Chunks;
 use super::ops::{Action, Failure, Op, Rejection};
 use super::working::{Place, Working};
-use crate::schema::{Amount, Primitive, Rule};
+use crate::schema::{Amount, Primitive, Rule, Severity};
 
 /// An operation that is looked at again when its unit ends.
 #[derive(Clone, Copy)]
@@ -17,12 +17,16 @@ pub(super) struct Deferred {
     pub(super) op: Op,
 }
 
-/// The first deferred operation, in the order of records and rules, that fails: a bound that does not hold, or the first that counts
-/// towards a sum that is out of its bounds.
-pub(super) fn first_unmet(chunks: &Chunks<'_>, working: &Working, deferred: &[Deferred]) -> Option<(Place, Rejection)> {
+/// The deferred operations that fail, in the order of records and rules, and what that does: bounds that do not hold, and of each sum
+/// that is out of its bounds the first that counts towards it.
+pub(super) fn unmet<'w, 'c>(
+    chunks: &'w Chunks<'c>,
+    working: &'w Working,
+    deferred: &'w [Deferred],
+) -> impl Iterator<Item = (Place, Severity, Rejection)> + use<'w, 'c> {
     let sums = sums(chunks, working, deferred);
     let mut seen = BTreeSet::new();
-    deferred.iter().find_map(|deferred| {
+    deferred.iter().filter_map(move |deferred| {
         let record_type = &chunks[deferred.place.chunk as usize].record_type;
         let ops = working.operations(chunks, deferred.ops);
         let failure = match deferred.op.action {
@@ -36,7 +40,8 @@ pub(super) fn first_unmet(chunks: &Chunks<'_>, working: &Working, deferred: &[De
             }
             action => cells::check(working, working.slot(deferred.ops, action.cell()?)).err()?,
         };
-        Some((deferred.place, Rejection::of(record_type, ops, deferred.op, failure)))
+        let rejection = Rejection::of(record_type, ops, deferred.op, failure);
+        Some((deferred.place, deferred.op.severity(record_type), rejection))
     })
 }
 

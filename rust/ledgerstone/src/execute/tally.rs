@@ -13,6 +13,16 @@ use crate::limits::TALLY_RECORDS;
 use crate::model::{Decimal, RowId};
 use crate::schema::{Primitive, RecordType, Tally};
 
+/// Which votes are counted: their fields, and the JSON of the value that each has.
+type Group<'g> = [(&'g str, &'g [u8])];
+
+/// The votes that were found so far.
+struct Ballots<'g> {
+    tally: &'g Tally,
+    group: &'g Group<'g>,
+    counted: Vec<Ballot>,
+}
+
 impl<E> Unit<'_, '_, E> {
     /// Counts the newest version of every vote of the group that stands before the record.
     pub(super) fn tally(&mut self, place: Place, op: Op, values: &[Vec<u8>]) -> Verdict<E> {
@@ -23,53 +33,70 @@ impl<E> Unit<'_, '_, E> {
         };
         let group: Vec<(&str, &[u8])> =
             tally.group.iter().zip(values).map(|((field, _), value)| (field.as_str(), value.as_slice())).collect();
-        let mut votes = self.stored_votes(tally, &group)?;
-        votes.extend(self.working.taken_of(chunks, &tally.target).into_iter().map(Holder::Batch));
-        let mut ballots = Vec::new();
-        for vote in votes {
-            let data = data_of(&self.record_of(vote)?).unwrap_or(Json::Null);
-            let is_of_group =
-                |(field, value): &(&str, &[u8])| data.get(field).is_some_and(|it| it.canonical() == *value);
-            if group.iter().all(is_of_group) {
-                ballots.push(ballot(tally, &data));
-            }
-            if ballots.len() > TALLY_RECORDS {
-                return Ok(Err(Failure::TooMany));
-            }
+        let mut ballots = Ballots { tally, group: &group, counted: Vec::new() };
+        self.stored_votes(&mut ballots)?;
+        for vote in self.working.taken_of(chunks, &tally.target) {
+            ballots.counted.extend(ballot(tally, &group, &self.record_of(Holder::Batch(vote))?));
         }
-        let Some(outcome) = count(tally.method, &ballots) else { return Ok(Err(Failure::Overflow)) };
+        if ballots.are_too_many() {
+            return Ok(Err(Failure::TooMany));
+        }
+        let Some(outcome) = count(tally.method, &ballots.counted) else { return Ok(Err(Failure::Overflow)) };
         let ours = data_of(chunk.bytes.row(place.row as usize)).unwrap_or(Json::Null);
         Ok(if is_claimed(tally, &chunk.record_type, &ours, &outcome) { Ok(()) } else { Err(Failure::Rule) })
     }
 
-    /// Rows of the ledger that hold their key: no version was put after them, and a held record has none.
-    fn stored_votes(&mut self, tally: &Tally, group: &[(&str, &[u8])]) -> Result<Vec<Holder>, LoadError<E>> {
-        let mut rows: Vec<RowId> = Vec::new();
-        if let Some((field, value)) = group.first() {
-            let visit = &mut |row| rows.push(row);
-            self.state.rows_with(&tally.target, field, value, visit).map_err(LoadError::State)?;
-        }
-        let mut votes = Vec::new();
-        for row in rows {
-            let keys = self.state.unique_keys(row).map_err(LoadError::State)?;
-            let Some(key) = keys.iter().find(|key| key.is_first(&tally.target)) else { continue };
-            let hash = self.state.key_hash(&key.bytes);
-            self.working.reach_key(self.state, hash)?;
-            if self.working.find(self.chunks, hash, &key.bytes) == Some(Holder::Stored(row)) {
-                votes.push(Holder::Stored(row));
+    /// Takes the rows of the ledger that hold their key. It ends with the first ballot that is one too many, so that what it keeps in
+    /// memory is bounded by the ballots that a tally may count.
+    fn stored_votes(&mut self, ballots: &mut Ballots<'_>) -> Result<(), LoadError<E>> {
+        let (state, tally, group) = (self.state, ballots.tally, ballots.group);
+        let Some((field, value)) = group.first() else { return Ok(()) };
+        let mut failed = None;
+        let mut visit = |row| match self.stored_vote(row, tally, group) {
+            Ok(vote) => {
+                ballots.counted.extend(vote);
+                !ballots.are_too_many()
             }
-        }
-        Ok(votes)
+            Err(error) => {
+                failed = Some(error);
+                false
+            }
+        };
+        state.rows_with(&tally.target, field, value, &mut visit).map_err(LoadError::State)?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// The ballot of a row that is of the group and holds its key: no version was put after it, and a held record has none.
+    fn stored_vote(&mut self, row: RowId, tally: &Tally, group: &Group<'_>) -> Result<Option<Ballot>, LoadError<E>> {
+        let Some(ballot) = ballot(tally, group, &self.record_of(Holder::Stored(row))?) else { return Ok(None) };
+        let keys = self.state.unique_keys(row).map_err(LoadError::State)?;
+        let Some(key) = keys.iter().find(|key| key.is_first(&tally.target)) else { return Ok(None) };
+        let hash = self.state.key_hash(&key.bytes);
+        self.working.reach_key(self.state, hash)?;
+        let is_newest = self.working.find(self.chunks, hash, &key.bytes) == Some(Holder::Stored(row));
+        Ok(is_newest.then_some(ballot))
     }
 }
 
-fn ballot(tally: &Tally, data: &Json) -> Ballot {
+impl Ballots<'_> {
+    fn are_too_many(&self) -> bool {
+        self.counted.len() > TALLY_RECORDS
+    }
+}
+
+/// The ballot that a record of the votes' type is; `None` where it is not of the group.
+fn ballot(tally: &Tally, group: &Group<'_>, record: &[u8]) -> Option<Ballot> {
+    let data = data_of(record)?;
+    let is_of_group = |(field, value): &(&str, &[u8])| data.get(field).is_some_and(|it| it.canonical() == *value);
+    if !group.iter().all(is_of_group) {
+        return None;
+    }
     let text = |json: &Json| json.as_text().map(str::to_owned);
     let choices = match data.get(&tally.choice) {
         Some(Json::List(choices)) => choices.iter().filter_map(text).collect(),
         other => other.and_then(text).into_iter().collect(),
     };
-    Ballot { choices, weight: tally.weight.as_ref().and_then(|field| number(data.get(field)?)) }
+    Some(Ballot { choices, weight: tally.weight.as_ref().and_then(|field| number(data.get(field)?)) })
 }
 
 fn number(json: &Json) -> Option<Decimal> {

@@ -90,9 +90,7 @@ struct Decided {
 impl Ledger {
     /// Signs, decides, hashes and commits a draft. A panic on the way is a fault: nothing is logged, and the writer is as it was.
     pub(crate) fn transact(&self, writer: &mut Writer, draft: &Draft<'_>) -> Result<Attempt> {
-        for screened in &draft.records {
-            self.faults.check(&screened.record_type, &writer.authority)?;
-        }
+        self.check_faults(writer, draft)?;
         let attempt = std::panic::AssertUnwindSafe(|| self.attempt(writer, draft));
         std::panic::catch_unwind(attempt).unwrap_or_else(|panic| Err(Error::Fault(panic_message(&*panic))))
     }
@@ -153,7 +151,6 @@ impl Ledger {
         let chunks = self.pool.each(&parts, |(first, screened)| {
             let module = module_of(&screened.record_type.name);
             self.faults.guard(module, || {
-                self.sources.rules(module);
                 PreparedChunk::new(
                     Arc::clone(&screened.record_type),
                     (*first..).take(screened.inputs.len()).collect(),
@@ -263,11 +260,8 @@ impl Ledger {
             index: writer.trees.size(),
             genesis: writer.genesis,
         };
-        let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), context);
-        let decide = std::panic::AssertUnwindSafe(|| {
-            chunks.iter().for_each(|chunk| self.sources.rules(module_of(&chunk.record_type.name)));
-            InOrder.decide(draft.mode, chunks, &mut working, &mut gate, view)
-        });
+        let mut gate = AuthorityGate::new(Arc::clone(&writer.authority), context).probed(self.sources.probe());
+        let decide = std::panic::AssertUnwindSafe(|| InOrder.decide(draft.mode, chunks, &mut working, &mut gate, view));
         let decision = match std::panic::catch_unwind(decide) {
             Ok(decision) => decision.map_err(unread)?,
             Err(panic) => return Err(self.faults.found(&gate.module_at_hand(chunks), panic_message(&*panic))),

@@ -15,6 +15,7 @@ use super::Ledger;
 use super::append::{Attempt, Committed, Draft};
 use super::cut::{fitting, over_atomic};
 use super::endorse::Signing;
+use super::faults::Faults;
 use super::outcomes::RecordException;
 use super::pool::{Started, panic_message};
 use super::records::{author_of, check_id};
@@ -308,10 +309,11 @@ impl Load<'_, '_> {
             cut.open.push(input);
             if cut.open_rows == CHUNK_ROWS {
                 let (record_type, chunk) = (Arc::clone(&self.record_type), std::mem::take(&mut cut.open));
-                let plain = self.options.plain;
+                let (faults, plain) = (self.ledger.faults.clone(), self.options.plain);
                 let start = (cut.rows - CHUNK_ROWS) as u32;
                 cut.open_rows = 0;
-                cut.chunks.push(self.ledger.pool.start(move || screen_chunk(&record_type, &chunk, start, plain))?);
+                let screened = move || screen_chunk(&faults, &record_type, &chunk, start, plain);
+                cut.chunks.push(self.ledger.pool.start(screened)?);
             }
         }
         match mode {
@@ -427,7 +429,7 @@ impl Ledger {
         // What is not screened yet is prepared for the version that is in force now.
         let newest = self.lock_writer()?.record_type(&record_type.name)?;
         let record_type = if cut.chunks.is_empty() { &newest } else { record_type };
-        let records = cut.screened(record_type, plain)?;
+        let records = cut.screened(&self.faults, record_type, plain)?;
         let rejections: Vec<Rejected> = records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
         if mode == Mode::Atomic
             && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
@@ -478,10 +480,11 @@ impl Ledger {
 
 impl Cut {
     /// The rows, every chunk of them screened.
-    fn screened(self, record_type: &Arc<RecordType>, plain: bool) -> Result<Vec<Screened>> {
+    fn screened(self, faults: &Faults, record_type: &Arc<RecordType>, plain: bool) -> Result<Vec<Screened>> {
         let mut screened = self.chunks.into_iter().map(Started::wait).collect::<Result<Vec<_>>>()?;
         if self.open_rows > 0 {
-            screened.push(screen_chunk(record_type, &self.open, (self.rows - self.open_rows) as u32, plain)?);
+            let start = (self.rows - self.open_rows) as u32;
+            screened.push(screen_chunk(faults, record_type, &self.open, start, plain)?);
         }
         Ok(screened)
     }

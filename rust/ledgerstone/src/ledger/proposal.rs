@@ -18,7 +18,7 @@ use super::screen::Screened;
 use super::view::record_type_of;
 use super::{Appended, Ledger, View, Writer, clock, stored_checkpoint};
 use crate::error::{Error, Rejected, Result};
-use crate::execute::authority::Authority;
+use crate::execute::authority::{Authority, module_of};
 use crate::execute::{RecordBytes, stateless_refusals};
 use crate::keys::{Key, random_bytes};
 use crate::limits::{CHUNK_ROWS, INTENT_LIFETIME_MICROS};
@@ -179,13 +179,30 @@ impl Ledger {
         }
         let draft = Draft {
             mode: Mode::Atomic,
-            records: proposed(&writer.authority, &proposal.records)?,
+            records: self.proposed(&writer.authority, &proposal.records)?,
             id: Some(proposal.id.clone()),
             author: proposal.intent.author.clone(),
             signing: Signing::Done(proposal),
             new_log_key: None,
         };
         self.append_draft(&mut writer, &draft)
+    }
+
+    /// Records that were signed elsewhere as rows; refused whole where one is not exactly what its type writes.
+    fn proposed(&self, authority: &Authority, records: &[String]) -> Result<Vec<Screened>> {
+        let types = records.iter().enumerate().map(|(position, record)| type_of(authority, position, record));
+        let types: Vec<Arc<RecordType>> = types.collect::<Result<_>>()?;
+        let mut screened = Vec::new();
+        let mut start = 0;
+        while start < records.len() {
+            let same = types[start..].iter().take(CHUNK_ROWS).take_while(|other| Arc::ptr_eq(other, &types[start]));
+            let end = start + same.count();
+            let record_type = &types[start];
+            let rows = || rows_of(record_type, &records[start..end], start);
+            screened.push(self.faults.guard(module_of(&record_type.name), rows)?);
+            start = end;
+        }
+        Ok(screened)
     }
 
     /// What was signed elsewhere is good here and now.
@@ -206,21 +223,6 @@ impl Ledger {
         let message = "its author has seen a state that is not in this log's past: the ledger is another copy, or was rolled back";
         Err(refused(codes::UNKNOWN_PAST, message.to_owned(), 0, "ledger"))
     }
-}
-
-/// Records that were signed elsewhere as rows; refused whole where one is not exactly what its type writes.
-fn proposed(authority: &Authority, records: &[String]) -> Result<Vec<Screened>> {
-    let types = records.iter().enumerate().map(|(position, record)| type_of(authority, position, record));
-    let types: Vec<Arc<RecordType>> = types.collect::<Result<_>>()?;
-    let mut screened = Vec::new();
-    let mut start = 0;
-    while start < records.len() {
-        let same = types[start..].iter().take(CHUNK_ROWS).take_while(|other| Arc::ptr_eq(other, &types[start]));
-        let end = start + same.count();
-        screened.push(rows_of(&types[start], &records[start..end], start)?);
-        start = end;
-    }
-    Ok(screened)
 }
 
 /// The type of a record, in the version that it names, which has to be the one in force.

@@ -136,7 +136,7 @@ impl Ledger {
             }
             let count = values.len() as u32;
             let record_type = record_type_of(authority, &type_name)?;
-            let mut parts = screen(&self.pool, &record_type, &Input::values(values), plain)?;
+            let mut parts = screen((&self.pool, &self.faults), &record_type, &Input::values(values), plain)?;
             for part in &mut parts {
                 part.shift(start);
             }

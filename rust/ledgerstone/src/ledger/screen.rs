@@ -7,9 +7,11 @@ use arrow_array::{BooleanArray, RecordBatch};
 use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 
+use super::faults::Faults;
 use super::pool::Pool;
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
+use crate::execute::authority::module_of;
 use crate::execute::{RecordBytes, stateless_refusals};
 use crate::limits::CHUNK_ROWS;
 use crate::model::{FlatRows, Value};
@@ -71,21 +73,31 @@ impl Input {
 }
 
 /// Screens records of one type, in chunks, in parallel. `plain`: private fields may hold values.
-pub(crate) fn screen(pool: &Pool, record_type: &Arc<RecordType>, input: &Input, plain: bool) -> Result<Vec<Screened>> {
+pub(crate) fn screen(
+    (pool, faults): (&Pool, &Faults),
+    record_type: &Arc<RecordType>,
+    input: &Input,
+    plain: bool,
+) -> Result<Vec<Screened>> {
     let starts: Vec<usize> = (0..input.len()).step_by(CHUNK_ROWS).collect();
     pool.each(&starts, |&start| {
         let length = CHUNK_ROWS.min(input.len() - start);
-        screen_chunk(record_type, &[input.slice(start, length)], start as u32, plain)
+        screen_chunk(faults, record_type, &[input.slice(start, length)], start as u32, plain)
     })
 }
 
-/// Screens the records of one chunk, of which the first was handed over as the `start`-th.
+/// Screens the records of one chunk, of which the first was handed over as the `start`-th. A panic is a fault of their module.
 pub(crate) fn screen_chunk(
+    faults: &Faults,
     record_type: &Arc<RecordType>,
     inputs: &[Input],
     start: u32,
     plain: bool,
 ) -> Result<Screened> {
+    faults.guard(module_of(&record_type.name), || screened(record_type, inputs, start, plain))
+}
+
+fn screened(record_type: &Arc<RecordType>, inputs: &[Input], start: u32, plain: bool) -> Result<Screened> {
     let checked = checked(record_type, inputs)?;
     let Checked { rows: batch, failures } = checked;
     let mut keep = vec![true; batch.num_rows()];

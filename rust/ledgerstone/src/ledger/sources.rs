@@ -1,10 +1,10 @@
 //! Where time and randomness come from. They reach the log as data (times, secrets), never a verdict.
 
-use crate::error::Result;
-use crate::keys::random_bytes;
+use std::sync::Arc;
 
-/// Called with the name of a module before its rules look at records.
-type Probe = Box<dyn Fn(&str) + Send + Sync>;
+use crate::error::Result;
+use crate::execute::Probe;
+use crate::keys::random_bytes;
 
 /// The clock and the random bytes of a ledger.
 pub struct Sources {
@@ -27,18 +27,17 @@ impl Sources {
         Sources { now: Box::new(now), random: Box::new(move || Ok(random())), rules: None }
     }
 
-    /// Calls `probe` with the name of a module before its rules look at records: for tests of what a fault of a module does.
+    /// Calls `probe` with the name of a module before its rules look at records, in every stage that they do: for tests of what a fault
+    /// of a module does.
     #[must_use]
     pub fn before_rules(mut self, probe: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.rules = Some(Box::new(probe));
+        self.rules = Some(Arc::new(probe));
         self
     }
 
-    /// The rules of a module are about to look at records.
-    pub(crate) fn rules(&self, module: &str) {
-        if let Some(probe) = &self.rules {
-            probe(module);
-        }
+    /// What is called before rules look at records, if anything is.
+    pub(crate) fn probe(&self) -> Option<Probe> {
+        self.rules.clone()
     }
 
     pub(crate) fn now(&self) -> i64 {

@@ -229,7 +229,13 @@ impl State for View {
         })
     }
 
-    fn rows_with(&self, type_name: &str, field: &str, value: &[u8], visit: &mut dyn FnMut(RowId)) -> Result<()> {
+    fn rows_with(
+        &self,
+        type_name: &str,
+        field: &str,
+        value: &[u8],
+        visit: &mut dyn FnMut(RowId) -> bool,
+    ) -> Result<()> {
         let term = (posting_prefix(type_name, field), vec![self.secret.hash(value)]);
         let mut found = Lookup::new(vec![term], 0, self.size);
         let mut json = Vec::new();
@@ -244,8 +250,8 @@ impl State for View {
                     }
                     Ok(json == value)
                 })?;
-                if is_equal {
-                    visit(row);
+                if is_equal && !visit(row) {
+                    return Ok(());
                 }
             }
         }

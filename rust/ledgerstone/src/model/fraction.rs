@@ -25,8 +25,8 @@ impl Fraction {
         let common = i128::try_from(common).ok()?;
         let sign = denominator.signum();
         Some(Fraction {
-            numerator: i64::try_from(numerator / common * sign).ok()?,
-            denominator: i64::try_from(denominator / common * sign).ok()?,
+            numerator: i64::try_from((numerator / common).checked_mul(sign)?).ok()?,
+            denominator: i64::try_from((denominator / common).checked_mul(sign)?).ok()?,
         })
     }
 
@@ -114,6 +114,20 @@ mod tests {
         {
             assert_eq!(Fraction::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_leaves_64_bits_is_no_fraction() {
+        let ends = [i128::MIN, i128::MIN + 1, i64::MIN.into(), -1, 0, 1, i64::MAX.into(), i128::MAX];
+        for (numerator, denominator) in ends.into_iter().flat_map(|a| ends.map(|b| (a, b))) {
+            let Some(fraction) = Fraction::new(numerator, denominator) else { continue };
+            assert!(fraction.denominator() > 0);
+            for other in ends.into_iter().filter_map(|a| Fraction::new(a, i64::MAX.into())) {
+                let _ = (fraction.checked_add(other), fraction.cmp(&other), fraction.units(i64::MIN));
+            }
+        }
+        assert_eq!(Fraction::new(1, i128::MIN), None);
+        assert_eq!(Fraction::new(i64::MIN.into(), 1).unwrap().checked_neg(), None);
     }
 
     #[test]

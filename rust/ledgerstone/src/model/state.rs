@@ -39,13 +39,14 @@ pub trait State {
     /// Every unique key of a row.
     fn unique_keys(&self, row: RowId) -> Result<Vec<UniqueKey>, Self::Error>;
 
-    /// Every row of a type in which a top-level indexed field has this value, as JSON; rows without effect included.
+    /// Every row of a type in which a top-level indexed field has this value, as JSON; rows without effect included. `visit` says
+    /// whether to go on.
     fn rows_with(
         &self,
         type_name: &str,
         field: &str,
         value: &[u8],
-        visit: &mut dyn FnMut(RowId),
+        visit: &mut dyn FnMut(RowId) -> bool,
     ) -> Result<(), Self::Error>;
 
     /// Whether the record at a row was held when its transaction was decided. That it was not released since is for a rule to see.

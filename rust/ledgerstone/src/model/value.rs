@@ -176,6 +176,9 @@ impl Decimal {
 
     /// The mantissa at another scale; `None` where digits would be lost or overflow.
     pub fn rescaled(self, scale: u8) -> Option<i128> {
+        if self.mantissa == 0 {
+            return Some(0);
+        }
         if scale >= self.scale {
             10i128.checked_pow(u32::from(scale - self.scale))?.checked_mul(self.mantissa)
         } else {
@@ -201,14 +204,17 @@ impl fmt::Display for Decimal {
         if scale == 0 {
             return write!(f, "{magnitude}");
         }
-        let unit = 10u128.pow(u32::from(scale));
-        write!(f, "{}.{:0width$}", magnitude / unit, magnitude % unit, width = usize::from(scale))
+        // 128 bits hold at most 39 digits: behind more than 38 of them there is no whole part.
+        let (whole, rest) =
+            10u128.checked_pow(u32::from(scale)).map_or((0, magnitude), |unit| (magnitude / unit, magnitude % unit));
+        write!(f, "{whole}.{rest:0width$}", width = usize::from(scale))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn decimals_are_written_canonically() {
@@ -223,6 +229,40 @@ mod tests {
     fn what_is_not_a_decimal_is_refused() {
         for text in ["", "-", ".", "1.", ".5", "1e3", "+1", " 1", "1_000", "NaN", "١"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
+        }
+    }
+
+    /// Digits moved behind the point by hand.
+    fn naive(mantissa: i128, scale: u8) -> String {
+        let digits = format!("{:0>width$}", mantissa.unsigned_abs(), width = usize::from(scale) + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - usize::from(scale));
+        let fraction = fraction.trim_end_matches('0');
+        let point = if fraction.is_empty() { "" } else { "." };
+        format!("{}{whole}{point}{fraction}", if mantissa < 0 { "-" } else { "" })
+    }
+
+    #[test]
+    fn the_ends_of_the_range_are_written_at_every_scale() {
+        for scale in 0..=u8::MAX {
+            for mantissa in [0, 1, -1, 10, 10i128.pow(38), i128::MAX, i128::MIN, i128::MIN + 1] {
+                let decimal = Decimal::new(mantissa, scale);
+                assert_eq!(decimal.to_string(), naive(mantissa, scale));
+                // 2^127 has 39 digits.
+                assert_eq!(decimal.digits(), mantissa.unsigned_abs().to_string().len() as u32);
+                for other in 0..=u8::MAX {
+                    let rescaled = decimal.rescaled(other).map(|rescaled| Decimal::new(rescaled, other).to_string());
+                    assert!(rescaled.is_none_or(|text| text == naive(mantissa, scale)));
+                }
+            }
+        }
+        assert_eq!(Decimal::new(0, 0).rescaled(76), Some(0));
+    }
+
+    proptest! {
+        #[test]
+        fn decimals_are_digits_with_a_point(mantissa in any::<i128>(), shift in 0u32..127, scale in 0u8..=76) {
+            let mantissa = mantissa >> shift;
+            prop_assert_eq!(Decimal::new(mantissa, scale).to_string(), naive(mantissa, scale));
         }
     }
 }

@@ -25,7 +25,7 @@ use toml::de::DeTable;
 
 use super::error::{SchemaErrors, suggestion};
 use super::module::{CellType, Endorse, Field, FieldKind, Lookup, Module, Primitive, RecordType, Role, Rule};
-use super::scalar::{OwnedScalar, ScalarKind};
+use super::scalar::OwnedScalar;
 use crate::limits;
 use links::Loaded;
 use lookups::LookupDraft;
@@ -76,7 +76,7 @@ struct Shape<'t> {
 }
 
 /// For each group of sums over the transaction: whether it sums fractions, and the kinds of its by values.
-type Groups = BTreeMap<String, (bool, Vec<ScalarKind>)>;
+type Groups = BTreeMap<String, bounds::SumGroup>;
 
 struct Reader<'t> {
     source: &'t Source<'t>,

@@ -37,12 +37,10 @@ pub(crate) fn rule_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, env:
 }
 
 fn item_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, item: Option<usize>, env: &Env<'a>) -> Option<String> {
-    match applies(rule.when.as_ref(), rows, row, item, env) {
+    match rule.applies(rows, row, item, env) {
         Some(false) => return None,
         Some(true) => {}
-        None => {
-            return rule.when.as_ref().map(|when| format!("{} overflows", when.source()));
-        }
+        None => return rule.when.as_ref().map(no_value),
     }
     match &rule.primitive {
         Primitive::Require(condition) if !condition.is_true(rows, row, item, env) => {
@@ -57,13 +55,9 @@ fn item_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, item: Option<us
     }
 }
 
-/// Whether a rule's `when` is true; `None` where it overflows.
-fn applies(when: Option<&Expr>, rows: &Rows<'_>, row: usize, item: Option<usize>, env: &Env<'_>) -> Option<bool> {
-    let Some(when) = when else { return Some(true) };
-    if when.is_true(rows, row, item, env) {
-        return Some(true);
-    }
-    (!when.overflows(rows, row, item, env)).then_some(false)
+/// What is said where arithmetic leaves its bounds, or divides by zero.
+fn no_value(expr: &Expr) -> String {
+    format!("{} has no value: it overflows, or divides by zero", expr.source())
 }
 
 /// A bound whose operand is absent does not hold, as any comparison with an absent value.
@@ -114,14 +108,14 @@ fn conserve_failure(
     };
     let mut groups: Vec<Group<'_>> = Vec::new();
     for item in items {
-        match applies(rule.when.as_ref(), rows, row, Some(item), env) {
+        match rule.applies(rows, row, Some(item), env) {
             Some(true) => {}
             Some(false) => continue,
-            None => return Some(format!("{} overflows", sum.source())),
+            None => return rule.when.as_ref().map(no_value),
         }
         let Some(summand) = Amount::of(&sum.eval(rows, row, Some(item), env)) else {
             if sum.overflows(rows, row, Some(item), env) {
-                return Some(format!("{} overflows", sum.source()));
+                return Some(no_value(sum));
             }
             continue;
         };

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{CellType, Reason};
-use crate::schema::expr::{Expr, Needs};
+use crate::schema::columns::Rows;
+use crate::schema::expr::{Env, Expr, Needs};
 
 /// One rule of a record type.
 #[derive(Debug)]
@@ -421,7 +422,21 @@ impl Rule {
 
     /// Every expression, `when` first.
     pub(crate) fn expressions(&self) -> impl Iterator<Item = &Expr> {
-        self.when.iter().chain(self.primitive.expressions())
+        self.when.iter().chain(self.operands())
+    }
+
+    /// Every expression but `when`.
+    pub(crate) fn operands(&self) -> impl Iterator<Item = &Expr> {
+        self.primitive.expressions().into_iter()
+    }
+
+    /// Whether its `when` is true; `None` where that has no value.
+    pub(crate) fn applies(&self, rows: &Rows<'_>, row: usize, item: Option<usize>, env: &Env<'_>) -> Option<bool> {
+        let Some(when) = &self.when else { return Some(true) };
+        if when.is_true(rows, row, item, env) {
+            return Some(true);
+        }
+        (!when.overflows(rows, row, item, env)).then_some(false)
     }
 
     /// What its expressions need besides the record. Roles that it demands of authors and endorsers are not counted: they are

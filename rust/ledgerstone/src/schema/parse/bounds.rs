@@ -12,6 +12,15 @@ use crate::schema::format::Format;
 use crate::schema::module::{FieldKind, Primitive};
 use crate::schema::scalar::ScalarKind;
 
+/// What the rules that add to one sum over the transaction agree on.
+pub(super) struct SumGroup {
+    is_of_fractions: bool,
+    by: Vec<ScalarKind>,
+    low: Decimal,
+    high: Decimal,
+    severity: String,
+}
+
 impl Draft<'_, '_> {
     pub(super) fn window(&self) -> Option<Primitive> {
         let text = self.table.text("window")?;
@@ -85,7 +94,7 @@ impl Draft<'_, '_> {
         }
         let (sum, by) = (sum?, by?);
         if let Some(group) = &group {
-            self.one_kind_of_group(group, &sum, &by);
+            self.agree_with_group(group, &sum, &by, (low, high));
         }
         Some(Primitive::Conserve { group, sum, by, low, high })
     }
@@ -118,18 +127,45 @@ impl Draft<'_, '_> {
         }
     }
 
-    /// The rules of a group sum fractions all, or numbers all, by values of the same kinds.
-    fn one_kind_of_group(&self, group: &str, sum: &Expr, by: &[Expr]) {
-        let fractions = sum.kind() == ScalarKind::Fraction;
-        let kinds: Vec<ScalarKind> = by.iter().map(Expr::kind).collect();
+    /// The rules of a group are about one sum: they sum numbers of one kind by values of the same kinds, within the same bounds, and what
+    /// happens where it is outside of them does not depend on which record stands first. Only the reason is that of the first.
+    fn agree_with_group(&self, group: &str, sum: &Expr, by: &[Expr], (low, high): (Decimal, Decimal)) {
+        let severity = self.table.texts_quietly("severity").pop().unwrap_or_else(|| "reject".to_owned());
+        if severity == "hold" {
+            let message = "a sum over the transaction is looked at when its records have had their effects: nothing is held any more";
+            let place = self.table.place("severity");
+            self.reader.source.fault(place, message, "\"hold\"", "\"reject\" or \"flag\"");
+        }
+        let this = SumGroup {
+            is_of_fractions: sum.kind() == ScalarKind::Fraction,
+            by: by.iter().map(Expr::kind).collect(),
+            low: low.normalised(),
+            high: high.normalised(),
+            severity,
+        };
         let mut groups = self.reader.groups.borrow_mut();
-        let (known_fractions, known) = groups.entry(group.to_owned()).or_insert((fractions, kinds.clone()));
-        if *known_fractions != fractions {
+        let Some(known) = groups.get(group) else {
+            groups.insert(group.to_owned(), this);
+            return;
+        };
+        if known.is_of_fractions != this.is_of_fractions {
             self.table.fault_at("conserve", format!("the group \"{group}\" sums fractions and other numbers"));
         }
-        if *known != kinds {
+        if known.by != this.by {
             let message = format!("the group \"{group}\" has sums by other values in an earlier rule");
-            self.reader.source.fault(self.table.place("by"), message, listed(&kinds), listed(known));
+            self.reader.source.fault(self.table.place("by"), message, listed(&this.by), listed(&known.by));
+        }
+        for (key, found, expected) in [
+            ("low", this.low.to_string(), known.low.to_string()),
+            ("high", this.high.to_string(), known.high.to_string()),
+            ("severity", this.severity, known.severity.clone()),
+        ] {
+            if found != expected {
+                let message =
+                    format!("the group \"{group}\" has another \"{key}\" in an earlier rule: its sum has one");
+                let quoted = |text: &str| format!("\"{text}\"");
+                self.reader.source.fault(self.table.place(key), message, quoted(&found), quoted(&expected));
+            }
         }
     }
 

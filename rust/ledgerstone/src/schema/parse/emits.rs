@@ -97,6 +97,11 @@ impl Draft<'_, '_> {
     pub(super) fn tally(&self) -> Option<Primitive> {
         let text = self.table.text("tally")?;
         let target = self.target(&text)?;
+        if !target.is_keyed {
+            let message = format!("{} is counted by its key, and not every record of it has one", target.name);
+            let expected = "a type whose first `unique` names required fields, without `when`";
+            self.reader.source.fault(text.span.start, message, format!("\"{}\"", text.value), expected);
+        }
         let named = self.table.required_text("a `tally` rule", "method")?;
         let Some((_, method)) = METHODS.iter().find(|(name, _)| *name == named.value) else {
             let names = METHODS.map(|(name, _)| name);
@@ -148,10 +153,8 @@ impl Draft<'_, '_> {
             let name = Text { value: entry.name.to_owned(), span: entry.at..entry.at };
             let field = target.fields.iter().find(|field| field.name == entry.name);
             let kind = field.filter(|field| field.index).and_then(|field| scalar_kind(&field.kind));
-            let Some(kind) = kind else {
-                self.their_field(target, &name, "an indexed field", |_| false);
-                continue;
-            };
+            self.their_field(target, &name, "an indexed field", |_| kind.is_some());
+            let Some(kind) = kind else { continue };
             let value = entry.text(self.reader.source).and_then(|text| self.expr(&text, &[kind]));
             group.extend(value.map(|value| (entry.name.to_owned(), value)));
         }
@@ -166,6 +169,10 @@ impl Draft<'_, '_> {
             let near = if field.is_some() { String::new() } else { suggestion(&name.value, names) };
             let message = format!("{} has no field `{}` that is {wanted}{near}", target.name, name.value);
             self.reader.source.fault(name.span.start, message, format!("\"{}\"", name.value), wanted);
+        } else if target.is_private(&name.value) {
+            let message = format!("`{}` is private: a tally does not read it", name.value);
+            let expected = "a field that is not private";
+            self.reader.source.fault(name.span.start, message, format!("\"{}\"", name.value), expected);
         }
     }
 

@@ -21,6 +21,8 @@ pub(super) struct Target {
     pub(super) fields: Vec<Field>,
     /// Kinds of its key; `None` where it has none.
     key: Option<Vec<ScalarKind>>,
+    /// Whether each of its records has that key.
+    pub(super) is_keyed: bool,
     /// Types of other modules that may emit into it.
     pub(super) accepts: Vec<String>,
 }
@@ -134,12 +136,19 @@ impl<'t> Draft<'_, 't> {
         let full = if text.value.contains('.') { text.value.clone() } else { self.reader.full(&text.value) };
         if let Some(shape) = self.shapes.iter().find(|shape| shape.name == full) {
             let key = declared_key(shape, &self.scope());
-            return Some(Target { name: full, fields: shape.fields.clone(), key, accepts: shape.accepts.clone() });
+            let is_keyed =
+                key.as_ref().is_some_and(|(values, is_always)| *is_always && are_required(&shape.fields, values));
+            let key = key.map(|(values, _)| values.iter().map(Expr::kind).collect());
+            let (fields, accepts) = (shape.fields.clone(), shape.accepts.clone());
+            return Some(Target { name: full, fields, key, is_keyed, accepts });
         }
         if let Some(loaded) = (self.loaded)(&full) {
+            let rule = loaded.rules.iter().find(|rule| matches!(rule.primitive, Primitive::Unique { .. }));
+            let is_always = rule.is_some_and(|rule| rule.when.is_none());
+            let is_keyed = is_always && loaded.key().is_some_and(|key| are_required(&loaded.fields, key));
             let key = loaded.key().map(|key| key.iter().map(Expr::kind).collect());
             let (fields, accepts) = (loaded.fields.clone(), loaded.accepts.clone());
-            return Some(Target { name: full, fields, key, accepts });
+            return Some(Target { name: full, fields, key, is_keyed, accepts });
         }
         let message = format!(
             "unknown record type \"{}\"{}",
@@ -274,11 +283,28 @@ fn place(found: Option<(FieldPath, &Field)>) -> Option<Place> {
     path.kind().map(|kind| Place { kind, many: path.is_item() })
 }
 
-/// Kinds of the first `unique` of a type whose rules are not read yet; faults in it are noted where it is read.
-fn declared_key(shape: &Shape<'_>, scope: &TypeScope<'_>) -> Option<Vec<ScalarKind>> {
+/// The first `unique` of a type whose rules are not read yet, and whether it is without `when`; faults in it are noted where it is read.
+fn declared_key(shape: &Shape<'_>, scope: &TypeScope<'_>) -> Option<(Vec<Expr>, bool)> {
     let table = shape.table.tables("rules").into_iter().find(|rule| rule.has("unique"))?;
     let names = Names { fields: &shape.fields, each: None, scope };
-    table.texts_quietly("unique").iter().map(|text| Expr::parse(text, names).ok().map(|expr| expr.kind())).collect()
+    let values: Option<Vec<Expr>> =
+        table.texts_quietly("unique").iter().map(|text| Expr::parse(text, names).ok()).collect();
+    Some((values?, !table.has("when")))
+}
+
+/// Whether each of the values is a field that is never absent.
+fn are_required(fields: &[Field], values: &[Expr]) -> bool {
+    values.iter().all(|value| value.as_field().is_some_and(|path| is_required(fields, path.as_str())))
+}
+
+fn is_required(fields: &[Field], dotted: &str) -> bool {
+    let (first, rest) = dotted.split_once('.').map_or((dotted, None), |(first, rest)| (first, Some(rest)));
+    let field = fields.iter().find(|field| field.name == first && field.required);
+    field.is_some_and(|field| match (rest, &field.kind) {
+        (None, _) => true,
+        (Some(rest), FieldKind::Struct(inner)) => is_required(inner, rest),
+        (Some(_), _) => false,
+    })
 }
 
 /// Kinds in a message.

@@ -166,8 +166,11 @@ unique = ["id"]
 [types.vote]
 authorise = ["clerk"]
 [types.vote.fields]
-topic = { type = "text", index = true }
+topic = { type = "text", required = true, index = true }
+voter = { type = "text", required = true }
 choice = { type = "text" }
+[[types.vote.rules]]
+unique = ["topic", "voter"]
 [types.result]
 authorise = ["clerk"]
 [types.result.fields]
@@ -414,9 +417,14 @@ const FAULTS: &[(&str, &str, &str)] = &[
     ),
     ("method = \"plurality\"", "method = \"weighted\"", "the method weighted needs \"weight\""),
     (
-        "topic = { type = \"text\", index = true }",
-        "topic = { type = \"text\" }",
+        "topic = { type = \"text\", required = true, index = true }",
+        "topic = { type = \"text\", required = true }",
         "m.vote has no field `topic` that is an indexed field (found \"topic\", expected an indexed field)",
+    ),
+    (
+        "unique = [\"topic\", \"voter\"]",
+        "unique = [\"topic\", \"choice\"]",
+        "m.vote is counted by its key, and not every record of it has one (found \"vote\", expected a type whose first `unique` names required fields, without `when`)",
     ),
     (
         "counts = \"counts\"",
