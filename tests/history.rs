@@ -1,8 +1,10 @@
 //! Time and history against naive models: the ledger as of every index is what the ledger was at that index; statements add up line by
-//! line; effective dates sum as a loop over the records does. Queries are apart.
+//! line; effective dates sum as a loop over the records does. Queries are apart, and so are records whose effects other records decide.
 
 #[path = "history/queries.rs"]
 mod queries;
+#[path = "history/wallet.rs"]
+mod wallet;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -469,30 +471,6 @@ fn a_balance_without_dated_movements_is_refused_by_date() {
         points.extend((0..batch.num_rows()).map(|row| column.is_valid(row).then(|| column.value(row))));
     }
     assert_eq!(points, [None, Some(1), Some(2), Some(3)]);
-}
-
-#[test]
-fn what_records_alone_do_not_say_is_not_summed() {
-    let hold = r#"
-[[types.gain.rules]]
-require = "points < 100"
-severity = "hold"
-code = "many"
-message = "somebody looks at many points first"
-"#;
-    let ledger = Arc::new(books().module(&[POINTS, hold].concat(), "points.toml").in_memory().unwrap());
-    ledger.append("points.card", texts(&[("id", "a")]), None).unwrap();
-    for points in [5, 100, 7] {
-        ledger.append("points.gain", object(&[("card", text("a")), ("points", Value::Int(points))]), None).unwrap();
-    }
-    let request =
-        StatementRequest { record_type: "points.card".to_owned(), key: vec![text("a")], ..StatementRequest::default() };
-    assert_eq!(ledger.statement(&request).err().unwrap().code(), codes::NOT_SUMMABLE);
-    let changes = |batch: RecordBatch| batch.column_by_name("changes").unwrap().as_list::<i32>().values().len();
-    let history = ledger.history("points.card", &[text("a")], None).unwrap();
-    let told: Vec<RecordBatch> = history.map(Result::unwrap).collect();
-    assert_eq!(told.iter().map(RecordBatch::num_rows).sum::<usize>(), 3, "the held record moved nothing");
-    assert_eq!(told.into_iter().map(changes).sum::<usize>(), 4);
 }
 
 #[test]

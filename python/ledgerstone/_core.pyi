@@ -513,7 +513,9 @@ class Statement(Reading):
     """The statement of a balance: every record that moved it, by how much, and the balance after it.
 
     Columns: ``_index``, ``_position``, ``_time``, ``_type``, ``_date`` (the effective date; the UTC day of the ledger time where the record
-    has none), for each part that records move ``<part>_change`` and ``<part>_balance``, and the fields asked for.
+    has none), ``_held_at`` (where such records can be held: the place of one that was; its line stands at its release), for each part that
+    records move ``<part>_change`` and ``<part>_balance``, and the fields asked for. Several records of one transaction that moved the
+    balance by what they looked up cannot be told apart: their change and balance are None, and the last has the balance after them all.
     """
 
     @property
@@ -527,8 +529,10 @@ class Statement(Reading):
 class History(Reading):
     """The history of a key: every record that has it, and every record that moved its cells.
 
-    Columns: ``_index``, ``_position``, ``_time``, ``_author``, ``_type``, ``_version`` and ``changes``: a list of ``field``, ``before`` and
-    ``after``, all text. A cell goes by its name, its `by` values in brackets and what it holds: ``balance[EUR].posted``.
+    Columns: ``_index``, ``_position``, ``_time``, ``_author``, ``_type``, ``_version``, ``_held_at`` (where such records can be held: the
+    place of one that was; it is told at its release) and ``changes``: a list of ``field``, ``before`` and ``after``, all text. A cell goes
+    by its name, its `by` values in brackets and what it holds: ``balance[EUR].posted``. Several records of one transaction that moved a
+    cell by what they looked up cannot be told apart: the last tells what they did together.
     """
 
 @final

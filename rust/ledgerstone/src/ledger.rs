@@ -8,6 +8,7 @@ mod commit;
 mod cut;
 mod derive;
 mod effective;
+mod effects;
 mod emitted;
 mod endorse;
 mod export;
@@ -31,6 +32,7 @@ mod screen;
 mod sources;
 mod statement;
 mod stats;
+mod telling;
 #[cfg(test)]
 mod tests;
 mod trial;

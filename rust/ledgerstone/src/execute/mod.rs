@@ -42,7 +42,7 @@ pub(crate) use emit::{Made, Origin, has_followers, released};
 pub(crate) use fate::Exceptional;
 pub(crate) use gate::{AuthorityGate, Context, Probe};
 pub(crate) use ops::{Action, Advance, HeldBy, OpChunk, Rejection};
-pub(crate) use plan::{Scope, lower, write_key};
+pub(crate) use plan::{Scope, lower, lower_effects, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 pub(crate) use serial::InOrder;
 pub(crate) use working::{LoadError, Place, Working};

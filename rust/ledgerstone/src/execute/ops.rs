@@ -282,6 +282,15 @@ impl Action {
         }
     }
 
+    /// What takes it back, where it is one of those that can be: additions and counts.
+    pub(crate) fn undone(self) -> Option<Self> {
+        match self {
+            Action::Add { cell, part, check, delta } => Some(Action::Add { cell, part, check, delta: -delta }),
+            Action::Count { cell, step } => Some(Action::Count { cell, step: -step }),
+            _ => None,
+        }
+    }
+
     /// The cell it touches.
     pub(crate) fn cell(&self) -> Option<u32> {
         match *self {

@@ -52,7 +52,7 @@ pub(super) fn lower_rule(rows: &Rows<'_>, rule: u16, row: usize, key_hash: KeyHa
 }
 
 /// Makes the operations of a row on balances and counts: its effects, where its type replaces versions.
-pub(super) fn lower_effects(rows: &Rows<'_>, row: usize, key_hash: KeyHash<'_>) -> OpChunk {
+pub(crate) fn lower_effects(rows: &Rows<'_>, row: usize, key_hash: KeyHash<'_>) -> OpChunk {
     let mut lowering = Lowering::new(rows, key_hash, &Env::NONE);
     for planned in planned(rows.record_type()) {
         if matches!(planned.rule.primitive, Primitive::Balance { .. } | Primitive::Count { .. }) {

@@ -1,25 +1,28 @@
 //! Balances by effective date: what the records say about when they count, not when they were appended.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use super::Ledger;
+use super::effects::{Batch, Target, moved_cell};
 use super::moment::Moment;
-use super::movement::{Movements, Target, check_summable};
+use super::movement::Movements;
 use super::read::{Balance, balance_cell, by_values, key_json};
 use super::statement::{effective_day, moved_parts};
-use super::view::View;
+use super::view::{View, damage};
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::Action;
-use crate::model::{Decimal, Parts, Value};
-use crate::schema::{BalanceType, CellKind, CellType, Primitive};
+use crate::model::{Decimal, Parts, RowId, Value};
+use crate::schema::{BalanceType, CellKind, CellType, Primitive, Rule};
 
 impl Ledger {
     /// The balances of the record with this key by effective date: the openings of its cells, and the movements of all records whose
     /// effective date is not after `day` (days since 1970-01-01), of those appended up to a moment (`None`: now). Only parts that can be
-    /// summed so are given: those that nothing but records of types with an effective date add to, and that a closing record finds at
-    /// zero. An error where there is no such part.
+    /// summed so are given: those that no rule assigns, that nothing but records of types with an effective date add to, and that a
+    /// closing record finds at zero. A version that replaces another takes its movements back on the day of that one; a held record
+    /// counts once it is released. An error where there is no such part, or a record's movements depend on what it looked up.
     pub fn balances_on(
         &self,
         type_name: &str,
@@ -37,32 +40,30 @@ impl Ledger {
         check_summable(&view, &cell)?;
         let parts = dated_parts(&view, &cell, balance)?;
         let key = key_json(&record_type, key)?;
-        let names = view.cell_names(&cell, &key)?;
-        let mut sums: Vec<Option<Parts>> = vec![None; names.len()];
-        let target = Target { cells: vec![Arc::clone(&cell)], key, names };
-        let mut movements = Movements::new(&view, target, 0, end)?;
+        let names = view.cell_names(&cell, &key, end)?;
+        let untouched = balance.opening();
+        let mut sums: Vec<Option<Parts>> = vec![untouched; names.len()];
+        let kinds = vec![Arc::clone(&cell); names.len()];
+        let mut movements = Movements::new(&view, Target { key, names, kinds, end }, 0)?;
         while let Some(window) = movements.next(self, &view)? {
             let views = window.views()?;
             let mut times = BTreeMap::new();
             for &(number, place) in &window.order {
                 let batch = &window.batches[number];
-                let index = batch.gathered.rows[place].index;
-                let time = match times.get(&index) {
-                    Some(time) => *time,
-                    None => *times.entry(index).or_insert(view.fact(index)?.0),
-                };
-                let counts = effective_day(&views[number], place, time) <= day;
-                for (cell, action) in batch.effects(place) {
-                    match action {
-                        Action::Open { parts: opened, .. } => {
-                            open(&mut sums[cell], batch.ops.opened[opened as usize], &parts)?
-                        }
-                        Action::Add { part, delta, .. } if counts => {
-                            add(sums[cell].get_or_insert(Parts::EMPTY), usize::from(part), delta)?;
-                        }
-                        _ => {}
+                let mut time = |index: u64| -> Result<i64> {
+                    match times.entry(index) {
+                        Entry::Occupied(known) => Ok(*known.get()),
+                        Entry::Vacant(entry) => Ok(*entry.insert(view.fact(index)?.0)),
                     }
+                };
+                if let Some(back) = batch.taken_back(place)
+                    && earlier_day(&view, back.row, end, &mut time)? <= day
+                {
+                    apply(&mut sums, batch, back.effects(), &parts)?;
                 }
+                let is_due = effective_day(&views[number], place, time(batch.happened_at(place).index)?) <= day;
+                let counts = |(_, action): &(usize, Action)| is_due || matches!(action, Action::Open { .. });
+                apply(&mut sums, batch, batch.own_effects(place).filter(counts), &parts)?;
             }
         }
         let balance = |sum: Parts| -> Balance {
@@ -76,12 +77,33 @@ impl Ledger {
     }
 }
 
-/// An opening counts whatever its date: it says that the balance exists. One after a closing adds to what was before.
-fn open(sum: &mut Option<Parts>, opened: Parts, parts: &[(usize, String)]) -> Result<()> {
-    let sum = sum.get_or_insert(Parts::EMPTY);
-    for (part, _) in parts {
-        if let Some(value) = opened.part(*part) {
-            add(sum, *part, value)?;
+/// The day on which the movements counted that a later version took back.
+fn earlier_day(view: &View, row: RowId, end: u64, time: &mut dyn FnMut(u64) -> Result<i64>) -> Result<i32> {
+    let time = time(view.released_at(row, end)?.unwrap_or(row.index))?;
+    view.with_row(row, |chunk, place| Ok(effective_day(&chunk.view(row).map_err(damage)?, place, time)))
+}
+
+/// Adds what a record opened and added. An opening counts whatever its date: it says that the balance exists. One after a closing adds
+/// to what was before.
+fn apply(
+    sums: &mut [Option<Parts>],
+    batch: &Batch,
+    effects: impl Iterator<Item = (usize, Action)>,
+    parts: &[(usize, String)],
+) -> Result<()> {
+    for (cell, action) in effects {
+        let sum = sums[cell].get_or_insert(Parts::EMPTY);
+        match action {
+            Action::Open { parts: opened, .. } => {
+                let opened = batch.ops.opened[opened as usize];
+                for (part, _) in parts {
+                    if let Some(value) = opened.part(*part) {
+                        add(sum, *part, value)?;
+                    }
+                }
+            }
+            Action::Add { part, delta, .. } => add(sum, usize::from(part), delta)?,
+            _ => {}
         }
     }
     Ok(())
@@ -92,16 +114,39 @@ fn add(sum: &mut Parts, part: usize, delta: i128) -> Result<()> {
     sum.add(part, delta).ok_or_else(too_many)
 }
 
+/// Refuses to sum what the records of a cell alone do not say.
+fn check_summable(view: &View, cell: &CellType) -> Result<()> {
+    for record_type in view.authority.all_versions() {
+        let mut moving = record_type
+            .rules
+            .iter()
+            .filter(|rule| moved_cell(&rule.primitive).is_some_and(|moved| moved.cell.is_same(cell)));
+        if moving.any(Rule::is_dynamic) {
+            return Err(Error::schema(
+                codes::NOT_SUMMABLE,
+                format!(
+                    "{} moves {} by what it looks up, which its records alone do not say; as_of gives the balance at any moment",
+                    record_type.name, cell.owner
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The parts that can be summed by effective date.
 fn dated_parts(view: &View, cell: &CellType, balance: &BalanceType) -> Result<Vec<(usize, String)>> {
     let mut undated: BTreeMap<usize, String> = BTreeMap::new();
     for record_type in view.authority.all_versions() {
         for rule in &record_type.rules {
             match &rule.primitive {
-                Primitive::Balance { cell: own, add, .. } if own.is_same(cell) && record_type.effective.is_none() => {
-                    let parts =
-                        add.iter().map(|(part, _, _)| (*part, format!("{} has no effective date", record_type.name)));
-                    undated.extend(parts);
+                Primitive::Balance { cell: own, add, set, .. } if own.is_same(cell) => {
+                    if record_type.effective.is_none() {
+                        let reason = format!("{} has no effective date", record_type.name);
+                        undated.extend(add.iter().map(|(part, _, _)| (*part, reason.clone())));
+                    }
+                    let reason = format!("{} assigns it", record_type.name);
+                    undated.extend(set.iter().map(|(part, _)| (*part, reason.clone())));
                 }
                 Primitive::Close { cell: own, zero, .. } if own.is_same(cell) => {
                     let left = (0..balance.parts.len()).filter(|part| !zero.contains(part));

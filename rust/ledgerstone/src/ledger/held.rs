@@ -4,10 +4,11 @@ use arrow_array::RecordBatch;
 
 use super::outcomes::Standing;
 use super::records::object;
-use super::view::View;
+use super::view::{View, damage};
 use super::{Appended, Ledger};
 use crate::codes;
 use crate::error::{Error, Result};
+use crate::execute::authority::RELEASE;
 use crate::model::{RowId, Value};
 use crate::query::Segments;
 
@@ -74,12 +75,41 @@ fn suspension(module: &str, reason: Option<&str>) -> Value {
     object(members)
 }
 
+impl View {
+    /// The held records that a transaction released: where each stands, and its release.
+    pub(crate) fn releases_in(&self, index: u64) -> Result<Vec<(RowId, RowId)>> {
+        let mut releases = Vec::new();
+        for run in Segments::new(RELEASE, index, index + 1).all(&*self.snapshot)? {
+            for chunk in self.read(|reader| reader.run(RELEASE, run))? {
+                let field = |name: &str| chunk.record_type.fields.iter().position(|field| field.name == name);
+                let (Some(index), Some(position)) = (field("index"), field("position")) else { continue };
+                for (place, release) in chunk.rows.iter().enumerate() {
+                    let view = chunk.view(*release).map_err(damage)?;
+                    let number = |field: usize| view.int(field, place).map(i64::unsigned_abs);
+                    let row = number(index).zip(number(position));
+                    let row = row.and_then(|(index, position)| Some(RowId::new(index, u32::try_from(position).ok()?)));
+                    releases.extend(row.map(|row| (row, *release)));
+                }
+            }
+        }
+        Ok(releases)
+    }
+
+    /// Where the effects of a stored row happened when the ledger held `end` transactions: at its release, if it was held.
+    pub(crate) fn took_effect_at(&self, row: RowId, end: u64) -> Result<RowId> {
+        let Some(index) = self.released_at(row, end)? else { return Ok(row) };
+        let release = self.releases_in(index)?.into_iter().find(|(released, _)| *released == row);
+        let missing = || Error::damaged(format!("table cells: record {row} was released at {index}, and is not there"));
+        release.map(|(_, release)| release).ok_or_else(missing)
+    }
+}
+
 /// Adds the held records of a type: only transactions that have exceptions are looked at.
 fn held_of(view: &View, name: &str, limit: usize, held: &mut Vec<HeldRecord>) -> Result<()> {
     let mut segments = Segments::new(name, 0, view.size);
     while let Some(run) = segments.next(&*view.snapshot)? {
         for chunk in view.read(|reader| reader.run(name, run))? {
-            for (place, (row, standing)) in chunk.rows.iter().zip(view.standings(&chunk.rows)?).enumerate() {
+            for (place, (row, standing)) in chunk.rows.iter().zip(view.standings(&chunk.rows, view.size)?).enumerate() {
                 if held.len() == limit {
                     return Ok(());
                 }

@@ -9,9 +9,11 @@ use arrow_schema::{DataType, Field as ArrowField, Fields, Schema, SchemaRef, Tim
 use ledgerstone_verify::canon::Json;
 
 use super::Ledger;
+use super::effects::{Target, Turn, Turns};
 use super::moment::Moment;
-use super::movement::{Batch, Movements, Target, moved};
+use super::movement::{Movements, Window};
 use super::read::{by_values, key_json, unique_key_of};
+use super::telling::{Teller, Told};
 use super::view::View;
 use crate::error::{Error, Result};
 use crate::model::{CellValue, RowId, Value};
@@ -22,16 +24,19 @@ const PAGE: usize = 1_024;
 
 /// The history of a key, page by page: an iterator of record batches over one consistent view.
 ///
-/// Columns: `_index`, `_position`, `_time`, `_author`, `_type`, `_version`, and `changes`: a list of what the record changed, each with
-/// `field`, `before` and `after` as text, absent where there was or is nothing. A field of the record itself goes by its name; a cell by
-/// its name, its `by` values in brackets and what it holds: `balance[EUR].posted`, `status.state`.
+/// Columns: `_index`, `_position`, `_time`, `_author`, `_type`, `_version`, `_held_at` (where such records can be held: the place of one
+/// that was; it is told at its release, whose place, time and author these are), and `changes`: a list of what the record changed, each
+/// with `field`, `before` and `after` as text, absent where there was or is nothing. A field of the record itself goes by its name; a
+/// cell by its name, its `by` values in brackets and what it holds: `balance[EUR].posted`, `status.state`. Where several records of one
+/// transaction moved a cell by what they looked up, and cannot be told apart, the last of them tells what they did to it together.
 pub struct HistoryRows {
     ledger: Arc<Ledger>,
     view: View,
     movements: Movements,
     cells: Vec<HistoryCell>,
-    /// Records with the key that are still to come.
-    versions: VecDeque<RowId>,
+    /// Records with the key that are still to come, in the order in which they took effect.
+    versions: VecDeque<Version>,
+    can_be_held: bool,
     /// Data of the newest so far.
     newest: BTreeMap<String, Json>,
     ready: VecDeque<Event>,
@@ -45,13 +50,22 @@ struct HistoryCell {
     kind: Arc<CellType>,
     label: String,
     value: Option<CellValue>,
-    /// The effects of transactions below this index are in the value.
-    known_to: u64,
+}
+
+/// A record with the key.
+struct Version {
+    turn: Turn,
+    /// Where it took effect.
+    at: RowId,
+    /// Where it stands.
+    row: RowId,
 }
 
 /// One record of the history.
 struct Event {
-    row: RowId,
+    /// Where it took effect.
+    at: RowId,
+    held_at: Option<RowId>,
     record_type: String,
     version: u32,
     changes: Vec<Change>,
@@ -70,19 +84,26 @@ impl Ledger {
         let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
         let key = key_json(&record_type, key)?;
-        let mut versions = view.versions_of_key(&unique_key_of(&record_type, &key), end)?;
-        versions.sort_unstable();
-        let (mut names, mut cells) = (Vec::new(), Vec::new());
+        let mut versions = Vec::new();
+        let mut turns = Turns::new(&view);
+        for row in view.versions_of_key(&unique_key_of(&record_type, &key), end)? {
+            let at = if view.can_be_held(type_name) { view.took_effect_at(row, end)? } else { row };
+            versions.push(Version { turn: turns.of(type_name, at)?, at, row });
+        }
+        versions.sort_unstable_by_key(|version| version.turn);
+        let mut target = Target { key, names: Vec::new(), kinds: Vec::new(), end };
+        let mut cells = Vec::new();
         for kind in &record_type.cells {
-            for name in view.cell_names(kind, &key)? {
+            for name in view.cell_names(kind, &target.key, end)? {
                 let by = by_values(&name).unwrap_or_default().join(", ");
                 let label = if by.is_empty() { kind.name.clone() } else { format!("{}[{by}]", kind.name) };
-                cells.push(HistoryCell { kind: Arc::clone(kind), label, value: None, known_to: 0 });
-                names.push(name);
+                cells.push(HistoryCell { kind: Arc::clone(kind), label, value: None });
+                target.names.push(name);
+                target.kinds.push(Arc::clone(kind));
             }
         }
-        let target = Target { cells: record_type.cells.clone(), key, names };
-        let movements = Movements::new(&view, target, 0, end)?;
+        let movements = Movements::new(&view, target, 0)?;
+        let can_be_held = movements.can_be_held() || view.can_be_held(type_name);
         Ok(HistoryRows {
             ledger: Arc::clone(self),
             has_movements: !cells.is_empty(),
@@ -90,6 +111,7 @@ impl Ledger {
             movements,
             cells,
             versions: versions.into(),
+            can_be_held,
             newest: BTreeMap::new(),
             ready: VecDeque::new(),
             facts: BTreeMap::new(),
@@ -101,7 +123,7 @@ impl Ledger {
 impl HistoryRows {
     /// The Arrow schema of every batch.
     pub fn schema(&self) -> SchemaRef {
-        schema()
+        schema(self.can_be_held)
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -109,9 +131,9 @@ impl HistoryRows {
             self.read_window()?;
         }
         while self.ready.len() < PAGE
-            && let Some(row) = self.versions.pop_front()
+            && let Some(version) = self.versions.pop_front()
         {
-            let event = self.version(row)?;
+            let event = self.version(&version)?;
             self.ready.push_back(event);
         }
         let page: Vec<Event> = self.ready.drain(..PAGE.min(self.ready.len())).collect();
@@ -124,64 +146,67 @@ impl HistoryRows {
             self.has_movements = false;
             return Ok(());
         };
-        for &(number, place) in &window.order {
-            let batch = &window.batches[number];
-            let row = batch.gathered.rows[place];
-            while let Some(earlier) = self.versions.front().copied().filter(|earlier| *earlier < row) {
-                self.versions.pop_front();
-                let event = self.version(earlier)?;
-                self.ready.push_back(event);
-            }
-            let mut event = if self.versions.front() == Some(&row) {
-                self.versions.pop_front();
-                self.version(row)?
-            } else {
-                let (record_type, version) = (batch.record_type.name.clone(), batch.gathered.versions[place]);
-                Event { row, record_type, version, changes: Vec::new() }
-            };
-            let is_version = !event.changes.is_empty();
-            event.changes.extend(self.effects(batch, place)?);
-            // One that other state might have let move a cell, and did not, is no part of the history.
-            if is_version || !event.changes.is_empty() || !batch.is_open(place) {
+        for (index, range) in window.transactions() {
+            let movers = &window.order[range.clone()];
+            let (changes, told) = self.told(&window, index, movers)?;
+            for ((&(number, place), turn), (changes, told)) in
+                movers.iter().zip(&window.turns[range]).zip(changes.into_iter().zip(told))
+            {
+                while let Some(version) = self.next_version(|next| next < *turn) {
+                    let event = self.version(&version)?;
+                    self.ready.push_back(event);
+                }
+                let batch = &window.batches[number];
+                let mut event = match self.next_version(|next| next == *turn) {
+                    Some(version) => self.version(&version)?,
+                    None if !told => continue,
+                    None => Event {
+                        at: batch.happened_at(place),
+                        held_at: batch.held_at(place),
+                        record_type: batch.record_type.name.clone(),
+                        version: batch.gathered.versions[place],
+                        changes: Vec::new(),
+                    },
+                };
+                event.changes.extend(changes);
                 self.ready.push_back(event);
             }
         }
         Ok(())
     }
 
-    /// What a record did to the cells. Where other state decided that, what its transaction did to them all is told at the first such
-    /// record of it.
-    fn effects(&mut self, batch: &Batch, place: usize) -> Result<Vec<Change>> {
-        let mut before: BTreeMap<usize, Option<CellValue>> = BTreeMap::new();
-        if batch.is_open(place) {
-            let end = batch.gathered.rows[place].index + 1;
-            for (number, cell) in self.cells.iter_mut().enumerate() {
-                let name = &self.movements.target().names[number];
-                let value = |size: u64| -> Result<Option<CellValue>> {
-                    let stored = self.view.cell_as_of(name, size)?;
-                    Ok(stored.and_then(|bytes| cell.kind.parse_value(&bytes)))
-                };
-                // A release in between moved it too.
-                let first = if cell.known_to < end { value(end - 1)? } else { cell.value.clone() };
-                let after = value(end)?;
-                before.insert(number, first);
-                cell.value = after;
-                cell.known_to = end;
-            }
+    /// The next record with the key, if its turn fits.
+    fn next_version(&mut self, fits: impl Fn(Turn) -> bool) -> Option<Version> {
+        let is_next = self.versions.front().is_some_and(|version| fits(version.turn));
+        if is_next { self.versions.pop_front() } else { None }
+    }
+
+    /// What the movers of one transaction changed of the cells, and whether each moved any.
+    fn told(
+        &mut self,
+        window: &Window,
+        index: u64,
+        movers: &[(usize, usize)],
+    ) -> Result<(Vec<Vec<Change>>, Vec<bool>)> {
+        let mut changes: Vec<Vec<Change>> = movers.iter().map(|_| Vec::new()).collect();
+        let mut moved = vec![false; movers.len()];
+        for (number, cell) in self.cells.iter_mut().enumerate() {
+            let mut value = cell.value.take();
+            let teller = Teller { view: &self.view, target: self.movements.target(), cell: number };
+            teller.tell(window, index, movers, &mut value, &mut |mover, told| {
+                moved[mover] |= told != Told::Nothing;
+                if let Told::Change(before, after) | Told::Together(before, after) = told {
+                    changes[mover].extend(cell.changes(before, after));
+                }
+            })?;
+            cell.value = value;
         }
-        for (number, action) in batch.effects(place) {
-            let cell = &mut self.cells[number];
-            if batch.gathered.rows[place].index < cell.known_to {
-                continue;
-            }
-            before.entry(number).or_insert_with(|| cell.value.clone());
-            cell.value = moved(cell.value.take(), action, batch, &cell.kind)?;
-        }
-        Ok(before.into_iter().flat_map(|(number, before)| self.cells[number].changes(before)).collect())
+        Ok((changes, moved))
     }
 
     /// A record with the key: what it changed of the one before.
-    fn version(&mut self, row: RowId) -> Result<Event> {
+    fn version(&mut self, version: &Version) -> Result<Event> {
+        let Version { at, row, .. } = *version;
         let record = self.view.record_bytes(row)?;
         let damaged = || Error::damaged(format!("table chunks: row {row} is no record"));
         let Ok(Json::Object(mut members)) = Json::parse(&record) else { return Err(damaged()) };
@@ -206,29 +231,34 @@ impl HistoryRows {
                 after: self.newest.get(name).map(text_of),
             })
             .collect();
-        Ok(Event { row, record_type, version: version as u32, changes })
+        let held_at = (at != row).then_some(row);
+        Ok(Event { at, held_at, record_type, version: version as u32, changes })
     }
 
     fn batch(&mut self, page: &[Event]) -> Result<RecordBatch> {
         let mut facts = Vec::with_capacity(page.len());
         for event in page {
-            let index = event.row.index;
+            let index = event.at.index;
             if !self.facts.contains_key(&index) {
                 self.facts.clear();
                 self.facts.insert(index, self.view.fact(index)?);
             }
             facts.push(self.facts[&index].clone());
         }
-        let columns: Vec<ArrayRef> = vec![
-            Arc::new(UInt64Array::from_iter_values(page.iter().map(|event| event.row.index))),
-            Arc::new(UInt32Array::from_iter_values(page.iter().map(|event| event.row.position))),
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(UInt64Array::from_iter_values(page.iter().map(|event| event.at.index))),
+            Arc::new(UInt32Array::from_iter_values(page.iter().map(|event| event.at.position))),
             Arc::new(TimestampMicrosecondArray::from_iter_values(facts.iter().map(|fact| fact.0)).with_timezone("UTC")),
             Arc::new(StringArray::from_iter_values(facts.iter().map(|fact| &fact.1))),
             Arc::new(StringArray::from_iter_values(page.iter().map(|event| &event.record_type))),
             Arc::new(UInt32Array::from_iter_values(page.iter().map(|event| event.version))),
-            changes_column(page),
         ];
-        RecordBatch::try_new(schema(), columns).map_err(|error| Error::Fault(error.to_string()))
+        if self.can_be_held {
+            let held_at = page.iter().map(|event| event.held_at.map(|row| row.to_string()));
+            columns.push(Arc::new(held_at.collect::<StringArray>()));
+        }
+        columns.push(changes_column(page));
+        RecordBatch::try_new(self.schema(), columns).map_err(|error| Error::Fault(error.to_string()))
     }
 }
 
@@ -246,9 +276,9 @@ impl Iterator for HistoryRows {
 }
 
 impl HistoryCell {
-    /// What differs from an earlier value.
-    fn changes(&self, before: Option<CellValue>) -> Vec<Change> {
-        let (before, after) = (self.members(before), self.members(self.value.clone()));
+    /// What differs between two values.
+    fn changes(&self, before: &Option<CellValue>, after: &Option<CellValue>) -> Vec<Change> {
+        let (before, after) = (self.members(before), self.members(after));
         let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
         let differs = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
         differs
@@ -260,7 +290,8 @@ impl HistoryCell {
             .collect()
     }
 
-    fn members(&self, value: Option<CellValue>) -> BTreeMap<String, Json> {
+    fn members(&self, value: &Option<CellValue>) -> BTreeMap<String, Json> {
+        let value = value.clone().or_else(|| self.kind.untouched());
         let bytes = value.map(|value| self.kind.value_bytes(&value)).unwrap_or_default();
         match Json::parse(&bytes) {
             Ok(Json::Object(members)) => members.into_iter().collect(),
@@ -305,15 +336,19 @@ fn changes_column(page: &[Event]) -> ArrayRef {
     Arc::new(list.finish())
 }
 
-fn schema() -> SchemaRef {
+fn schema(can_be_held: bool) -> SchemaRef {
     let item = ArrowField::new("item", DataType::Struct(change_fields()), false);
-    Arc::new(Schema::new(vec![
+    let mut columns = vec![
         ArrowField::new("_index", DataType::UInt64, false),
         ArrowField::new("_position", DataType::UInt32, false),
         ArrowField::new("_time", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), false),
         ArrowField::new("_author", DataType::Utf8, false),
         ArrowField::new("_type", DataType::Utf8, false),
         ArrowField::new("_version", DataType::UInt32, false),
-        ArrowField::new("changes", DataType::List(Arc::new(item)), false),
-    ]))
+    ];
+    if can_be_held {
+        columns.push(ArrowField::new("_held_at", DataType::Utf8, true));
+    }
+    columns.push(ArrowField::new("changes", DataType::List(Arc::new(item)), false));
+    Arc::new(Schema::new(columns))
 }

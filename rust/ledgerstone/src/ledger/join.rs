@@ -114,7 +114,7 @@ fn keys_of(target: &RecordType, column: &ArrayRef, field: &Field) -> Vec<Option<
 }
 
 impl View {
-    /// The newest row of each of these keys, below an index; keys that no record has are left out.
+    /// The newest row of each of these keys when the ledger held `end` transactions; keys that no record had are left out.
     pub(crate) fn rows_by_keys(&self, keys: &[Vec<u8>], end: u64) -> Result<BTreeMap<Vec<u8>, RowId>> {
         let mut hashes: Vec<u64> = keys.iter().map(|key| self.secret.hash(key)).collect();
         hashes.sort_unstable();
@@ -126,7 +126,10 @@ impl View {
         let wanted: BTreeSet<&Vec<u8>> = keys.iter().collect();
         let mut found: BTreeMap<Vec<u8>, (Option<i64>, RowId)> = BTreeMap::new();
         // In the order of the ledger: neighbours are read together.
-        for row in rows.into_iter().filter(|row| row.index < end) {
+        for row in rows {
+            if !self.has_its_keys(row, end)? {
+                continue;
+            }
             for key in self.unique_keys(row)? {
                 if wanted.contains(&key.bytes) {
                     let newest = found.entry(key.bytes).or_insert((key.version, row));
@@ -137,20 +140,36 @@ impl View {
         Ok(found.into_iter().map(|(key, (_, row))| (key, row)).collect())
     }
 
-    /// Every row of a key below an index, in the order of versions.
+    /// Whether the row of a stored key had it when the ledger held `end` transactions: one that was held takes its key at its release.
+    fn has_its_keys(&self, row: RowId, end: u64) -> Result<bool> {
+        if row.index >= end {
+            return Ok(false);
+        }
+        let can_be_held = self.with_row(row, |chunk, _| Ok(self.can_be_held(&chunk.record_type.name)))?;
+        Ok(!can_be_held || !self.is_held(row)? || self.released_at(row, end)?.is_some())
+    }
+
+    /// Every row that had a key when the ledger held `end` transactions, in the order of versions.
     pub(crate) fn versions_of_key(&self, key: &[u8], end: u64) -> Result<Vec<RowId>> {
+        Ok(self.numbered_versions(key, end)?.into_iter().map(|(_, row)| row).collect())
+    }
+
+    /// The same, with the number of each version.
+    pub(crate) fn numbered_versions(&self, key: &[u8], end: u64) -> Result<Vec<(Option<i64>, RowId)>> {
         let mut rows = Vec::new();
         self.rows_by_key_hash(&[self.secret.hash(key)], &mut |_, row| rows.push(row))?;
-        rows.retain(|row| row.index < end);
         rows.sort_unstable();
         let mut own = Vec::new();
         for row in rows {
+            if !self.has_its_keys(row, end)? {
+                continue;
+            }
             if let Some(known) = self.unique_keys(row)?.into_iter().find(|known| known.bytes == key) {
                 own.push((known.version, row));
             }
         }
         own.sort_unstable();
-        Ok(own.into_iter().map(|(_, row)| row).collect())
+        Ok(own)
     }
 }
 

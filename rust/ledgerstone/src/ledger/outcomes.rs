@@ -1,14 +1,15 @@
 //! What became of stored records, for those who read them: outcomes, releases, causes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ledgerstone_verify::entry::{Exception, ExceptionOutcome, Outcome};
 
+use super::append::stored_exceptions;
 use super::view::View;
 use crate::error::{Error, Rejected, Result};
 use crate::model::RowId;
 use crate::schema::codec::decode_list;
-use crate::schema::{Primitive, RecordType, Severity};
+use crate::schema::{Primitive, RecordType, Rule, Severity};
 use crate::store::{Table, number_key};
 
 /// A record of an append that was not plainly accepted, and why.
@@ -66,23 +67,37 @@ impl Standing {
 }
 
 impl View {
-    /// What became of stored rows, which ascend.
-    pub(crate) fn standings(&self, rows: &[RowId]) -> Result<Vec<Standing>> {
+    /// What had become of stored rows, which ascend, when the ledger held `end` transactions.
+    pub(crate) fn standings(&self, rows: &[RowId], end: u64) -> Result<Vec<Standing>> {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(Vec::new()) };
         let exceptions = self.kept_exceptions(first.index, last.index)?;
         rows.iter()
             .map(|row| match exceptions.get(row) {
                 None => Ok(Standing::Accepted),
-                Some((ExceptionOutcome::Held, code)) if self.is_released(*row)? => Ok(Standing::Released(code.clone())),
+                Some((ExceptionOutcome::Held, code)) if self.released_at(*row, end)?.is_some() => {
+                    Ok(Standing::Released(code.clone()))
+                }
                 Some((ExceptionOutcome::Held, code)) => Ok(Standing::Held(code.clone())),
                 Some((_, code)) => Ok(Standing::Flagged(code.clone())),
             })
             .collect()
     }
 
-    /// What became of one stored row.
-    pub(crate) fn standing(&self, row: RowId) -> Result<Standing> {
-        Ok(self.standings(&[row])?.pop().unwrap_or(Standing::Accepted))
+    /// What had become of one stored row when the ledger held `end` transactions.
+    pub(crate) fn standing(&self, row: RowId, end: u64) -> Result<Standing> {
+        Ok(self.standings(&[row], end)?.pop().unwrap_or(Standing::Accepted))
+    }
+
+    /// Which of these rows were held where they stand, whether or not they were released since.
+    pub(crate) fn were_held(&self, rows: &[RowId]) -> Result<Vec<bool>> {
+        let mut held = Vec::with_capacity(rows.len());
+        for same in rows.chunk_by(|left, right| left.index == right.index) {
+            let exceptions = stored_exceptions(self, same[0].index)?;
+            let stays = exceptions.iter().filter(|exception| exception.outcome == ExceptionOutcome::Held);
+            let positions: BTreeSet<u64> = stays.map(|exception| exception.position).collect();
+            held.extend(same.iter().map(|row| positions.contains(&u64::from(row.position))));
+        }
+        Ok(held)
     }
 
     /// Held and flagged records of the transactions from `first` to `last`.
@@ -106,23 +121,42 @@ impl View {
         damaged.map_or(Ok(kept), Err)
     }
 
-    /// Whether a held record was released.
-    pub(crate) fn is_released(&self, row: RowId) -> Result<bool> {
-        Ok(self.cell_with_index(&release_cell(row))?.is_some())
+    /// The transaction that released a held record, if that is below `end`. A release is final: its cell is set once.
+    pub(crate) fn released_at(&self, row: RowId, end: u64) -> Result<Option<u64>> {
+        let release = self.cell_with_index(&release_cell(row))?;
+        Ok(release.map(|(index, _)| index).filter(|index| *index < end))
     }
 
     /// The position of the signed record that caused an emitted one; `None` where the author signed the record himself.
     pub(crate) fn cause(&self, row: RowId) -> Result<Option<u32>> {
-        let Some((key, causes)) = self.snapshot.last_at(Table::Emitted, &number_key(row.number()))? else {
-            return Ok(None);
-        };
+        self.causes(row.index)?.of(row.position)
+    }
+
+    /// Which records of a transaction were emitted, and what caused each.
+    pub(crate) fn causes(&self, index: u64) -> Result<Causes> {
+        let last = number_key(RowId::new(index + 1, 0).number() - 1);
+        let none = Causes { index, first: u32::MAX, causes: Vec::new() };
+        let Some((key, causes)) = self.snapshot.last_at(Table::Emitted, &last)? else { return Ok(none) };
         let first = RowId::from_number(u64::from_be_bytes(key.try_into().unwrap_or_default()));
-        if first.index != row.index {
-            return Ok(None);
-        }
-        let start = (row.position - first.position) as usize * 4;
-        let cause = causes.get(start..start + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
-        let damaged = || Error::damaged(format!("table emitted: the row of transaction {} is too short", row.index));
+        Ok(if first.index == index { Causes { index, first: first.position, causes } } else { none })
+    }
+}
+
+/// The emitted records of a transaction: the row of the table `emitted`.
+pub(crate) struct Causes {
+    pub(crate) index: u64,
+    /// Position of the first.
+    first: u32,
+    /// For each, u32le position of the signed record that caused it.
+    causes: Vec<u8>,
+}
+
+impl Causes {
+    /// The position of the signed record that caused the one at a position; `None` where its author signed it himself.
+    pub(crate) fn of(&self, position: u32) -> Result<Option<u32>> {
+        let Some(place) = position.checked_sub(self.first) else { return Ok(None) };
+        let cause = self.causes.as_chunks::<4>().0.get(place as usize).map(|bytes| u32::from_le_bytes(*bytes));
+        let damaged = || Error::damaged(format!("table emitted: the row of transaction {} is too short", self.index));
         cause.map(Some).ok_or_else(damaged)
     }
 }
@@ -133,10 +167,10 @@ impl View {
         self.authority.versions_of(type_name).any(|version| version.can_be_held())
     }
 
-    /// What became of rows of one type, which ascend: where none of them can be an exception, nothing is read.
-    pub(crate) fn standings_of(&self, type_name: &str, rows: &[RowId]) -> Result<Vec<Standing>> {
+    /// What had become of rows of one type, which ascend, at a size: where none of them can be an exception, nothing is read.
+    pub(crate) fn standings_of(&self, type_name: &str, rows: &[RowId], end: u64) -> Result<Vec<Standing>> {
         if self.authority.versions_of(type_name).any(|version| version.can_be_an_exception()) {
-            self.standings(rows)
+            self.standings(rows, end)
         } else {
             Ok(vec![Standing::Accepted; rows.len()])
         }
@@ -147,6 +181,12 @@ impl RecordType {
     /// Whether a record of it can be held.
     pub(crate) fn can_be_held(&self) -> bool {
         self.rules.iter().any(|rule| rule.severity == Severity::Hold)
+    }
+
+    /// Whether a record of it takes back what the version before it did.
+    pub(crate) fn replaces(&self) -> bool {
+        let is_replaced = |rule: &Rule| matches!(&rule.primitive, Primitive::Unique { versioned: Some(versioned), .. } if versioned.replace);
+        self.rules.iter().any(is_replaced)
     }
 
     /// Whether a record of it that stands can be something else than plainly accepted.

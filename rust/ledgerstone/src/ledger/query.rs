@@ -213,7 +213,7 @@ impl QueryRows {
         if !self.hides_held {
             return Ok(page);
         }
-        let standings = self.view.standings(&page.rows)?;
+        let standings = self.view.standings(&page.rows, self.end)?;
         let kept: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Held(_))).collect();
         page.retain(&kept).map_err(fault)
     }
@@ -260,7 +260,7 @@ impl QueryRows {
         let mut order: Vec<usize> = (0..page.rows.len()).collect();
         order.sort_by_key(|place| page.rows[*place]);
         let rows: Vec<RowId> = order.iter().map(|&place| page.rows[place]).collect();
-        let found = self.view.standings_of(&self.scan.wanted().record_type.name, &rows)?;
+        let found = self.view.standings_of(&self.scan.wanted().record_type.name, &rows, self.end)?;
         let mut standings = vec![Standing::Accepted; rows.len()];
         for (place, standing) in order.into_iter().zip(found) {
             standings[place] = standing;

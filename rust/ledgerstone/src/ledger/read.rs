@@ -13,7 +13,7 @@ use crate::codes;
 use crate::error::{Error, Result};
 use crate::limits::CELL_RUN_ENTRIES;
 use crate::model::{Decimal, RowId, Value};
-use crate::query::{history_key, value_json};
+use crate::query::{history_key, moving_transactions, value_json};
 use crate::schema::codec::decode_list;
 use crate::schema::{CellKind, CellType, RecordType};
 use crate::store::{Table, number_key};
@@ -82,7 +82,7 @@ impl Ledger {
         let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
         let bytes = unique_key_of(&record_type, &key_json(&record_type, key)?);
-        view.versions_of_key(&bytes, end)?.last().map(|row| stored_record(&view, *row)).transpose()
+        view.versions_of_key(&bytes, end)?.last().map(|row| stored_record(&view, *row, end)).transpose()
     }
 
     /// The record at a place.
@@ -91,7 +91,7 @@ impl Ledger {
         view.check_index(row.index)?;
         let found = view.read(|reader| reader.locate(row))?;
         found.ok_or_else(|| Error::schema(codes::NO_RECORD, format!("there is no stored record {row}")))?;
-        stored_record(&view, row)
+        stored_record(&view, row, view.size)
     }
 
     fn balances_of_key(
@@ -150,23 +150,38 @@ impl Past<'_> {
 }
 
 impl View {
-    /// The names of the cells of one kind that a record with this key ever had.
-    pub(crate) fn cell_names(&self, cell: &CellType, key: &[Vec<u8>]) -> Result<Vec<Vec<u8>>> {
+    /// The names of the cells of one kind that a record with this key had when the ledger held `end` transactions: those that were moved
+    /// till then, and the one that exists from the start, if it has no `by` values and the record is there.
+    pub(crate) fn cell_names(&self, cell: &CellType, key: &[Vec<u8>], end: u64) -> Result<Vec<Vec<u8>>> {
         let prefix = cell_prefix(cell, key);
-        let end = [prefix.as_slice(), &[0xff]].concat();
-        let mut names = Vec::new();
-        self.snapshot.scan(Table::Cells, &prefix, Some(&end), &mut |name, _| {
-            names.push(name.to_vec());
+        let last = [prefix.as_slice(), &[0xff]].concat();
+        let mut found = Vec::new();
+        self.snapshot.scan(Table::Cells, &prefix, Some(&last), &mut |name, _| {
+            found.push(name.to_vec());
             true
         })?;
+        let mut names = Vec::with_capacity(found.len());
+        for name in found {
+            if end == self.size || !moving_transactions(&*self.snapshot, self.secret.hash(&name), 0, end, 1)?.is_empty()
+            {
+                names.push(name);
+            }
+        }
+        if names.is_empty() && cell.untouched().is_some() && cell.key().is_some_and(|key| key.by.is_empty()) {
+            let owner = unique_key(&cell.owner, key);
+            if !self.versions_of_key(&owner, end)?.is_empty() {
+                names.push([prefix.as_slice(), b"]]"].concat());
+            }
+        }
         Ok(names)
     }
 
     /// The cells of one kind of the record with this key when the ledger held `end` transactions: name and value.
     fn cells_as_of(&self, cell: &CellType, key: &[Vec<u8>], end: u64) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let mut cells = Vec::new();
-        for name in self.cell_names(cell, key)? {
-            if let Some(value) = self.cell_as_of(&name, end)? {
+        for name in self.cell_names(cell, key, end)? {
+            let untouched = || cell.untouched().map(|value| cell.value_bytes(&value));
+            if let Some(value) = self.cell_as_of(&name, end)?.or_else(untouched) {
                 cells.push((name, value));
             }
         }
@@ -238,13 +253,14 @@ pub(crate) fn is_indexed(view: &View, record_type: &RecordType, field: &str) -> 
         && view.authority.versions_of(&record_type.name).all(|version| is_indexed(version))
 }
 
-pub(crate) fn stored_record(view: &View, row: RowId) -> Result<StoredRecord> {
+/// The record of a row, and what had become of it when the ledger held `end` transactions.
+pub(crate) fn stored_record(view: &View, row: RowId, end: u64) -> Result<StoredRecord> {
     view.with_row(row, |chunk, place| {
         Ok(StoredRecord {
             row,
             record_type: chunk.record_type.name.clone(),
             version: chunk.record_type.version,
-            standing: view.standing(row)?,
+            standing: view.standing(row, end)?,
             cause: view.cause(row)?,
             batch: chunk.batch.slice(place, 1),
         })
@@ -281,7 +297,11 @@ pub(crate) fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec
 
 /// The bytes of a type's key (FORMAT.md section 12).
 pub(crate) fn unique_key_of(record_type: &RecordType, values: &[Vec<u8>]) -> Vec<u8> {
-    let mut bytes = format!("[\"{}\",0,[", record_type.name).into_bytes();
+    unique_key(&record_type.name, values)
+}
+
+fn unique_key(type_name: &str, values: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = format!("[\"{type_name}\",0,[").into_bytes();
     bytes.extend_from_slice(&values.join(&b','));
     bytes.extend_from_slice(b"]]");
     bytes

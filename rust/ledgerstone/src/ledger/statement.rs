@@ -1,7 +1,9 @@
 //! The statement of a balance: every record that moved it, by how much, and the balance after it.
 //!
 //! The opening balance is the cell as it was before the first transaction of the range; what the records do is added up from there; in
-//! the end the sum must be the cell as it was after the last, or the statement is refused.
+//! the end the sum must be the cell as it was after the last, or the statement is refused. What a held record did stands at its release.
+//! Where several records of one transaction moved the balance by what they looked up, their shares are not told: they have lines without
+//! a change, and the balance after them all stands with the last.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,13 +16,16 @@ use arrow_array::{
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 use arrow_select::interleave::interleave;
 
+use super::effects::{Batch, Target, moved_cell};
 use super::moment::Moment;
-use super::movement::{Batch, Movements, Target, Window, check_summable, moved, moved_cell};
+use super::movement::{Movements, Window};
 use super::read::{Balance, balance_cell, by_values, key_json};
+use super::telling::{Teller, Told};
 use super::view::View;
 use super::{Ledger, clock};
 use crate::codes;
 use crate::error::{Error, Result};
+use crate::execute::Action;
 use crate::limits::DECIMAL_DIGITS;
 use crate::model::{CellValue, Decimal, Parts, Value};
 use crate::schema::{BalanceType, CellKind, CellType, Primitive, RecordType, Rows, Scalar, lookup_path};
@@ -45,8 +50,11 @@ pub struct StatementRequest {
 /// The lines of a statement, page by page: an iterator of record batches over one consistent view.
 ///
 /// Columns: `_index`, `_position`, `_time`, `_type`, `_date` (the effective date: what the type declares as `effective`, the UTC day of the
-/// ledger time where it declares or the record has none), for each part that records move `<part>_change` and `<part>_balance`, and the
-/// fields asked for, absent where a type has no such field. Several movements of one record are one line.
+/// ledger time where it declares or the record has none), `_held_at` (where records that move it can be held: the place of one that was,
+/// whose line stands at its release), for each part that records move `<part>_change` and `<part>_balance`, and the fields asked for,
+/// absent where a type has no such field. Several movements of one record are one line. Change and balance are absent on the lines of
+/// records of one transaction that moved the balance by what they looked up and cannot be told apart; the last of them has the balance
+/// after them all.
 pub struct StatementRows {
     ledger: Arc<Ledger>,
     view: View,
@@ -56,10 +64,11 @@ pub struct StatementRows {
     parts: Vec<(usize, String)>,
     fields: Vec<ArrowField>,
     scale: u8,
-    cell: Arc<CellType>,
-    opening: Option<Parts>,
-    closing: Option<Parts>,
-    running: Option<Parts>,
+    /// The parts of the cell where nothing touched it, if it exists from the start.
+    untouched: Option<Parts>,
+    opening: Option<CellValue>,
+    closing: Option<CellValue>,
+    running: Option<CellValue>,
     is_done: bool,
     facts: BTreeMap<u64, i64>,
 }
@@ -74,35 +83,40 @@ impl Ledger {
         let CellKind::Balance(balance) = &cell.kind else {
             return Err(Error::Fault("a balance cell is of another kind".to_owned()));
         };
-        check_summable(&view, cell)?;
         let key = key_json(&record_type, &request.key)?;
-        let name = one_cell(&view, &record_type, cell, &key, request.by.as_deref())?;
+        let name = one_cell(&view, &record_type, (cell, &key), request.by.as_deref(), end)?;
         let parts = moved_parts(&view, cell, balance);
         let fields = fields_of(&view, cell, &request.columns)?;
-        let value = |size: u64| -> Result<Option<Parts>> {
+        let value = |size: u64| -> Result<Option<CellValue>> {
             let Some(bytes) = view.cell_as_of(&name, size)? else { return Ok(None) };
-            let parts = cell.parse_value(&bytes).and_then(parts_of);
-            parts.map(Some).ok_or_else(|| Error::damaged("table cells: a balance is damaged"))
+            let value = cell.parse_value(&bytes);
+            value.map(Some).ok_or_else(|| Error::damaged("table cells: a balance is damaged"))
         };
         let (opening, closing) = (value(first)?, value(end)?);
-        let target = Target { cells: vec![Arc::clone(cell)], key, names: vec![name] };
-        let movements = Movements::new(&view, target, first, end)?;
+        let target = Target { key, names: vec![name], kinds: vec![Arc::clone(cell)], end };
+        let movements = Movements::new(&view, target, first)?;
         Ok(StatementRows {
             ledger: Arc::clone(self),
-            schema: schema(&parts, &fields, balance.scale),
+            schema: schema(&parts, &fields, balance.scale, movements.can_be_held()),
             scale: balance.scale,
-            cell: Arc::clone(cell),
+            untouched: balance.opening(),
             view,
             movements,
             parts,
             fields,
+            running: opening.clone(),
             opening,
             closing,
-            running: opening,
             is_done: false,
             facts: BTreeMap::new(),
         })
     }
+}
+
+/// The lines of a window: number of the batch and place in it, and for each part shown, what changed and the balance after it.
+struct Lines {
+    order: Vec<(usize, usize)>,
+    amounts: Vec<(Decimal128Builder, Decimal128Builder)>,
 }
 
 impl StatementRows {
@@ -113,46 +127,84 @@ impl StatementRows {
 
     /// The balance before the first line; empty where there was none yet.
     pub fn opening(&self) -> Balance {
-        self.balance(self.opening)
+        self.balance(&self.opening)
     }
 
     /// The balance after the last line; empty where there is none any more.
     pub fn closing(&self) -> Balance {
-        self.balance(self.closing)
+        self.balance(&self.closing)
     }
 
-    fn balance(&self, parts: Option<Parts>) -> Balance {
+    fn balance(&self, value: &Option<CellValue>) -> Balance {
         let part = |(place, name): &(usize, String)| {
-            let value = parts?.part(*place)?;
+            let value = part_of(value, self.untouched.as_ref(), *place)?;
             Some((name.clone(), Decimal::new(value, self.scale).normalised()))
         };
         self.parts.iter().filter_map(part).collect()
     }
 
-    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(window) = self.movements.next(&self.ledger, &self.view)? else {
-            return if self.running == self.closing {
-                Ok(None)
-            } else {
-                Err(Error::damaged(format!(
-                    "the records that moved {} do not add up to its balance: audit the ledger",
-                    String::from_utf8_lossy(&self.movements.target().names[0])
-                )))
-            };
-        };
-        self.lines(&window).map(Some)
+    fn teller(&self) -> Teller<'_> {
+        Teller { view: &self.view, target: self.movements.target(), cell: 0 }
     }
 
-    fn lines(&mut self, window: &Window) -> Result<RecordBatch> {
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        while let Some(window) = self.movements.next(&self.ledger, &self.view)? {
+            let lines = self.lines(&window)?;
+            if !lines.order.is_empty() {
+                return self.batch(&window, lines).map(Some);
+            }
+        }
+        if self.running == self.closing { Ok(None) } else { Err(self.teller().does_not_add_up()) }
+    }
+
+    fn lines(&mut self, window: &Window) -> Result<Lines> {
+        let builder = || Decimal128Builder::with_capacity(window.order.len()).with_data_type(decimal(self.scale));
+        let amounts = self.parts.iter().map(|_| (builder(), builder())).collect();
+        let mut lines = Lines { order: Vec::with_capacity(window.order.len()), amounts };
+        let mut running = self.running.take();
+        for (index, range) in window.transactions() {
+            let movers = &window.order[range];
+            self.teller().tell(window, index, movers, &mut running, &mut |number, told| {
+                if told != Told::Nothing {
+                    self.line(window, movers[number], told, &mut lines);
+                }
+            })?;
+        }
+        self.running = running;
+        Ok(lines)
+    }
+
+    fn line(&self, window: &Window, (batch, place): (usize, usize), told: Told<'_>, lines: &mut Lines) {
+        lines.order.push((batch, place));
+        for ((part, _), (change, balance)) in self.parts.iter().zip(&mut lines.amounts) {
+            let value = |value| part_of(value, self.untouched.as_ref(), *part);
+            match told {
+                Told::Change(before, after) => {
+                    change.append_value(value(after).unwrap_or_default() - value(before).unwrap_or_default());
+                    balance.append_option(value(after));
+                }
+                Told::Together(_, after) => {
+                    change.append_option(added(&window.batches[batch], place, *part));
+                    balance.append_option(value(after));
+                }
+                Told::Unknown | Told::Nothing => {
+                    change.append_option(added(&window.batches[batch], place, *part));
+                    balance.append_null();
+                }
+            }
+        }
+    }
+
+    fn batch(&mut self, window: &Window, lines: Lines) -> Result<RecordBatch> {
         let fault = |error: arrow_schema::ArrowError| Error::Fault(error.to_string());
-        let rows: Vec<_> =
-            window.order.iter().map(|&(batch, place)| window.batches[batch].gathered.rows[place]).collect();
+        let Lines { order, amounts } = lines;
+        let rows: Vec<_> = order.iter().map(|&(batch, place)| window.batches[batch].happened_at(place)).collect();
         let mut times = Vec::with_capacity(rows.len());
         for row in &rows {
             times.push(self.time(row.index)?);
         }
-        let dates = dates(window, &times)?;
-        let names = window.order.iter().map(|&(batch, _)| &window.batches[batch].record_type.name);
+        let dates = dates(window, &order, &times)?;
+        let names = order.iter().map(|&(batch, _)| &window.batches[batch].record_type.name);
         let mut columns: Vec<ArrayRef> = vec![
             Arc::new(UInt64Array::from_iter_values(rows.iter().map(|row| row.index))),
             Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.position))),
@@ -160,37 +212,19 @@ impl StatementRows {
             Arc::new(StringArray::from_iter_values(names)),
             Arc::new(Date32Array::from(dates)),
         ];
-        columns.extend(self.amounts(window)?);
+        if self.movements.can_be_held() {
+            let held_at = order.iter().map(|&(batch, place)| window.batches[batch].held_at(place));
+            columns.push(Arc::new(held_at.map(|row| row.map(|row| row.to_string())).collect::<StringArray>()));
+        }
+        for (mut change, mut balance) in amounts {
+            columns.extend([Arc::new(change.finish()) as ArrayRef, Arc::new(balance.finish())]);
+        }
         for field in &self.fields {
             let arrays: Vec<ArrayRef> = window.batches.iter().map(|batch| field_of(batch, field)).collect();
             let arrays: Vec<&dyn arrow_array::Array> = arrays.iter().map(AsRef::as_ref).collect();
-            columns.push(interleave(&arrays, &window.order).map_err(fault)?);
+            columns.push(interleave(&arrays, &order).map_err(fault)?);
         }
         RecordBatch::try_new(self.schema(), columns).map_err(fault)
-    }
-
-    /// For each part shown, what each record changed, and the balance after it.
-    fn amounts(&mut self, window: &Window) -> Result<Vec<ArrayRef>> {
-        let builder = || Decimal128Builder::new().with_data_type(decimal(self.scale));
-        let mut columns: Vec<(Decimal128Builder, Decimal128Builder)> =
-            self.parts.iter().map(|_| (builder(), builder())).collect();
-        for &(number, place) in &window.order {
-            let batch = &window.batches[number];
-            let before = self.running;
-            for (_, action) in batch.effects(place) {
-                let value = moved(self.running.map(CellValue::Parts), action, batch, &self.cell)?;
-                self.running = value.and_then(parts_of);
-            }
-            for ((part, _), (change, balance)) in self.parts.iter().zip(&mut columns) {
-                let value = |parts: Option<Parts>| parts.and_then(|parts| parts.part(*part));
-                change.append_value(value(self.running).unwrap_or(0) - value(before).unwrap_or(0));
-                balance.append_option(value(self.running));
-            }
-        }
-        let finished = columns.into_iter().flat_map(|(mut change, mut balance)| -> [ArrayRef; 2] {
-            [Arc::new(change.finish()), Arc::new(balance.finish())]
-        });
-        Ok(finished.collect())
     }
 
     fn time(&mut self, index: u64) -> Result<i64> {
@@ -218,14 +252,32 @@ impl Iterator for StatementRows {
     }
 }
 
-fn parts_of(value: CellValue) -> Option<Parts> {
-    if let CellValue::Parts(parts) = value { Some(parts) } else { None }
+/// A part of the balance; of one that nothing touched, that of its opening.
+fn part_of(value: &Option<CellValue>, untouched: Option<&Parts>, part: usize) -> Option<i128> {
+    let parts = match value {
+        Some(CellValue::Parts(parts)) => Some(parts),
+        _ => untouched,
+    };
+    parts?.part(part)
+}
+
+/// What a record added to a part of the balance, where it tells that itself.
+fn added(batch: &Batch, place: usize, part: usize) -> Option<i128> {
+    let mut sum = 0;
+    for (_, action) in batch.effects(place) {
+        match action {
+            Action::Add { part: own, delta, .. } if usize::from(own) == part => sum += delta,
+            Action::Add { .. } => {}
+            _ => return None,
+        }
+    }
+    (!batch.is_open(place, 0)).then_some(sum)
 }
 
 /// The effective date of each line.
-fn dates(window: &Window, times: &[i64]) -> Result<Vec<i32>> {
+fn dates(window: &Window, order: &[(usize, usize)], times: &[i64]) -> Result<Vec<i32>> {
     let views = window.views()?;
-    let lines = window.order.iter().zip(times);
+    let lines = order.iter().zip(times);
     Ok(lines.map(|(&(batch, place), time)| effective_day(&views[batch], place, *time)).collect())
 }
 
@@ -241,15 +293,15 @@ pub(crate) fn effective_day(rows: &Rows<'_>, row: usize, time: i64) -> i32 {
     }
 }
 
-/// The name of the cell that is meant.
+/// The name of the cell that is meant, of those that there were when the ledger held `end` transactions.
 fn one_cell(
     view: &View,
     record_type: &RecordType,
-    cell: &CellType,
-    key: &[Vec<u8>],
+    (cell, key): (&CellType, &[Vec<u8>]),
     by: Option<&[String]>,
+    end: u64,
 ) -> Result<Vec<u8>> {
-    let names = view.cell_names(cell, key)?;
+    let names = view.cell_names(cell, key, end)?;
     let units: Vec<Vec<String>> = names.iter().filter_map(|name| by_values(name)).collect();
     let shown = || units.iter().map(|by| by.join(", ")).collect::<Vec<_>>().join("; ");
     let place = match by {
@@ -293,7 +345,7 @@ pub(crate) fn moved_parts(view: &View, cell: &CellType, balance: &BalanceType) -
 fn fields_of(view: &View, cell: &CellType, names: &[String]) -> Result<Vec<ArrowField>> {
     let moves = |record_type: &&Arc<RecordType>| {
         let mut cells = record_type.rules.iter().filter_map(|rule| moved_cell(&rule.primitive));
-        cells.any(|(moved, _)| moved.is_same(cell))
+        cells.any(|moved| moved.cell.is_same(cell))
     };
     let movers: Vec<&Arc<RecordType>> = view.authority.in_force().filter(moves).collect();
     names
@@ -329,7 +381,7 @@ fn decimal(scale: u8) -> DataType {
     DataType::Decimal128(DECIMAL_DIGITS + 1, scale as i8)
 }
 
-fn schema(parts: &[(usize, String)], fields: &[ArrowField], scale: u8) -> SchemaRef {
+fn schema(parts: &[(usize, String)], fields: &[ArrowField], scale: u8, can_be_held: bool) -> SchemaRef {
     let mut columns = vec![
         ArrowField::new("_index", DataType::UInt64, false),
         ArrowField::new("_position", DataType::UInt32, false),
@@ -337,8 +389,11 @@ fn schema(parts: &[(usize, String)], fields: &[ArrowField], scale: u8) -> Schema
         ArrowField::new("_type", DataType::Utf8, false),
         ArrowField::new("_date", DataType::Date32, false),
     ];
+    if can_be_held {
+        columns.push(ArrowField::new("_held_at", DataType::Utf8, true));
+    }
     for (_, part) in parts {
-        columns.push(ArrowField::new(format!("{part}_change"), decimal(scale), false));
+        columns.push(ArrowField::new(format!("{part}_change"), decimal(scale), true));
         columns.push(ArrowField::new(format!("{part}_balance"), decimal(scale), true));
     }
     columns.extend(fields.iter().cloned());

@@ -27,6 +27,14 @@ impl CellType {
         out.extend_from_slice(b"]]");
     }
 
+    /// What a cell holds that nothing touched, where it is one of the balances that exist from the start.
+    pub(crate) fn untouched(&self) -> Option<CellValue> {
+        match &self.kind {
+            CellKind::Balance(balance) => balance.opening().map(CellValue::Parts),
+            _ => None,
+        }
+    }
+
     /// The JCS bytes of a value of this cell.
     pub fn value_bytes(&self, value: &CellValue) -> Vec<u8> {
         let members = match (&self.kind, value) {
