@@ -1,5 +1,8 @@
 //! A module goes on in a new version: what is refused, what old records are under it, and what still verifies.
 
+#[path = "upgrade/stored.rs"]
+mod stored;
+
 use std::sync::Arc;
 
 use arrow_array::Array;
@@ -170,7 +173,10 @@ fn what_does_not_fit_is_refused_with_the_reason() {
             two("\nkind =", "\nnew = { type = \"bool\", required = true }\nkind ="),
             "stock.item.new: a new field is optional",
         ),
-        (two("units >= 0", "units >= units + units"), "stock.item.on_hand: the bound stock.not_in_stock is new"),
+        (
+            two("units >= 0", "units <= 0"),
+            "stock.item.on_hand: stock.not_in_stock is new, and [\"stock.item\",\"on_hand\",[\"bolt\"],[]] breaks it",
+        ),
         (two("unique = [\"id\"]", "unique = [\"kind\"]"), "stock.item: the unique rule (id) is changed"),
     ] {
         let error = ledger.load_module(&source, "stock.toml", false).unwrap_err();

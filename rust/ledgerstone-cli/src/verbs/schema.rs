@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ledgerstone::schema::{CellKind, Field, FieldKind, LookupSource, Module, Reason, RecordType, Severity, compat};
+use ledgerstone::schema::{
+    CellKind, Compatibility, Field, FieldKind, LookupSource, Module, Reason, RecordType, Severity, compat,
+};
 
 use crate::failure::Failure;
 use crate::modules::{loaded, parse, source_of};
@@ -87,11 +89,16 @@ impl Verb {
             Verb::Diff { old, new } => {
                 let read = |name: &str| source_of(name).and_then(|(source, file)| parse(&source, &file));
                 let (old, new) = (read(old)?, read(new)?);
-                let reasons: Vec<String> = compat(&old, &new).iter().map(ToString::to_string).collect();
+                let Compatibility { reasons, demands } = compat(&old, &new);
                 if !reasons.is_empty() {
+                    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                     return Err(Failure::refused(reasons.join("\n")));
                 }
-                out.line(format!("version {} of {} may follow version {}", new.version, new.name, old.version))?;
+                let may = format!("version {} of {} may follow version {}", new.version, new.name, old.version);
+                out.line(if demands.is_empty() { may } else { format!("{may} where the ledger lets it:") })?;
+                for demand in demands {
+                    out.line(demand.to_string())?;
+                }
             }
             Verb::Json => out.text(ledgerstone_schemas::MODULE_SCHEMA)?,
         }

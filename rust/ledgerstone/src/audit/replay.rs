@@ -269,7 +269,7 @@ impl<'a> Replay<'a> {
         let time = parse_instant(&content.envelope.time).unwrap_or_default();
         let context = Context { author, endorsers, time, index, genesis };
         let mut gate = AuthorityGate::new(Arc::clone(&self.authority), context);
-        let decided = Working::load(&self.state, chunks).and_then(|mut working| {
+        let decided = Working::load(&self.state, Arc::clone(&self.authority), chunks).and_then(|mut working| {
             let decision = InOrder.decide(intent.mode, chunks, &mut working, &mut gate, &self.state)?;
             Ok((working, decision))
         });

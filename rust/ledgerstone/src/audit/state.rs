@@ -7,7 +7,7 @@ use ledgerstone_verify::entry::ExceptionOutcome;
 use crate::error::{Error, Result};
 use crate::execute::{Decision, PreparedChunk};
 use crate::ledger::{FileSecret, View};
-use crate::model::{RowId, State, UniqueKey};
+use crate::model::{CellVisitor, RowId, State, UniqueKey};
 
 /// Cells and unique keys as the replay made them.
 pub(super) struct ReplayedState<'a> {
@@ -106,6 +106,20 @@ impl State for ReplayedState<'_> {
     fn cells(&self, names: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>> {
         let value = |name: &&[u8]| self.cells.get(*name).map(|(_, value)| value).filter(|value| *value != b"null");
         Ok(names.iter().map(|name| value(name).cloned()).collect())
+    }
+
+    fn cells_from(&self, prefix: &[u8], visit: &mut CellVisitor<'_>) -> Result<()> {
+        let from = self.cells.range(prefix.to_vec()..).take_while(|(name, _)| name.starts_with(prefix));
+        for (name, (_, value)) in from {
+            if !visit(name, (value != b"null").then_some(value)) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn has_records(&self, type_name: &str) -> Result<bool> {
+        self.view.has_records_below(type_name, self.size)
     }
 
     fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {

@@ -228,18 +228,10 @@ pub(super) fn check(working: &Working, slot: u32) -> Result<(), Failure> {
 
 fn bounds_hold(bounds: &[Bound], parts: &Parts) -> Result<(), Failure> {
     for (number, bound) in bounds.iter().enumerate() {
-        let mut sum = Some(0i128);
-        for &(part, coefficient) in &bound.terms {
-            let Some(value) = parts.part(part) else {
-                sum = Some(0);
-                break;
-            };
-            sum = sum.and_then(|sum| sum.checked_add(value.checked_mul(i128::from(coefficient))?));
-        }
-        match sum {
+        match bound.holds(parts) {
             None => return Err(Failure::Overflow),
-            Some(sum) if sum < 0 => return Err(Failure::Bound(number as u8)),
-            Some(_) => {}
+            Some(false) => return Err(Failure::Bound(number as u8)),
+            Some(true) => {}
         }
     }
     Ok(())

@@ -138,8 +138,8 @@ impl<E> Deciding<'_, '_, E> {
         let state = self.state;
         let Draft { record_type, batch, bytes } = draft;
         let chunk = PreparedChunk::made(record_type, batch, bytes, &|key| state.key_hash(key));
-        let chunk = chunk.map_err(|_| LoadError::Rows)?;
-        self.working.admit_chunk(state, &chunk.ops)?;
+        let mut chunk = chunk.map_err(|_| LoadError::Rows)?;
+        self.working.admit_chunk(state, &mut chunk.ops)?;
         let number = self.chunks.add(Made { chunk, cause, origin, stands: false });
         self.standing.push(number);
         let place = self.chunks.place_of_made(number);

@@ -9,7 +9,7 @@ use ledgerstone_verify::hash::Hash;
 
 use super::authority::{ADMIN, Authority, GENESIS, RELEASE, module_of};
 use super::matching::data_of;
-use super::{Gate, PreparedChunk, Rejection};
+use super::{Gate, PreparedChunk, Rejection, Upgrade};
 use crate::codes;
 use crate::schema::{Endorse, Endorser, Inputs, Primitive, Reason, RecordType, write_instant};
 
@@ -226,9 +226,9 @@ impl Gate for AuthorityGate {
         chunk.endorsements(row).try_for_each(|policy| self.missing(policy))
     }
 
-    fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection> {
+    fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<Option<Upgrade>, Rejection> {
         if !is_builtin(&chunk.record_type) {
-            return Ok(());
+            return Ok(None);
         }
         let data = data_of(chunk.bytes.row(row)).unwrap_or(Json::Null);
         let is_author = data.get("member").and_then(Json::as_text) == Some(&self.context.author);
@@ -236,8 +236,11 @@ impl Gate for AuthorityGate {
             let message = "the first record is the only one, and names its author as the first member".to_owned();
             return Err(refusal(codes::FORBIDDEN, message));
         }
-        self.authority.check(&chunk.record_type.name, &data, &self.context)?;
-        if chunk.record_type.name == "ledger.module" { self.may_emit(&data) } else { Ok(()) }
+        if chunk.record_type.name == "ledger.module" {
+            let upgrade = self.authority.check_module(&data)?;
+            return self.may_emit(&data).map(|()| upgrade);
+        }
+        self.authority.check(&chunk.record_type.name, &data, &self.context).map(|()| None)
     }
 
     fn in_force(&self, name: &str) -> Option<Arc<RecordType>> {
@@ -274,7 +277,8 @@ impl Gate for AuthorityGate {
     }
 }
 
-fn is_builtin(record_type: &RecordType) -> bool {
+/// Whether a type is one of the module `ledger`.
+pub(super) fn is_builtin(record_type: &RecordType) -> bool {
     record_type.name.starts_with("ledger.")
 }
 

@@ -46,7 +46,7 @@ impl<E> Unit<'_, '_, E> {
                 LookupSource::Cell(cell) => {
                     let Some(name) = cell_name(cell, candidate, scope) else { continue };
                     let slot = self.working.reach(self.state, cell, &name)?;
-                    values_of(cell, self.working.value(slot), &lookup.fields)
+                    values_of(self.working.kind(slot), self.working.value(slot), &lookup.fields)
                 }
             };
             if found.is_some() {

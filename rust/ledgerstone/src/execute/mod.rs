@@ -31,6 +31,7 @@ mod serial;
 mod steps;
 mod sums;
 mod tally;
+mod upgrade;
 mod working;
 
 use std::sync::Arc;
@@ -45,6 +46,7 @@ pub(crate) use ops::{Action, Advance, HeldBy, OpChunk, Rejection};
 pub(crate) use plan::{Scope, lower, lower_effects, write_key};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 pub(crate) use serial::InOrder;
+pub(crate) use upgrade::Upgrade;
 pub(crate) use working::{LoadError, Place, Working};
 
 use crate::model::{RowId, State};
@@ -87,8 +89,8 @@ pub(crate) trait Gate {
     /// Whether the author may append the record now, and enough others have endorsed it.
     fn authorise(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;
 
-    /// What only the engine can check of a record.
-    fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<(), Rejection>;
+    /// What only the engine can check of a record. A new version of a module then has to fit what is stored.
+    fn check(&mut self, chunk: &PreparedChunk, row: usize) -> Result<Option<Upgrade>, Rejection>;
 
     /// What rules see besides records and state, at this place of the transaction.
     fn inputs(&self) -> Arc<Inputs>;

@@ -142,8 +142,14 @@ impl<'c, E> Deciding<'_, 'c, E> {
 
     /// One signed record, and what follows it.
     fn record(&mut self, place: Place, has_followers: bool) -> Result<Fate, LoadError<E>> {
-        if let Err(rejection) = self.gate.check(&self.chunks[place.chunk as usize], place.row as usize) {
-            return Ok(Fate::Rejected(rejection));
+        match self.gate.check(&self.chunks[place.chunk as usize], place.row as usize) {
+            Err(rejection) => return Ok(Fate::Rejected(rejection)),
+            Ok(None) => {}
+            Ok(Some(upgrade)) => {
+                if let Some(rejection) = self.unfit(&upgrade)? {
+                    return Ok(Fate::Rejected(rejection));
+                }
+            }
         }
         let fate = self.unit().record(place)?;
         if has_followers { self.follow(place, fate) } else { Ok(fate) }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use hashbrown::{DefaultHashBuilder, HashTable};
 
+use super::authority::Authority;
 use super::chunks::Chunks;
 use super::ops::OpChunk;
 use super::prepared::PreparedChunk;
@@ -73,6 +74,9 @@ struct SlotInfo {
 
 /// The working state.
 pub(crate) struct Working {
+    /// Which kinds of cells are in force: those that prepared chunks name, while an older version of a type may name others. Parts and
+    /// states have the same place in every version.
+    authority: Arc<Authority>,
     /// Values now, by slot: the part the decision runs over, kept dense.
     now: Vec<Option<CellValue>>,
     /// Slots that a unit that stands has set, whether or not they differ in the end.
@@ -110,9 +114,14 @@ pub(crate) enum LoadError<E> {
 }
 
 impl Working {
-    /// Loads the cells and keys that the chunks name.
-    pub(crate) fn load<E>(state: &dyn State<Error = E>, chunks: &[PreparedChunk]) -> Result<Self, LoadError<E>> {
+    /// Loads the cells and keys that the chunks name. They are of the types in force.
+    pub(crate) fn load<E>(
+        state: &dyn State<Error = E>,
+        authority: Arc<Authority>,
+        chunks: &[PreparedChunk],
+    ) -> Result<Self, LoadError<E>> {
         let mut working = Working {
+            authority,
             now: Vec::new(),
             moved: Vec::new(),
             info: Vec::new(),
@@ -143,20 +152,27 @@ impl Working {
     }
 
     /// Loads what further operations name; their number.
-    pub(super) fn admit<E>(&mut self, state: &dyn State<Error = E>, ops: OpChunk) -> Result<u32, LoadError<E>> {
-        let slots = self.load_more(state, &ops)?;
+    pub(super) fn admit<E>(&mut self, state: &dyn State<Error = E>, mut ops: OpChunk) -> Result<u32, LoadError<E>> {
+        let slots = self.load_more(state, &mut ops)?;
         self.late.push(Late { ops: Arc::new(ops), slots });
         Ok(LATE | (self.late.len() - 1) as u32)
     }
 
     /// Loads what the operations of one more chunk name, which is the next in number.
-    pub(super) fn admit_chunk<E>(&mut self, state: &dyn State<Error = E>, ops: &OpChunk) -> Result<(), LoadError<E>> {
+    pub(super) fn admit_chunk<E>(
+        &mut self,
+        state: &dyn State<Error = E>,
+        ops: &mut OpChunk,
+    ) -> Result<(), LoadError<E>> {
         let slots = self.load_more(state, ops)?;
         self.slots.push(slots);
         Ok(())
     }
 
-    fn load_more<E>(&mut self, state: &dyn State<Error = E>, ops: &OpChunk) -> Result<Vec<u32>, LoadError<E>> {
+    fn load_more<E>(&mut self, state: &dyn State<Error = E>, ops: &mut OpChunk) -> Result<Vec<u32>, LoadError<E>> {
+        for used in &mut ops.cells {
+            self.in_force(&mut used.kind);
+        }
         let slots = self.number_cells(ops);
         self.load_cells(state)?;
         let mut hashes: Vec<u64> = ops.keys.iter().map(|key| key.hash).collect();
@@ -166,6 +182,14 @@ impl Working {
         self.load_keys(state, &hashes).map_err(LoadError::State)?;
         self.late_hashes.extend(hashes);
         Ok(slots)
+    }
+
+    /// Puts the kind in force in the place of one that an older version of its type declares.
+    fn in_force(&self, kind: &mut Arc<CellType>) {
+        let owner = self.authority.record_type(&kind.owner);
+        if let Some(now) = owner.and_then(|owner| owner.cells.iter().find(|cell| cell.name == kind.name)) {
+            kind.clone_from(now);
+        }
     }
 
     fn number_cells(&mut self, ops: &OpChunk) -> Vec<u32> {
@@ -247,7 +271,9 @@ impl Working {
         kind: &Arc<CellType>,
         name: &[u8],
     ) -> Result<u32, LoadError<E>> {
-        let slot = self.number_cell(kind, name);
+        let mut kind = Arc::clone(kind);
+        self.in_force(&mut kind);
+        let slot = self.number_cell(&kind, name);
         self.load_cells(state)?;
         Ok(slot)
     }

@@ -252,7 +252,7 @@ impl Ledger {
             LoadError::Rows => Error::damaged("a record is not one of its type; audit the ledger".to_owned()),
         };
         let chunks = &prepared.chunks;
-        let mut working = Working::load(view, chunks).map_err(unread)?;
+        let mut working = Working::load(view, Arc::clone(&writer.authority), chunks).map_err(unread)?;
         let context = Context {
             author: draft.author.clone(),
             endorsers: draft.signing.endorsers(),

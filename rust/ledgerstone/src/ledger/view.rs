@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::execute::{Scope, write_key};
 use crate::limits::CHUNK_ROWS;
-use crate::model::{RowId, State, UniqueKey};
+use crate::model::{CellVisitor, RowId, State, UniqueKey};
 use crate::query::{ChunkRows, Lookup, ReadError, Reader, Segments, posting_prefix};
 use crate::schema::{Env, Primitive, RecordType, lookup_path};
 use crate::store::{Snapshot, Table, number_key};
@@ -164,9 +164,14 @@ impl View {
     pub(crate) fn cell_with_index(&self, name: &[u8]) -> Result<Option<(u64, Vec<u8>)>> {
         let Some(stored) = self.snapshot.get(Table::Cells, name)? else { return Ok(None) };
         let Some((index, value)) = stored.split_first_chunk::<8>() else {
-            return Err(Error::damaged(format!("table cells: {} is too short", String::from_utf8_lossy(name))));
+            return Err(too_short(name));
         };
         Ok(Some((u64::from_be_bytes(*index), value.to_vec())))
+    }
+
+    /// Whether a transaction below an index holds a record of a type.
+    pub(crate) fn has_records_below(&self, type_name: &str, end: u64) -> Result<bool> {
+        Ok(Segments::new(type_name, 0, end).next(&*self.snapshot)?.is_some())
     }
 
     /// The value of a cell, JCS bytes.
@@ -188,6 +193,23 @@ impl State for View {
             values[place] = self.cell(names[place])?;
         }
         Ok(values)
+    }
+
+    fn cells_from(&self, prefix: &[u8], visit: &mut CellVisitor<'_>) -> Result<()> {
+        let end = [prefix, &[0xff]].concat();
+        let mut damaged = None;
+        self.snapshot.scan(Table::Cells, prefix, Some(&end), &mut |name, stored| {
+            let Some((_, value)) = stored.split_first_chunk::<8>() else {
+                damaged = Some(too_short(name));
+                return false;
+            };
+            visit(name, (value != b"null").then_some(value))
+        })?;
+        damaged.map_or(Ok(()), Err)
+    }
+
+    fn has_records(&self, type_name: &str) -> Result<bool> {
+        self.has_records_below(type_name, self.size)
     }
 
     fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {
@@ -307,6 +329,10 @@ pub(crate) fn damage(error: ReadError) -> Error {
         ReadError::Store(error) => Error::Store(error),
         damaged @ ReadError::Damaged { .. } => Error::damaged(damaged.to_string()),
     }
+}
+
+fn too_short(cell: &[u8]) -> Error {
+    Error::damaged(format!("table cells: {} is too short", String::from_utf8_lossy(cell)))
 }
 
 fn missing(index: u64) -> Error {

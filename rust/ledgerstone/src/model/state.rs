@@ -21,6 +21,9 @@ impl UniqueKey {
     }
 }
 
+/// Told of a cell: its name, and the JCS bytes of its value, `None` where it does not exist any more. Says whether to go on.
+pub type CellVisitor<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> bool + 'a;
+
 /// The state of a ledger at one moment, as far as rules look at it.
 pub trait State {
     /// What reading can fail with.
@@ -28,6 +31,12 @@ pub trait State {
 
     /// For each cell name, in any order: the JCS bytes of its value, `None` where the cell does not exist.
     fn cells(&self, names: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, Self::Error>;
+
+    /// Visits the cells that were ever set and whose names begin with `prefix`, in ascending order of the bytes of their names.
+    fn cells_from(&self, prefix: &[u8], visit: &mut CellVisitor<'_>) -> Result<(), Self::Error>;
+
+    /// Whether a record of a type is stored, one without effect included.
+    fn has_records(&self, type_name: &str) -> Result<bool, Self::Error>;
 
     /// For each hash, ascending and distinct: every row whose unique key has it. A hash is no proof: the caller confirms
     /// on the record itself.

@@ -35,6 +35,16 @@ impl CellType {
         }
     }
 
+    /// What the names of its cells, and no others, begin with.
+    pub(crate) fn name_prefix(&self) -> Vec<u8> {
+        let mut prefix = vec![b'['];
+        write_string(&mut prefix, &self.owner);
+        prefix.push(b',');
+        write_string(&mut prefix, &self.name);
+        prefix.push(b',');
+        prefix
+    }
+
     /// The JCS bytes of a value of this cell.
     pub fn value_bytes(&self, value: &CellValue) -> Vec<u8> {
         let members = match (&self.kind, value) {

@@ -1,7 +1,16 @@
 //! Whether a new version of a module fits what the old one let in. Records stay as they were checked, keys and cells go on under the
-//! new rules: what an old record or cell could not be under the new version is refused when the module is loaded.
+//! new rules: what an old record or cell could not be under the new version is refused when the module is loaded. Some of it the two
+//! files say alone; the rest depends on what is stored.
 
-use super::module::{BalanceType, CellKind, CellType, Field, FieldKind, Module, Primitive, RecordType, Rule};
+mod demand;
+
+use std::sync::Arc;
+
+pub use demand::Demand;
+
+use super::module::{
+    BalanceType, CellKind, CellType, CountType, Field, FieldKind, Module, Primitive, RecordType, Rule,
+};
 
 /// Why a new version of a module does not fit the old one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +27,21 @@ impl std::fmt::Display for Incompatibility {
     }
 }
 
-/// Every reason why `new` is no next version of `old`, in the order of the old file; none where it is one.
-pub fn compat(old: &Module, new: &Module) -> Vec<Incompatibility> {
-    let mut found = Found(Vec::new());
+/// What stands between two versions of a module, in the order of the old file.
+#[derive(Debug, Clone, Default)]
+pub struct Compatibility {
+    /// Why the new file is no next version of the old one, whatever is stored.
+    pub reasons: Vec<Incompatibility>,
+    /// What has to hold of what is stored.
+    pub demands: Vec<Demand>,
+}
+
+/// Whether `new` may follow `old`: every reason why it may not, and what it asks of what is stored.
+pub fn compat(old: &Module, new: &Module) -> Compatibility {
+    let mut found = Compatibility::default();
     if new.name != old.name {
         found.note(&old.name, format!("the new file declares another module, {}", new.name));
-        return found.0;
+        return found;
     }
     if new.version <= old.version {
         found.note(&old.name, format!("version {} is not above version {}", new.version, old.version));
@@ -39,14 +57,12 @@ pub fn compat(old: &Module, new: &Module) -> Vec<Incompatibility> {
             Some(now) => found.record_type(declared, now),
         }
     }
-    found.0
+    found
 }
 
-struct Found(Vec<Incompatibility>);
-
-impl Found {
+impl Compatibility {
     fn note(&mut self, place: &str, reason: impl Into<String>) {
-        self.0.push(Incompatibility { place: place.to_owned(), reason: reason.into() });
+        self.reasons.push(Incompatibility { place: place.to_owned(), reason: reason.into() });
     }
 
     fn record_type(&mut self, old: &RecordType, new: &RecordType) {
@@ -120,7 +136,9 @@ impl Found {
 
     /// Keys are known by their number among the keys of the type, so the list of them stays as it is.
     fn keys(&mut self, old: &RecordType, new: &RecordType) {
-        let keys = |declared: &RecordType| declared.rules.iter().filter_map(key_text).collect::<Vec<_>>();
+        let keys = |declared: &RecordType| {
+            declared.rules.iter().filter_map(|rule| key_text(declared, rule)).collect::<Vec<_>>()
+        };
         let (before, now) = (keys(old), keys(new));
         for (number, key) in before.iter().enumerate() {
             if now.get(number) != Some(key) {
@@ -128,36 +146,29 @@ impl Found {
                 return;
             }
         }
-        if let Some(added) = now.get(before.len()) {
-            self.note(
-                &old.name,
-                format!("the unique rule {added} is new; the records that are there have no such key"),
-            );
+        for added in &now[before.len()..] {
+            let reason = format!("the unique rule {added} is new; records that are there have no such key");
+            self.demands.push(Demand::Unused { place: old.name.clone(), owner: old.name.clone(), cell: None, reason });
         }
     }
 
-    fn cell(&mut self, place: &str, old: &CellType, new: &CellType) {
+    fn cell(&mut self, place: &str, old: &CellType, new: &Arc<CellType>) {
         if let (Some(a), Some(b)) = (old.key(), new.key())
             && a != b
         {
             self.note(place, "the cell is named by values of other kinds");
         }
         match (&old.kind, &new.kind) {
-            (CellKind::Balance(a), CellKind::Balance(b)) => self.balance(place, a, b),
+            (CellKind::Balance(a), CellKind::Balance(b)) => self.balance(place, a, b, new),
             (CellKind::Count(a), CellKind::Count(b)) => {
-                if b.low > a.low || b.high.is_some_and(|high| a.high.is_none_or(|before| high < before)) {
-                    self.note(place, "the bounds of the count are narrowed; counts may lie outside");
+                if is_narrower(a, b) {
+                    self.demands.push(Demand::Bounds { cell: Arc::clone(new), bounds: Vec::new() });
                 }
             }
             (CellKind::Lifecycle(a), CellKind::Lifecycle(b)) => {
-                if let Some(state) = a.states.iter().find(|state| !b.states.contains(state)) {
-                    self.note(place, format!("the state \"{state}\" is gone"));
-                }
-                let initial = |states: &[String], initial: Option<u8>| {
-                    initial.and_then(|state| states.get(usize::from(state)).cloned())
-                };
-                if initial(&a.states, a.initial) != initial(&b.states, b.initial) {
-                    self.note(place, "the initial state is another one; cells that nothing touched are in it");
+                if self.goes_on(place, "state", &a.states, &b.states) && a.initial != b.initial {
+                    let reason = "the initial state is another one; what no record touched is in it";
+                    self.unused(place, new, reason);
                 }
             }
             (CellKind::Holder(_), CellKind::Holder(_)) => {}
@@ -170,53 +181,81 @@ impl Found {
         }
     }
 
-    fn balance(&mut self, place: &str, old: &BalanceType, new: &BalanceType) {
-        if let Some(part) = old.parts.iter().find(|part| !new.parts.contains(part)) {
-            return self.note(place, format!("the part \"{part}\" is gone"));
+    /// Parts and states are known by their place in all versions, so the old ones stay in front, in their order.
+    fn goes_on(&mut self, place: &str, what: &str, old: &[String], new: &[String]) -> bool {
+        let Some((_, name)) = old.iter().enumerate().find(|(number, name)| new.get(*number) != Some(name)) else {
+            return true;
+        };
+        let reason = if new.contains(name) {
+            format!(
+                "the {what} \"{name}\" has another place; the old {what}s stay in front, in their order, and new ones follow"
+            )
+        } else {
+            format!("the {what} \"{name}\" is gone")
+        };
+        self.note(place, reason);
+        false
+    }
+
+    fn unused(&mut self, place: &str, cell: &Arc<CellType>, reason: &str) {
+        self.demands.push(Demand::Unused {
+            place: place.to_owned(),
+            owner: cell.owner.clone(),
+            cell: Some(Arc::clone(cell)),
+            reason: reason.to_owned(),
+        });
+    }
+
+    fn balance(&mut self, place: &str, old: &BalanceType, new: &BalanceType, cell: &Arc<CellType>) {
+        if !self.goes_on(place, "part", &old.parts, &new.parts) {
+            return;
         }
         if old.scale != new.scale {
-            self.note(place, format!("the scale is {} instead of {}", new.scale, old.scale));
+            return self.note(place, format!("the scale is {} instead of {}", new.scale, old.scale));
         }
+        // A new part has its opening in every cell, old ones included.
+        let known = old.parts.len();
         let opening = |balance: &BalanceType| {
-            let named = |(part, amount): &(usize, i128)| (balance.parts[*part].clone(), *amount);
-            let mut parts = balance.opening.as_ref().map(|opening| opening.iter().map(named).collect::<Vec<_>>());
-            if let Some(parts) = &mut parts {
-                parts.sort();
-            }
-            parts
+            let opening = balance.opening()?;
+            Some((0..known).map(|part| opening.part(part)).collect::<Vec<_>>())
         };
         if opening(old) != opening(new) {
-            self.note(place, "the opening is another one; cells that nothing touched have it");
+            self.unused(place, cell, "the opening is another one; what no record touched has it");
         }
-        let terms = |balance: &BalanceType| -> Vec<Vec<(String, i64)>> {
-            let named = |(part, times): &(usize, i64)| (balance.parts[*part].clone(), *times);
-            let mut bounds: Vec<Vec<(String, i64)>> =
-                balance.bounds.iter().map(|bound| bound.terms.iter().map(named).collect()).collect();
-            bounds.iter_mut().for_each(|bound| bound.sort());
-            bounds
+        let before: Vec<_> = old.bounds.iter().map(|bound| &bound.terms).collect();
+        let opening = new.opening();
+        // A bound over a part that no cell has yet holds for every one of them.
+        let is_there =
+            |part: usize| part < known || opening.as_ref().is_some_and(|opening| opening.part(part).is_some());
+        let is_new = |number: &usize| {
+            let terms = &new.bounds[*number].terms;
+            !before.contains(&terms) && terms.iter().all(|(part, _)| is_there(*part))
         };
-        let before = terms(old);
-        for (bound, now) in new.bounds.iter().zip(terms(new)) {
-            // A bound over a part that no cell has yet holds for every one of them.
-            let is_old = now.iter().all(|(part, _)| old.parts.contains(part));
-            if is_old && !before.contains(&now) {
-                self.note(place, format!("the bound {} is new; balances may break it", bound.reason.code));
-            }
+        let bounds: Vec<usize> = (0..new.bounds.len()).filter(is_new).collect();
+        if let Some(broken) = opening.and_then(|opening| new.broken(&bounds, &opening)) {
+            self.note(place, format!("the opening breaks {}; what no record touched has it", broken.code));
+        } else if !bounds.is_empty() {
+            self.demands.push(Demand::Bounds { cell: Arc::clone(cell), bounds });
         }
     }
 }
 
+fn is_narrower(old: &CountType, new: &CountType) -> bool {
+    new.low > old.low || new.high.is_some_and(|high| old.high.is_none_or(|before| high < before))
+}
+
 /// What makes two unique rules the same.
-fn key_text(rule: &Rule) -> Option<String> {
+fn key_text(declared: &RecordType, rule: &Rule) -> Option<String> {
     let Primitive::Unique { values, versioned } = &rule.primitive else { return None };
     let values = values.iter().map(|value| value.source()).collect::<Vec<_>>().join(", ");
+    let field = |place: usize| declared.fields.get(place).map_or("", |field| &field.name);
+    let each = rule.each.map_or_else(String::new, |list| format!(" each {}", field(list)));
     let when = rule.when.as_ref().map_or_else(String::new, |when| format!(" when {}", when.source()));
-    let versions = match versioned {
-        None => "",
-        Some(versioned) if versioned.replace => " versioned by replacing",
-        Some(_) => " versioned by appending",
-    };
-    Some(format!("({values}){when}{versions}"))
+    let versions = versioned.map_or_else(String::new, |versioned| {
+        let how = if versioned.replace { "replacing" } else { "appending" };
+        format!(" versioned by {} {how}", field(versioned.version))
+    });
+    Some(format!("({values}){each}{when}{versions}"))
 }
 
 #[cfg(test)]

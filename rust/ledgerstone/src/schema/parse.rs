@@ -150,6 +150,10 @@ impl<'t> Reader<'t> {
             groups: RefCell::default(),
             emits: RefCell::default(),
         };
+        // The version that is loaded of this very module says nothing about the file.
+        let own = reader.full("");
+        let others = |name: &str| if name.starts_with(&own) { None } else { loaded(name) };
+        let loaded: Loaded<'_> = &others;
         reader.constants = reader.constants(root);
         reader.roles = reader.roles(root);
         let shapes = reader.shapes(root);

@@ -78,7 +78,7 @@ l = { type = "list", item = { type = "struct", required = true, fields = { a = {
             .replace("a = { type = \"int\" }", "z = { type = \"text\" }, a = { type = \"int\" }")
             .replace("\no = ", "\nw = { type = \"list\", item = { type = \"int\", required = true } }\no = ");
         let (old, new) = (parse(OLD, "f").unwrap(), parse(&new, "f").unwrap());
-        assert_eq!(crate::schema::compat(&old, &new), []);
+        assert_eq!(crate::schema::compat(&old, &new).reasons, []);
         let object = |members: Vec<(&str, Value)>| {
             Value::Object(members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
         };

@@ -7,12 +7,13 @@ use ledgerstone_verify::key::PublicKey;
 
 use super::{ADMIN, Authority, BUILTIN, bytes_of, is_true, module_of, text};
 use crate::codes;
-use crate::execute::Rejection;
 use crate::execute::gate::{Context, refusal};
-use crate::schema::{Module, RecordType, compat};
+use crate::execute::{Rejection, Upgrade};
+use crate::schema::{Compatibility, Module, RecordType, compat};
 
 impl Authority {
-    /// The first thing that is wrong with a record of the module `ledger`, given what it is decided with.
+    /// The first thing that is wrong with a record of the module `ledger`, given what it is decided with. A module is checked by
+    /// [`Authority::check_module`].
     pub(in crate::execute) fn check(&self, type_name: &str, data: &Json, context: &Context) -> Result<(), Rejection> {
         match type_name {
             "ledger.member" => admissible(data, "key"),
@@ -26,7 +27,6 @@ impl Authority {
                 self.leaves_an_admin(&|_, own| Some(*own) != key)
             }
             "ledger.grant" => self.check_grant(data),
-            "ledger.module" => self.check_module(data),
             "ledger.suspend" | "ledger.resume" => self.known_module(data),
             "ledger.log_key" => self.check_log_key(data, context),
             _ => Ok(()),
@@ -114,7 +114,8 @@ impl Authority {
         Err(refusal(codes::LAST_ADMIN, message))
     }
 
-    fn check_module(&self, data: &Json) -> Result<(), Rejection> {
+    /// The first thing that is wrong with a module, or what it asks of what is stored where it is a new version of one.
+    pub(in crate::execute) fn check_module(&self, data: &Json) -> Result<Option<Upgrade>, Rejection> {
         let (name, source) = (text(data, "name"), text(data, "source"));
         if unb64(text(data, "hash")).ok().as_deref() != Some(&sha3_256(&[source.as_bytes()])) {
             return Err(refusal(codes::MODULE_HASH, "the hash is not that of the source".to_owned()));
@@ -131,14 +132,15 @@ impl Authority {
     }
 
     /// Whether a module may follow the version in force, if there is one: it fits it, and the modules that refer to it still read.
-    fn check_upgrade(&self, module: Module) -> Result<(), Rejection> {
-        let Some(in_force) = self.modules.get(&module.name) else { return Ok(()) };
+    fn check_upgrade(&self, module: Module) -> Result<Option<Upgrade>, Rejection> {
+        let Some(in_force) = self.modules.get(&module.name) else { return Ok(None) };
         // The same version again is the business of the rules: the key of the record is taken.
         if in_force.version == module.version {
-            return Ok(());
+            return Ok(None);
         }
-        let reasons: Vec<String> = compat(in_force, &module).iter().map(ToString::to_string).collect();
+        let Compatibility { reasons, demands } = compat(in_force, &module);
         if !reasons.is_empty() {
+            let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
             return Err(refusal(codes::MODULE_UPGRADE, reasons.join("; ")));
         }
         let name = module.name.clone();
@@ -150,7 +152,7 @@ impl Authority {
                 return Err(refusal(codes::MODULE_UPGRADE, message));
             }
         }
-        Ok(())
+        Ok(Some(Upgrade { module: name, demands }))
     }
 
     /// The new log key takes the place of the one in force, and both sign for it (FORMAT.md section 6).

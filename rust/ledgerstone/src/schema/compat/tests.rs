@@ -46,12 +46,17 @@ at = ["id"]
 step = 1
 "#;
 
-/// The reasons after one replacement, and with the next version's number.
+/// What stands between two versions: reasons, and what is demanded of what is stored.
+fn between(old: &str, new: &str) -> Vec<String> {
+    let parsed = |source: &str| parse(source, "m.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let Compatibility { reasons, demands } = compat(&parsed(old), &parsed(new));
+    reasons.iter().map(ToString::to_string).chain(demands.iter().map(|demand| format!("asks {demand}"))).collect()
+}
+
+/// What stands in between after one replacement, and with the next version's number.
 fn after(from: &str, to: &str) -> Vec<String> {
     assert!(OLD.contains(from), "{from}");
-    let new = OLD.replace("version = 1", "version = 2").replacen(from, to, 1);
-    let parsed = |source: &str| parse(source, "m.toml").unwrap_or_else(|errors| panic!("{errors}"));
-    compat(&parsed(OLD), &parsed(&new)).iter().map(ToString::to_string).collect()
+    between(OLD, &OLD.replace("version = 1", "version = 2").replacen(from, to, 1))
 }
 
 #[test]
@@ -68,10 +73,10 @@ fn what_widens_fits() {
         ("max = 4, item", "max = 5, item"),
         ("other = { type = \"text\" }", "other = { type = \"text\", index = true }\nmore = { type = \"date\" }"),
         ("required = true }\nother = { type = \"text\" }", "}\nother = { type = \"text\" }"),
-        ("parts = [\"p\", \"q\"]", "parts = [\"q\", \"z\", \"p\"]"),
+        ("parts = [\"p\", \"q\"]", "parts = [\"p\", \"q\", \"a\"]"),
         ("{ require = \"p >= 0\", code = \"low\" }", ""),
         ("{ require = \"p >= 0\", code = \"low\" }", "{ require = \"p >= 0\", code = \"other\", message = \"x\" }"),
-        ("states = [\"on\", \"off\"]", "states = [\"off\", \"lost\", \"on\"]"),
+        ("states = [\"on\", \"off\"]", "states = [\"on\", \"off\", \"lost\"]"),
         ("high = 5", "low = -1\nhigh = 6"),
         ("high = 5", ""),
         ("authorise = [\"r\"]", "authorise = [\"q\"]"),
@@ -138,23 +143,43 @@ const NARROWED: &[(&str, &str, &str)] = &[
     (
         "[[types.t.rules]]\ncount",
         "[[types.t.rules]]\nunique = [\"n\"]\n[[types.t.rules]]\ncount",
-        "m.t: the unique rule (n) is new; the records that are there have no such key",
+        "asks m.t: no m.t is stored yet: the unique rule (n) is new; records that are there have no such key",
     ),
     ("parts = [\"p\", \"q\"]", "parts = [\"p\"]", "m.t.c: the part \"q\" is gone"),
+    (
+        "parts = [\"p\", \"q\"]",
+        "parts = [\"z\", \"p\", \"q\"]",
+        "m.t.c: the part \"p\" has another place; the old parts stay in front, in their order, and new ones follow",
+    ),
+    (
+        "parts = [\"p\", \"q\"]",
+        "parts = [\"p\", \"z\", \"q\"]",
+        "m.t.c: the part \"q\" has another place; the old parts stay in front, in their order, and new ones follow",
+    ),
     ("scale = 2\nbounds", "scale = 3\nbounds", "m.t.c: the scale is 3 instead of 2"),
     (
         "scale = 2\nbounds",
         "scale = 2\nopening = { p = \"0\" }\nbounds",
-        "m.t.c: the opening is another one; cells that nothing touched have it",
+        "asks m.t.c: no m.t is stored yet: the opening is another one; what no record touched has it",
     ),
-    ("p >= 0", "p >= q", "m.t.c: the bound m.low is new; balances may break it"),
+    ("p >= 0", "p >= q", "asks m.t.c: what is stored keeps m.low"),
+    (
+        "{ require = \"p >= 0\", code = \"low\" }",
+        "{ require = \"p >= 0\", code = \"low\" }, { require = \"p <= q\", code = \"high\" }, { require = \"q >= 0\", code = \"many\" }",
+        "asks m.t.c: what is stored keeps m.high and m.many",
+    ),
     ("states = [\"on\", \"off\"]", "states = [\"on\"]", "m.t.s: the state \"off\" is gone"),
+    (
+        "states = [\"on\", \"off\"]",
+        "states = [\"draft\", \"on\", \"off\"]",
+        "m.t.s: the state \"on\" has another place; the old states stay in front, in their order, and new ones follow",
+    ),
     (
         "initial = \"on\"",
         "initial = \"off\"",
-        "m.t.s: the initial state is another one; cells that nothing touched are in it",
+        "asks m.t.s: no m.t is stored yet: the initial state is another one; what no record touched is in it",
     ),
-    ("high = 5", "high = 4", "m.t.k: the bounds of the count are narrowed; counts may lie outside"),
+    ("high = 5", "high = 4", "asks m.t.k: what is stored keeps m.count_out_of_range"),
     ("order = \"strict\"", "order = \"rising\"", "m.t.v: the sequence has another order or other values"),
     ("kind = \"sequence\"\norder = \"strict\"", "kind = \"holder\"", "m.t.v: a sequence became a holder"),
     ("[types.t.cells.v]\nkind = \"sequence\"\norder = \"strict\"", "", "m.t.v: the cell is gone; its values stay"),
@@ -169,23 +194,57 @@ fn what_narrows_is_told() {
     }
 }
 
-/// The reasons for loading the very same file.
+/// What stands against loading the very same file.
 fn same() -> Vec<String> {
-    let module = parse(OLD, "m.toml").unwrap();
-    compat(&module, &module).iter().map(ToString::to_string).collect()
+    between(OLD, OLD)
 }
 
 #[test]
 fn a_type_that_is_gone_and_another_module_are_told() {
-    let parsed = |source: &str| parse(source, "m.toml").unwrap_or_else(|errors| panic!("{errors}"));
     let two = format!("{}\n[types.u]\nauthorise = [\"r\"]\n[types.u.fields]\na = {{ type = \"int\" }}\n", OLD);
     let newer = OLD.replace("version = 1", "version = 2");
-    let reasons =
-        |old: &str, new: &str| compat(&parsed(old), &parsed(new)).iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(reasons(&two, &newer), ["m.u: the type is gone; its records stay"]);
-    assert_eq!(reasons(OLD, &two.replace("version = 1", "version = 2")), Vec::<String>::new());
+    assert_eq!(between(&two, &newer), ["m.u: the type is gone; its records stay"]);
+    assert_eq!(between(OLD, &two.replace("version = 1", "version = 2")), Vec::<String>::new());
     assert_eq!(
-        reasons(OLD, &newer.replace("name = \"m\"", "name = \"n\"")),
+        between(OLD, &newer.replace("name = \"m\"", "name = \"n\"")),
         ["m: the new file declares another module, n"]
     );
+}
+
+#[test]
+fn a_versioned_key_is_its_list_and_the_field_that_says_the_version() {
+    let old = OLD.replace("unique = [\"id\"]", "unique = [\"id\"]\nversioned = \"replace\"\nversion = \"n\"");
+    let old = old
+        .replace("n = {", "n2 = { type = \"int\", required = true }\nn = {")
+        .replace("max = 9 }", "max = 9, required = true }");
+    let newer = old.replace("version = 1", "version = 2");
+    assert_eq!(between(&old, &newer), Vec::<String>::new());
+    assert_eq!(
+        between(&old, &newer.replace("version = \"n\"", "version = \"n2\"")),
+        ["m.t: the unique rule (id) versioned by n replacing is changed, moved or gone; keys are found by it"]
+    );
+    let old = OLD.replace("unique = [\"other\"]\nwhen = \"n > 0\"", "each = \"l\"\nunique = [\"item.a\"]");
+    let old = old.replace("\nl = ", "\nl2 = { type = \"list\", max = 4, item = { type = \"struct\", required = true, fields = { a = { type = \"int\" } } } }\nl = ");
+    let newer = old.replace("version = 1", "version = 2");
+    assert_eq!(between(&old, &newer), Vec::<String>::new());
+    assert_eq!(
+        between(&old, &newer.replace("each = \"l\"", "each = \"l2\"")),
+        ["m.t: the unique rule (item.a) each l is changed, moved or gone; keys are found by it"]
+    );
+}
+
+/// A new part has its opening in every cell, so a bound over it is asked of what is stored, and of what nothing touched.
+#[test]
+fn a_new_part_with_an_opening_is_in_every_cell() {
+    let old = OLD.replace("scale = 2\nbounds", "scale = 2\nopening = { p = \"0\", q = \"1\" }\nbounds");
+    let newer = |opening: &str, bound: &str| {
+        old.replace("version = 1", "version = 2")
+            .replace("parts = [\"p\", \"q\"]", "parts = [\"p\", \"q\", \"z\"]")
+            .replace("opening = { p = \"0\", q = \"1\" }", opening)
+            .replace("code = \"low\" }", &format!("code = \"low\" }}, {{ require = \"{bound}\", code = \"z\" }}"))
+    };
+    let (with, without) = ("opening = { p = \"0\", q = \"1\", z = \"1\" }", "opening = { p = \"0\", q = \"1\" }");
+    assert_eq!(between(&old, &newer(with, "z >= q")), ["asks m.t.c: what is stored keeps m.z"]);
+    assert_eq!(between(&old, &newer(without, "z >= q")), Vec::<String>::new());
+    assert_eq!(between(&old, &newer(with, "p >= z")), ["m.t.c: the opening breaks m.z; what no record touched has it"]);
 }
