@@ -15,6 +15,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use ledgerstone_tests::Rng;
 use model::books;
+use model::calls;
 use model::choices::Choices;
 use model::engine::{Call, End, Source, play};
 use model::finance::Finance;
@@ -117,7 +118,7 @@ fn finance_equals_the_model() {
 fn random_modules_equal_their_interpretation() {
     run(|mut choices, number| {
         let (rules, source) = random_module(&mut choices);
-        let calls = grammar::calls(&mut choices, &rules.module);
+        let calls = calls::calls(&mut choices, &rules.module);
         let played = play_case(&rules, &source, &calls, number);
         played.map_err(|why| format!("{why}\n{}", source.text))
     });
@@ -187,7 +188,7 @@ fn random_finance_calls_meet_every_code() {
 fn random_modules_meet_every_kind_of_refusal() {
     let met = codes(250, |choices| {
         let (rules, source) = random_module(choices);
-        let calls = grammar::calls(choices, &rules.module);
+        let calls = calls::calls(choices, &rules.module);
         play(rules, &source, &calls, 1, None).unwrap().codes
     });
     let defaults = [
@@ -208,13 +209,23 @@ fn random_modules_meet_every_kind_of_refusal() {
         "out_of_sequence",
         "cycle",
         "stale_version",
+        "move_not_allowed",
+        "approval_needed",
         "bound0",
         "bound1",
         "code0",
         "code4",
     ];
-    let parse =
-        ["missing_field", "unknown_field", "too_long", "out_of_range", "bad_format", "too_many_digits", "id_reused"];
+    let parse = [
+        "missing_field",
+        "unknown_field",
+        "too_long",
+        "out_of_range",
+        "bad_format",
+        "too_many_digits",
+        "id_reused",
+        "overflow",
+    ];
     let expected = defaults.map(|code| format!("m.{code}")).into_iter();
     let expected = expected.chain(parse.map(|code| format!("ledger.{code}")));
     let expected = expected.chain(["held", "flagged"].map(str::to_owned));
@@ -246,7 +257,7 @@ fn a_finance_model_with_a_bound_off_by_one_is_caught() {
 fn an_interpreter_with_a_bound_off_by_one_is_caught() {
     let found = caught(100, |choices, strict| {
         let (rules, source) = random_module(choices);
-        let calls = grammar::calls(choices, &rules.module);
+        let calls = calls::calls(choices, &rules.module);
         play(Interpreter { strict, ..rules }, &source, &calls, 1, None).map(|_| ())
     });
     assert!(found.is_some(), "100 cases did not show that the interpreter is wrong");

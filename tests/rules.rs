@@ -186,6 +186,24 @@ fn a_tally_counts_records_that_have_a_key_and_reads_nothing_private() {
     }
 }
 
+#[test]
+fn a_tally_ends_with_the_first_vote_too_many() {
+    let ledger = ledger(VOTES);
+    let vote = |number: usize| {
+        value(
+            &json!({"poll": "p", "who": format!("{number:x}"), "choice": "yes", "weight": i64::from(number.is_multiple_of(2))}),
+        )
+    };
+    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
+    let mut votes = (0..10).map(|piece| Ok((0..10_000).map(|number| vote(piece * 10_000 + number)).collect()));
+    assert_eq!(ledger.append_values("m.vote", &mut votes, options).unwrap().accepted, 100_000);
+    let result = ("result", json!({"poll": "p", "counts": [{"choice": "yes", "votes": 50_000}]}));
+    assert_eq!(append(&ledger, std::slice::from_ref(&result)).unwrap(), []);
+    let one_more = ("vote", json!({"poll": "p", "who": "last", "choice": "no"}));
+    assert_eq!(append(&ledger, &[one_more]).unwrap(), []);
+    assert_eq!(code_of(&append(&ledger, &[result]).unwrap_err()), "ledger.too_many_votes");
+}
+
 const ENDS: &str = r#"
 [types.end]
 authorise = ["r"]

@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::amount;
 use super::interpret::Interpreter;
 use super::language::{Does, Expr, Lookup, Rule, Step, Type, Who};
-use super::scope::{Found, Scope};
+use super::scope::{Found, HELD_ROLE, Scope};
 use super::state::{AtEnd, Contribution, Unit, cell_name, key_name};
 
 type Parts = [(&'static str, Expr)];
@@ -44,13 +44,17 @@ impl Interpreter {
             let found: BTreeMap<&'static str, Json> = found.collect();
             scope.found = Rc::new(found) as Found;
         }
-        let scopes = rule.applying(scopes);
         if rule.is_of_record() {
-            return if rule.holds_alone(&scopes) { Ok(()) } else { Err(rule.full_code()) };
+            return if rule.holds_alone(scopes) { Ok(()) } else { Err(rule.full_code()) };
         }
         let mut changed: Vec<String> = Vec::new();
         for scope in &scopes {
-            self.application(unit, declared, number, scope, &mut changed)?;
+            let has_values = || rule.does.expressions().into_iter().all(|operand| scope.has_value(operand));
+            match rule.applies(scope) {
+                Ok(false) => {}
+                Ok(true) if has_values() => self.application(unit, declared, number, scope, &mut changed)?,
+                _ => return Err("ledger.overflow".to_owned()),
+            }
         }
         changed.iter().try_for_each(|cell| self.bounds(unit, cell))
     }
@@ -64,6 +68,9 @@ impl Interpreter {
         changed: &mut Vec<String>,
     ) -> Result<(), String> {
         let rule = &declared.rules[number];
+        if !rule.roles.is_empty() && !rule.roles.contains(&HELD_ROLE) {
+            return Err("m.move_not_allowed".to_owned());
+        }
         match &rule.does {
             Does::Unique { values, versioned } => Self::unique(unit, declared, number, scope, values, *versioned),
             Does::Ref { targets, at, external } => {
@@ -74,8 +81,11 @@ impl Interpreter {
             }
             Does::Match { target, at, equal, negated } => Self::agree(unit, rule, scope, (target, at), equal, negated),
             Does::Open { at, by, set } => self.open(unit, rule, scope, (at, by), set),
-            Does::Balance { at, by, add, subtract, set, at_end } => {
+            Does::Balance { at, by, add, subtract, set, at_end, approval } => {
                 let cell = cell_at(scope, "bal", at, by);
+                if let (Some((above, _)), Some((_, first))) = (approval, add.iter().chain(subtract).next()) {
+                    self.approve(unit, &cell, above, scope.eval(first).number().unwrap_or(0))?;
+                }
                 self.add(unit, scope, &cell, add, 1)?;
                 self.add(unit, scope, &cell, subtract, -1)?;
                 self.assign(unit, scope, &cell, set)?;
@@ -106,13 +116,12 @@ impl Interpreter {
             Does::Sequence { at, step } => self.advance(unit, rule, scope, at, step),
             Does::Acyclic { at, to, depth } => Self::follow(unit, rule, scope, (at, to), *depth),
             Does::Conserve { sum, by, low, high, over: Some(group) } => {
-                let Some(amount) = scope.eval(sum).number() else { return Ok(()) };
-                let one = 10i128.pow(12);
+                let Some(amount) = scope.eval(sum).ratio() else { return Ok(()) };
                 unit.at_end.push(AtEnd::Sum(unit.contributions.len()));
                 unit.contributions.push(Contribution {
                     group: json!([group, scope.all_json(by)]).to_string(),
                     amount,
-                    within: (i128::from(*low) * one, i128::from(*high) * one),
+                    within: (*low, *high),
                     code: rule.full_code(),
                     flags: rule.severity == "flag",
                 });
@@ -325,6 +334,17 @@ impl Interpreter {
             return Err("m.too_many_decimals".to_owned());
         }
         Ok(())
+    }
+
+    /// Nobody endorses what the model appends: an amount above the part is not approved. One that the cell cannot hold is not looked at.
+    fn approve(&self, unit: &Unit<'_>, cell: &str, above: &str, amount: i128) -> Result<(), String> {
+        let balance = self.thing().balance.as_ref().expect("the balance");
+        if amount::is_finer(amount, balance.scale) {
+            return Err("m.too_many_decimals".to_owned());
+        }
+        let limit = self.parts(unit, cell).ok().and_then(|parts| parts.get(above)?.as_str().map(amount::parse));
+        let is_above = limit.is_some_and(|limit| amount.abs() > limit);
+        if is_above { Err("m.approval_needed".to_owned()) } else { Ok(()) }
     }
 
     fn add(&self, unit: &mut Unit<'_>, scope: &Scope<'_>, cell: &str, parts: &Parts, sign: i128) -> Result<(), String> {

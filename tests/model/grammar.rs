@@ -1,20 +1,12 @@
-//! Random modules of the bounded grammar, and random calls on them.
-
-use serde_json::{Map, Value as Json, json};
+//! Random modules of the bounded grammar.
 
 use super::choices::Choices;
-use super::engine::Call;
 use super::language::{
     Balance, Count, Does, Expr, Field, Kind, Lifecycle, Lookup, Module, Rule, Sequence, Step, Type, Who,
 };
-use super::ledger::Mode;
-use super::state::Record;
 
 const PARTS: [&str; 4] = ["p0", "p1", "p2", "p3"];
 const STATES: [&str; 3] = ["red", "green", "blue"];
-const IDS: [&str; 6] = ["i0", "i1", "i2", "i3", "i4", "i5"];
-const DECIMALS: [&str; 9] = ["1", "0.5", "-2", "3.25", "10", "0", "-0.50", "0.001", "7.125"];
-const DATES: [&str; 3] = ["2026-01-01", "2026-06-15", "2027-02-28"];
 
 /// Shared by the types of a module, so that their rules fit together.
 struct Shape {
@@ -24,8 +16,8 @@ struct Shape {
     sequence: Sequence,
     /// Whether balances are named by kind as well.
     by_kind: bool,
-    /// Bounds and severity of the sums over the unit `g` and `h`, which all their rules agree on.
-    sums: [((i64, i64), &'static str); 2],
+    /// Bounds and severity of the sums over the unit `g`, `h` and `f` (of fractions), which all their rules agree on.
+    sums: [((i64, i64), &'static str); 3],
     payload: Vec<Field>,
 }
 
@@ -45,6 +37,7 @@ fn payload(choices: &mut Choices) -> Vec<Field> {
         field("flag", Kind::Bool, false),
         field("start", Kind::Date, false),
         field("finish", Kind::Date, false),
+        field("share", Kind::Fraction, false),
     ];
     all.to_vec()
 }
@@ -76,18 +69,21 @@ fn shape(choices: &mut Choices) -> Shape {
         count: Count { low: choices.one(&[0, 0, -2]), high: choices.percent(40).then(|| choices.one(&[1, 3, 10])) },
         sequence: Sequence { order: choices.one(&["strict", "rising", "gapless"]), start: choices.one(&[0, 1]) },
         by_kind: choices.percent(50),
-        sums: [(); 2]
-            .map(|()| (choices.one(&[(0, 0), (-5, 15), (-20, 20)]), choices.one(&["reject", "reject", "flag"]))),
+        sums: [(); 3].map(|()| (choices.one(&[(0, 0), (0, 1), (-20, 20)]), choices.one(&["reject", "reject", "flag"]))),
         payload: payload(choices),
     }
 }
 
 fn number(choices: &mut Choices, depth: usize) -> Expr {
-    match choices.below(if depth == 0 { 3 } else { 5 }) {
+    match choices.below(if depth == 0 { 3 } else { 6 }) {
         0 => Expr::Field("amount"),
         1 => Expr::Field("number"),
         2 => Expr::Int(choices.one(&[0, 1, -1, 3])),
         3 => Expr::Coalesce(vec![Expr::Field("amount"), Expr::Field("number")]),
+        4 => {
+            let dividend = number(choices, 0);
+            divided(choices, dividend, Expr::Field("number"))
+        }
         _ => {
             let operator = choices.one(&["+", "-", "*"]);
             Expr::binary(operator, number(choices, 0), number(choices, 0))
@@ -95,8 +91,13 @@ fn number(choices: &mut Choices, depth: usize) -> Expr {
     }
 }
 
+/// A quotient, which has no value where the divisor is zero.
+fn divided(choices: &mut Choices, a: Expr, b: Expr) -> Expr {
+    Expr::Divide(boxed(a), boxed(b), choices.one(&["half_even", "down", "ceiling"]))
+}
+
 fn condition(choices: &mut Choices, depth: usize) -> Expr {
-    match choices.below(if depth == 0 { 6 } else { 9 }) {
+    match choices.below(if depth == 0 { 7 } else { 11 }) {
         0 | 1 => {
             let operator = choices.one(&["<=", ">", "==", "!=", "<", ">="]);
             Expr::binary(operator, number(choices, 1), number(choices, 1))
@@ -105,8 +106,15 @@ fn condition(choices: &mut Choices, depth: usize) -> Expr {
         3 => Expr::Has(boxed(Expr::Field(choices.one(&["start", "kind", "number", "flag"])))),
         4 => Expr::binary(choices.one(&["<", ">="]), Expr::Field("start"), Expr::Field("finish")),
         5 => Expr::In(boxed(Expr::Field("number")), vec![Expr::Int(1), Expr::Int(2), Expr::Int(5)]),
-        6 => Expr::Not(boxed(condition(choices, 0))),
-        7 => Expr::binary("&&", condition(choices, 0), condition(choices, 0)),
+        6 => Expr::binary(choices.one(&["<", ">=", "=="]), Expr::Field("share"), Expr::Fraction("1/2")),
+        7 => Expr::Not(boxed(condition(choices, 0))),
+        8 => {
+            // The first half decides alone where the second has no value.
+            let (amount, number) = (Expr::Field("amount"), || Expr::Field("number"));
+            let guard = Expr::binary("!=", number(), Expr::Int(0));
+            Expr::binary("&&", guard, Expr::binary(">=", divided(choices, amount, number()), Expr::Int(1)))
+        }
+        9 => Expr::binary("&&", condition(choices, 0), condition(choices, 0)),
         _ => Expr::binary("||", condition(choices, 0), Expr::Field("flag")),
     }
 }
@@ -121,10 +129,16 @@ fn item_condition(choices: &mut Choices) -> Expr {
 
 fn rule(choices: &mut Choices, does: Does) -> Rule {
     let when = choices.percent(25).then(|| condition(choices, 1));
+    let guard = || Expr::binary("!=", Expr::Field("number"), Expr::Int(0));
+    let divides = does.expressions().into_iter().any(Expr::divides);
+    let when = if divides && choices.percent(60) { Some(guard()) } else { when };
     let code = choices.percent(30).then(|| format!("code{}", choices.below(5)));
     let has_no_effects = matches!(does, Does::Require(_) | Does::Window { .. } | Does::Ref { .. } | Does::Match { .. });
     let severity = if has_no_effects { choices.one(&["reject", "reject", "hold", "flag"]) } else { "reject" };
-    Rule { each: None, when, code, severity, does }
+    let moves = matches!(does, Does::Lifecycle { .. } | Does::Holder { .. });
+    let allowed: [&[&str]; 3] = [&["clerk"], &["other.boss"], &["other.boss", "clerk"]];
+    let roles = if moves && choices.percent(25) { choices.one(&allowed).to_vec() } else { Vec::new() };
+    Rule { each: None, when, code, severity, roles, does }
 }
 
 fn item_rule(choices: &mut Choices, does: Does) -> Rule {
@@ -158,7 +172,8 @@ impl Shape {
         if choices.percent(15) {
             set.push((choices.one(&self.balance.parts), if item { Expr::Item("amount") } else { number(choices, 0) }));
         }
-        Does::Balance { at, by: self.by(item), add, subtract, set, at_end: choices.percent(25) }
+        let approval = choices.percent(15).then(|| (choices.one(&self.balance.parts), 1 + choices.below(2)));
+        Does::Balance { at, by: self.by(item), add, subtract, set, at_end: choices.percent(25), approval }
     }
 
     fn counting(&self, choices: &mut Choices, at: Expr) -> Does {
@@ -199,8 +214,10 @@ impl Shape {
     /// A sum over the unit: of the record, or of its items.
     fn over_the_unit(&self, choices: &mut Choices, item: bool) -> Rule {
         let kind = if item { Expr::Item("kind") } else { Expr::Field("kind") };
-        let (number, group, by) = choices.one(&[(0, "g", Vec::new()), (1, "h", vec![kind])]);
-        let sum = if item { Expr::Item("amount") } else { Expr::Field("amount") };
+        let (number, group, by) =
+            choices.one(&[(0, "g", Vec::new()), (1, "h", vec![kind.clone()]), (2, "f", vec![kind])]);
+        let name = if group == "f" { "share" } else { "amount" };
+        let sum = if item { Expr::Item(name) } else { Expr::Field(name) };
         let ((low, high), severity) = self.sums[number];
         let does = Does::Conserve { sum, by, low, high, over: Some(group) };
         let rule = if item { item_rule(choices, does) } else { rule(choices, does) };
@@ -254,7 +271,8 @@ impl Shape {
                 let value = choices.one(&[Expr::Found("l_thing", "amount"), Expr::Found("l_count", "count")]);
                 let add = vec![(self.balance.parts[0], value)];
                 let (by, set) = (self.by(false), Vec::new());
-                Does::Balance { at: a(), by, add, subtract: Vec::new(), set, at_end: choices.percent(25) }
+                let (subtract, at_end, approval) = (Vec::new(), choices.percent(25), None);
+                Does::Balance { at: a(), by, add, subtract, set, at_end, approval }
             }
             3 => Does::Ref { targets: vec!["thing"], at: vec![Expr::Found("l_own", "holder")], external: false },
             4 => Does::Window {
@@ -308,7 +326,7 @@ impl Shape {
             4 => Does::Match {
                 target: "thing",
                 at: vec![Expr::Field("b")],
-                equal: vec![choices.one(&["kind", "number", "start"])],
+                equal: vec![choices.one(&["kind", "number", "start", "share"])],
                 negated: if choices.percent(30) { vec!["amount"] } else { Vec::new() },
             },
             5 => {
@@ -342,7 +360,8 @@ impl Shape {
             _ => {
                 let by = if choices.percent(50) { vec![Expr::Item("kind")] } else { Vec::new() };
                 let (low, high) = choices.one(&[(0, 0), (-5, 5), (0, 20)]);
-                Does::Conserve { sum: Expr::Item("amount"), by, low, high, over: None }
+                let sum = Expr::Item(choices.one(&["amount", "amount", "share"]));
+                Does::Conserve { sum, by, low, high, over: None }
             }
         };
         item_rule(choices, does)
@@ -356,7 +375,8 @@ impl Shape {
         if set.is_empty() {
             set.push((self.balance.parts[0], Expr::Int(0)));
         }
-        let plain = |does: Does| Rule { each: None, when: None, code: None, severity: "reject", does };
+        let plain =
+            |does: Does| Rule { each: None, when: None, code: None, severity: "reject", roles: Vec::new(), does };
         let mut rules = vec![plain(Does::Unique { values: vec![id()], versioned: None })];
         if choices.percent(40) {
             let does = Does::Require(condition(choices, 1));
@@ -387,7 +407,7 @@ impl Shape {
         let text = |name, required| field(name, Kind::Text(2), required);
         let mut fields = vec![text("a", true), text("b", false)];
         fields.extend(self.payload.iter().cloned());
-        let item = self.payload.iter().filter(|field| ["amount", "kind"].contains(&field.name));
+        let item = self.payload.iter().filter(|field| ["amount", "kind", "share"].contains(&field.name));
         let item = std::iter::once(text("a", true)).chain(item.cloned()).collect();
         fields.push(field("items", Kind::List(4, item), false));
         fields
@@ -400,7 +420,8 @@ impl Shape {
         fields.extend(self.fields());
         let values = vec![Expr::Field("id")];
         let key = Does::Unique { values, versioned: Some(versioned) };
-        let mut rules = vec![Rule { each: None, when: None, code: None, severity: "reject", does: key }];
+        let mut rules =
+            vec![Rule { each: None, when: None, code: None, severity: "reject", roles: Vec::new(), does: key }];
         for _ in 0..1 + choices.below(4) {
             let a = Expr::Field("a");
             rules.push(match choices.below(5) {
@@ -464,76 +485,4 @@ pub(crate) fn module(choices: &mut Choices) -> Module {
     let shape = shape(choices);
     let types = vec![shape.thing(choices), shape.motion(choices), shape.ending(choices), shape.note(choices)];
     Module { version: 1 + choices.below(3) as u64, types }
-}
-
-fn value(choices: &mut Choices, kind: &Kind) -> Json {
-    match kind {
-        Kind::Text(_) => json!(choices.one(&IDS)),
-        Kind::Int(..) => json!(choices.below(8) as i64 - 2),
-        Kind::Decimal(scale) => loop {
-            let text = choices.one(&DECIMALS);
-            if super::amount::behind_point(text) <= *scale || choices.percent(5) {
-                break json!(text);
-            }
-        },
-        Kind::Enum(values) => json!(choices.one(values)),
-        Kind::Date => json!(choices.one(&DATES)),
-        Kind::Bool => json!(choices.percent(50)),
-        Kind::List(max, fields) => {
-            let length = choices.below(max + 1);
-            Json::Array((0..length).map(|_| data(choices, fields)).collect())
-        }
-    }
-}
-
-fn data(choices: &mut Choices, fields: &[Field]) -> Json {
-    let mut members = Map::new();
-    for field in fields {
-        // Few versions of few records, so that some follow each other.
-        if field.name == "version" {
-            members.insert("version".to_owned(), json!(choices.below(4)));
-        } else if field.name == "id" && fields.iter().any(|field| field.name == "version") {
-            members.insert("id".to_owned(), json!(choices.one(&IDS[..2])));
-        } else if choices.percent(if field.required { 99 } else { 70 }) {
-            members.insert(field.name.to_owned(), value(choices, &field.kind));
-        }
-    }
-    Json::Object(members)
-}
-
-fn record(choices: &mut Choices, of: &Type) -> Record {
-    let mut data = data(choices, &of.fields);
-    match choices.below(100) {
-        99 => data["surprise"] = json!("?"),
-        98 => data["number"] = json!(10),
-        97 => data["kind"] = json!("z"),
-        96 => data[of.fields[0].name] = json!("i00"),
-        _ => {}
-    }
-    Record { kind: format!("m.{}", of.name), data }
-}
-
-/// Calls on a module.
-pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
-    let [thing, motion, ending, note] = &module.types[..] else { panic!("four types") };
-    let things = (0..3 + choices.below(6)).map(|_| record(choices, thing)).collect();
-    let mut calls = vec![Call { mode: Mode::Each, rows: things, id: None }];
-    for _ in 0..1 + choices.below(6) {
-        let id = choices.percent(20).then(|| format!("call{}", choices.below(2)));
-        let of = choices.one(&[motion, motion, motion, thing, ending, note, note]);
-        let length = 1 + choices.below(16);
-        let mode = if choices.percent(65) { Mode::Each } else { Mode::Atomic };
-        let rows = if mode == Mode::Each {
-            (0..length).map(|_| record(choices, of)).collect()
-        } else {
-            (0..1 + length / 4)
-                .map(|_| {
-                    let of = choices.one(&[motion, motion, thing, ending, note]);
-                    record(choices, of)
-                })
-                .collect()
-        };
-        calls.push(Call { mode, rows, id });
-    }
-    calls
 }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::amount;
 use super::language::{Does, Expr, Field, Kind, Module, Rule, Type};
-use super::scope::{Found, Scope};
+use super::ratio::Ratio;
+use super::scope::{Found, NoValue, Scope};
 use super::state::{AtEnd, Record, Rules, Unit, Unsigned};
 
 /// A module, interpreted. `strict` makes it wrong on purpose: a bound may not be met exactly.
@@ -47,6 +48,7 @@ fn check_value(kind: &Kind, value: &Json) -> Result<(), Unsigned> {
         (Kind::Decimal(scale), Json::String(text)) if amount::behind_point(text) > *scale => {
             parse_fault("too_many_digits")
         }
+        (Kind::Fraction, Json::String(text)) if !Ratio::parse(text).is_reduced() => parse_fault("bad_format"),
         (Kind::Enum(values), Json::String(word)) if !values.contains(&word.as_str()) => parse_fault("bad_format"),
         (Kind::List(max, _), Json::Array(items)) if items.len() > *max => parse_fault("too_long"),
         (Kind::List(_, fields), Json::Array(items)) => items.iter().try_for_each(|item| check_fields(fields, item)),
@@ -121,13 +123,22 @@ impl Rule {
         }
     }
 
+    /// Whether `when` holds.
+    pub(super) fn applies(&self, scope: &Scope<'_>) -> Result<bool, NoValue> {
+        self.when.as_ref().map_or(Ok(true), |when| Ok(scope.value(when)?.is_true()))
+    }
+
     /// Those for which `when` holds.
     pub(super) fn applying<'a>(&self, mut scopes: Vec<Scope<'a>>) -> Vec<Scope<'a>> {
-        scopes.retain(|scope| self.when.as_ref().is_none_or(|when| scope.is_true(when)));
+        scopes.retain(|scope| self.applies(scope) == Ok(true));
         scopes
     }
 
-    pub(super) fn holds_alone(&self, scopes: &[Scope<'_>]) -> bool {
+    pub(super) fn holds_alone(&self, scopes: Vec<Scope<'_>>) -> bool {
+        if scopes.iter().any(|scope| self.applies(scope).is_err()) {
+            return false;
+        }
+        let scopes = self.applying(scopes);
         match &self.does {
             Does::Require(condition) => scopes.iter().all(|scope| scope.is_true(condition)),
             Does::Window { field, not_before, not_after } => scopes.iter().all(|scope| {
@@ -136,14 +147,13 @@ impl Rule {
                     && not_after.as_ref().is_none_or(|bound| order(bound).is_some_and(Ordering::is_le))
             }),
             Does::Conserve { sum, by, low, high, over: None } => {
-                let mut sums: BTreeMap<String, i128> = BTreeMap::new();
-                for scope in scopes {
-                    let Some(summand) = scope.eval(sum).number() else { continue };
-                    *sums.entry(json!(scope.all_json(by)).to_string()).or_default() += summand;
+                let mut sums: BTreeMap<String, Ratio> = BTreeMap::new();
+                for scope in &scopes {
+                    let Some(summand) = scope.eval(sum).ratio() else { continue };
+                    let sum = sums.entry(json!(scope.all_json(by)).to_string()).or_insert(Ratio::ZERO);
+                    *sum = sum.plus(summand);
                 }
-                let unit = 10i128.pow(12);
-                let within = i128::from(*low) * unit..=i128::from(*high) * unit;
-                sums.values().all(|sum| within.contains(sum))
+                scopes.iter().all(|scope| scope.has_value(sum)) && sums.values().all(|sum| sum.is_within((*low, *high)))
             }
             _ => true,
         }
@@ -170,10 +180,7 @@ impl Rules for Interpreter {
         let declared = self.declared(&record.kind);
         check_fields(&declared.fields, &record.data)?;
         let data = canonical(&declared.fields, &record.data);
-        let breaks = |rule: &&Rule| {
-            let scopes = || rule.applying(rule.all_scopes(declared, &data, ""));
-            rule.is_screened() && !rule.holds_alone(&scopes())
-        };
+        let breaks = |rule: &&Rule| rule.is_screened() && !rule.holds_alone(rule.all_scopes(declared, &data, ""));
         match declared.rules.iter().find(breaks) {
             Some(broken) => Err(Unsigned::Rule(broken.full_code())),
             None => Ok(()),
@@ -199,9 +206,8 @@ impl Rules for Interpreter {
                 let this = &unit.contributions[*number];
                 let of_group = || unit.contributions.iter().enumerate().filter(|(_, other)| other.group == this.group);
                 let is_first = of_group().next().is_some_and(|(first, _)| first == *number);
-                let sum: i128 = of_group().map(|(_, other)| other.amount).sum();
-                let (low, high) = this.within;
-                match is_first && !(low..=high).contains(&sum) {
+                let sum = of_group().map(|(_, other)| other.amount).fold(Ratio::ZERO, Ratio::plus);
+                match is_first && !sum.is_within(this.within) {
                     true if this.flags => Ok(Some(this.code.clone())),
                     true => Err(this.code.clone()),
                     false => Ok(None),

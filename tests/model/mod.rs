@@ -3,6 +3,7 @@
 
 pub(crate) mod amount;
 pub(crate) mod books;
+pub(crate) mod calls;
 pub(crate) mod choices;
 mod effects;
 pub(crate) mod engine;
@@ -12,5 +13,7 @@ pub(crate) mod hash;
 pub(crate) mod interpret;
 pub(crate) mod language;
 pub(crate) mod ledger;
+mod ratio;
 mod scope;
 pub(crate) mod state;
+mod text;

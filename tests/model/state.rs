@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::amount;
 use super::hash::jcs;
+use super::ratio::Ratio;
 
 /// A record as it is handed over: full type name, data.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,8 +90,8 @@ pub(crate) enum AtEnd {
 #[derive(Clone, Debug)]
 pub(crate) struct Contribution {
     pub(crate) group: String,
-    pub(crate) amount: i128,
-    pub(crate) within: (i128, i128),
+    pub(crate) amount: Ratio,
+    pub(crate) within: (i64, i64),
     pub(crate) code: String,
     /// Whether a sum out of its bounds flags the record that counts first, and fells nothing.
     pub(crate) flags: bool,

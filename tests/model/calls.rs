@@ -1,0 +1,88 @@
+//! Random calls on a random module.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::choices::Choices;
+use super::engine::Call;
+use super::language::{Field, Kind, Module, Type};
+use super::ledger::Mode;
+use super::state::Record;
+
+const IDS: [&str; 6] = ["i0", "i1", "i2", "i3", "i4", "i5"];
+const DECIMALS: [&str; 9] = ["1", "0.5", "-2", "3.25", "10", "0", "-0.50", "0.001", "7.125"];
+const FRACTIONS: [&str; 8] = ["1/2", "1/3", "1/6", "2/3", "-1/3", "0/1", "1/1", "-1/2"];
+const DATES: [&str; 3] = ["2026-01-01", "2026-06-15", "2027-02-28"];
+
+fn value(choices: &mut Choices, kind: &Kind) -> Json {
+    match kind {
+        Kind::Text(_) => json!(choices.one(&IDS)),
+        Kind::Int(..) => json!(choices.below(8) as i64 - 2),
+        Kind::Decimal(scale) => loop {
+            let text = choices.one(&DECIMALS);
+            if super::amount::behind_point(text) <= *scale || choices.percent(5) {
+                break json!(text);
+            }
+        },
+        Kind::Fraction if choices.percent(2) => json!("2/4"),
+        Kind::Fraction => json!(choices.one(&FRACTIONS)),
+        Kind::Enum(values) => json!(choices.one(values)),
+        Kind::Date => json!(choices.one(&DATES)),
+        Kind::Bool => json!(choices.percent(50)),
+        Kind::List(max, fields) => {
+            let length = choices.below(max + 1);
+            Json::Array((0..length).map(|_| data(choices, fields)).collect())
+        }
+    }
+}
+
+fn data(choices: &mut Choices, fields: &[Field]) -> Json {
+    let mut members = Map::new();
+    for field in fields {
+        // Few versions of few records, so that some follow each other.
+        if field.name == "version" {
+            members.insert("version".to_owned(), json!(choices.below(4)));
+        } else if field.name == "id" && fields.iter().any(|field| field.name == "version") {
+            members.insert("id".to_owned(), json!(choices.one(&IDS[..2])));
+        } else if choices.percent(if field.required { 99 } else { 70 }) {
+            members.insert(field.name.to_owned(), value(choices, &field.kind));
+        }
+    }
+    Json::Object(members)
+}
+
+fn record(choices: &mut Choices, of: &Type) -> Record {
+    let mut data = data(choices, &of.fields);
+    match choices.below(100) {
+        99 => data["surprise"] = json!("?"),
+        98 => data["number"] = json!(10),
+        97 => data["kind"] = json!("z"),
+        96 => data[of.fields[0].name] = json!("i00"),
+        _ => {}
+    }
+    Record { kind: format!("m.{}", of.name), data }
+}
+
+/// Calls on a module.
+pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
+    let [thing, motion, ending, note] = &module.types[..] else { panic!("four types") };
+    let things = (0..3 + choices.below(6)).map(|_| record(choices, thing)).collect();
+    let mut calls = vec![Call { mode: Mode::Each, rows: things, id: None }];
+    for _ in 0..1 + choices.below(6) {
+        let id = choices.percent(20).then(|| format!("call{}", choices.below(2)));
+        let of = choices.one(&[motion, motion, motion, thing, ending, note, note]);
+        let length = 1 + choices.below(16);
+        let mode = if choices.percent(65) { Mode::Each } else { Mode::Atomic };
+        let rows = if mode == Mode::Each {
+            (0..length).map(|_| record(choices, of)).collect()
+        } else {
+            (0..1 + length / 4)
+                .map(|_| {
+                    let of = choices.one(&[motion, motion, thing, ending, note]);
+                    record(choices, of)
+                })
+                .collect()
+        };
+        calls.push(Call { mode, rows, id });
+    }
+    calls
+}
