@@ -224,7 +224,8 @@ class Ledger:
         For each unit its parts, ``{"EUR": {"posted": Decimal("12.5"), …}}``; empty where there is none. With `by`, the parts of that
         unit, or None. With `as_of`, as the ledger had them at that moment. With `on`, by effective date: the opening, and every movement
         whose record counts on that day or before, whenever it was appended (up to `as_of`, if both are given); only the parts that
-        nothing but records of types with an effective date move, SchemaError where there is none.
+        no rule assigns and nothing but records of types with an effective date add to, by what they themselves say; SchemaError where
+        there is none. A version that replaces another takes its movements back on that one's day.
         """
     def state(self, type: str, *key: Any, as_of: _Moment | None = None) -> dict[str, Any]:
         """The cells of the record with this key, by name: ``{"status": {"state": "pending"}}``.

@@ -65,7 +65,6 @@ const ELSEWHERE: &[(&str, &str)] = &[
     (codes::WRONG_PASSPHRASE, "tests/python/test_members.py"),
     (codes::BAD_PASSPHRASE, "tests/python/test_members.py"),
     (codes::NO_EFFECTIVE_DATE, "tests/history.rs"),
-    (codes::NOT_SUMMABLE, "tests/history/wallet.rs"),
     (codes::ORDERED_BYTES_LIMIT, "rust/ledgerstone/src/ledger/query.rs"),
     (codes::FORKED, "tests/python/test_catalogue.py"),
 ];

@@ -156,8 +156,7 @@ catalogue! {
     NO_RECORD = "ledger.no_record", Schema: "there is no record or transaction at this place", "the message says what there is";
     NO_BALANCE = "ledger.no_balance", Schema: "the record type has no balance", "ask for a type that declares a balance cell";
     BAD_MOMENT = "ledger.bad_moment", Schema: "a moment is no index, day or time", "write 17, 2026-06-30 or 2026-06-30T18:00:00Z";
-    NO_EFFECTIVE_DATE = "ledger.no_effective_date", Schema: "no part of the balance can be summed by effective date", "ask as of a moment, or declare `effective` in the types that move it";
-    NOT_SUMMABLE = "ledger.not_summable", Schema: "rules move the balance by what they look up, so that no effective date sums it", "ask for the balance as of a moment, or for its statement";
+    NO_EFFECTIVE_DATE = "ledger.no_effective_date", Schema: "no part of the balance can be summed by effective date", "ask as of a moment, or for its statement; or declare `effective` in the types that move it";
     NO_RECEIPT = "ledger.no_receipt", Schema: "the record was refused, and its bytes were not kept", "nothing: the log proves its hash and its outcome";
     EMPTY_TRANSACTION = "ledger.empty_transaction", Schema: "a transaction holds at least one record", "append a record";
     BAD_VALUE = "ledger.bad_value", Schema: "a value of a kind that no field takes", "send text, whole numbers, decimals, booleans, bytes, dates, lists or objects";

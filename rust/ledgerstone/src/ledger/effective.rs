@@ -15,14 +15,14 @@ use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::Action;
 use crate::model::{Decimal, Parts, RowId, Value};
-use crate::schema::{BalanceType, CellKind, CellType, Primitive, Rule};
+use crate::schema::{BalanceType, CellKind, CellType, Primitive};
 
 impl Ledger {
     /// The balances of the record with this key by effective date: the openings of its cells, and the movements of all records whose
     /// effective date is not after `day` (days since 1970-01-01), of those appended up to a moment (`None`: now). Only parts that can be
-    /// summed so are given: those that no rule assigns, that nothing but records of types with an effective date add to, and that a
-    /// closing record finds at zero. A version that replaces another takes its movements back on the day of that one; a held record
-    /// counts once it is released. An error where there is no such part, or a record's movements depend on what it looked up.
+    /// summed so are given: those that no rule assigns, that nothing but records of types with an effective date add to, by what they
+    /// themselves say, and that a closing record finds at zero. A version that replaces another takes its movements back on the day of
+    /// that one; a held record counts once it is released. An error where there is no such part.
     pub fn balances_on(
         &self,
         type_name: &str,
@@ -37,7 +37,6 @@ impl Ledger {
         let CellKind::Balance(balance) = &cell.kind else {
             return Err(Error::Fault("a balance cell is of another kind".to_owned()));
         };
-        check_summable(&view, &cell)?;
         let parts = dated_parts(&view, &cell, balance)?;
         let key = key_json(&record_type, key)?;
         let names = view.cell_names(&cell, &key, end)?;
@@ -114,43 +113,36 @@ fn add(sum: &mut Parts, part: usize, delta: i128) -> Result<()> {
     sum.add(part, delta).ok_or_else(too_many)
 }
 
-/// Refuses to sum what the records of a cell alone do not say.
-fn check_summable(view: &View, cell: &CellType) -> Result<()> {
-    for record_type in view.authority.all_versions() {
-        let mut moving = record_type
-            .rules
-            .iter()
-            .filter(|rule| moved_cell(&rule.primitive).is_some_and(|moved| moved.cell.is_same(cell)));
-        if moving.any(Rule::is_dynamic) {
-            return Err(Error::schema(
-                codes::NOT_SUMMABLE,
-                format!(
-                    "{} moves {} by what it looks up, which its records alone do not say; as_of gives the balance at any moment",
-                    record_type.name, cell.owner
-                ),
-            ));
-        }
-    }
-    Ok(())
-}
-
 /// The parts that can be summed by effective date.
 fn dated_parts(view: &View, cell: &CellType, balance: &BalanceType) -> Result<Vec<(usize, String)>> {
     let mut undated: BTreeMap<usize, String> = BTreeMap::new();
     for record_type in view.authority.all_versions() {
         for rule in &record_type.rules {
+            if moved_cell(&rule.primitive).is_none_or(|moved| !moved.cell.is_same(cell)) {
+                continue;
+            }
+            let name = &record_type.name;
+            let mut leave_out = |parts: &mut dyn Iterator<Item = usize>, why: &str| {
+                undated.extend(parts.map(|part| (part, format!("{name} {why}"))));
+            };
             match &rule.primitive {
-                Primitive::Balance { cell: own, add, set, .. } if own.is_same(cell) => {
-                    if record_type.effective.is_none() {
-                        let reason = format!("{} has no effective date", record_type.name);
-                        undated.extend(add.iter().map(|(part, _, _)| (*part, reason.clone())));
+                Primitive::Balance { add, set, .. } => {
+                    let mut added = add.iter().map(|(part, _, _)| *part);
+                    if rule.is_dynamic() {
+                        leave_out(&mut added, "moves it by what it looks up");
+                    } else if record_type.effective.is_none() {
+                        leave_out(&mut added, "has no effective date");
                     }
-                    let reason = format!("{} assigns it", record_type.name);
-                    undated.extend(set.iter().map(|(part, _)| (*part, reason.clone())));
+                    leave_out(&mut set.iter().map(|(part, _)| *part), "assigns it");
                 }
-                Primitive::Close { cell: own, zero, .. } if own.is_same(cell) => {
-                    let left = (0..balance.parts.len()).filter(|part| !zero.contains(part));
-                    undated.extend(left.map(|part| (part, format!("{} ends it whatever it is", record_type.name))));
+                Primitive::Open { set, .. } if rule.is_dynamic() => {
+                    leave_out(&mut set.iter().map(|(part, _)| *part), "opens it by what it looks up");
+                }
+                Primitive::Close { zero, .. } => {
+                    leave_out(
+                        &mut (0..balance.parts.len()).filter(|part| !zero.contains(part)),
+                        "ends it whatever it is",
+                    );
                 }
                 _ => {}
             }
