@@ -524,7 +524,8 @@ fn histories_tell_what_each_record_changed() {
         ]
     );
     assert_eq!(told("finance.transfer", "t1").len(), 1);
-    assert!(told("finance.transfer", "none").is_empty());
+    let none = ledger.history("finance.transfer", &[text("none")], None);
+    assert_eq!(none.err().map(|error| error.code().to_owned()).as_deref(), Some(codes::NO_RECORD));
 }
 
 #[test]

@@ -71,20 +71,36 @@ def test_a_transaction_is_all_or_nothing(ledger: ls.Ledger) -> None:
         tx.append("finance.transfer", transfer("t2"))
         assert tx.result is None
     assert tx.result == ls.Appended(index=3, count=2, is_new=True)
-    tx = ledger.transaction()
-    tx.append("finance.transfer", transfer("t3"))
-    tx.append("finance.transfer", transfer("t1"))
-    with pytest.raises(ls.RejectedError) as caught, tx:
-        pass
+    with pytest.raises(ls.RejectedError) as caught, ledger.transaction() as tx:
+        tx.append("finance.transfer", transfer("t3"))
+        tx.append("finance.transfer", transfer("t1"))
     assert (caught.value.code, caught.value.row) == ("finance.duplicate", 1)
     assert tx.result is None
     assert ledger.get("finance.transfer", "t3") is None
 
 
-def test_an_exception_ends_a_transaction_without_a_trace(ledger: ls.Ledger) -> None:
+def test_a_transaction_takes_records_within_its_block_alone(ledger: ls.Ledger) -> None:
     tx = ledger.transaction()
-    tx.append("finance.transfer", transfer("t1"))
-    with pytest.raises(ZeroDivisionError), tx:
+    with pytest.raises(RuntimeError, match="has not begun"):
+        tx.append("finance.transfer", transfer("t1"))
+    with pytest.raises(RuntimeError, match="has not begun"):
+        tx.__exit__(None, None, None)
+    tx = ledger.transaction()
+    assert repr(tx) == "Transaction(not begun)"
+    with tx:
+        tx.append("finance.transfer", transfer("t1"))
+        with pytest.raises(RuntimeError, match="begun already"):
+            tx.__enter__()
+    with pytest.raises(RuntimeError, match="has ended"):
+        tx.append("finance.transfer", transfer("t2"))
+    with pytest.raises(RuntimeError, match="has ended"), tx:
+        pass
+    assert [row["id"] for row in ledger.query("finance.transfer")] == ["t1"]
+
+
+def test_an_exception_ends_a_transaction_without_a_trace(ledger: ls.Ledger) -> None:
+    with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:
+        tx.append("finance.transfer", transfer("t1"))
         raise ZeroDivisionError
     assert (tx.result, ledger.size) == (None, 3)
     with pytest.raises(RuntimeError, match="has ended"):

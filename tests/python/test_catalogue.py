@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ PROVOCATIONS: dict[str, Callable[[ls.Ledger, Path], object]] = {
     "storage_corrupt": storage_corrupt,
     "truncated_or_rolled_back": truncated,
     "state_differs_from_replay": state_differs,
-    "ledger.bad_value": lambda ledger, path: ledger.append("finance.transfer", transfer("t1", 1j)),
+    "ledger.bad_value": lambda ledger, path: ledger.append("finance.transfer", transfer("t1", Decimal("NaN"))),
     "ledger.not_a_table": lambda ledger, path: ledger.append_many("finance.transfer", pa.array([1, 2])),
     "ledger.input_failed": failing_reader,
     "ledger.unknown_module": lambda ledger, path: ledger.load_module("finanse"),

@@ -1,6 +1,8 @@
 """The ledger as it was: moments, effective dates, statements, histories, pages."""
 
 import datetime as dt
+import inspect
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -108,7 +110,21 @@ def test_a_history_says_what_changed(moved: ls.Ledger) -> None:
     assert told[0]["_author"] == moved.members()[0].id
     assert len(moved.history(ACCOUNT, "cash", as_of=told[2]["_index"]).to_dicts()) == 3
     assert "history of" in moved.history(ACCOUNT, "cash")._repr_html_()
-    assert moved.history(ACCOUNT, "nobody").to_dicts() == []
+
+
+def test_a_key_that_nothing_has_is_an_error_in_every_verb(moved: ls.Ledger) -> None:
+    asked: list[Callable[..., object]] = [moved.balance, moved.state, moved.history, moved.statement]
+    for ask in asked:
+        for more in ({}, {"by": "EUR"}, {"on": "2026-06-30"}, {"as_of": 0}):
+            if set(more) <= set(inspect.signature(ask).parameters):
+                with pytest.raises(ls.SchemaError, match='no record of finance.account with the key "chas"') as caught:
+                    ask(ACCOUNT, "chas", **more)
+                assert caught.value.code == "ledger.no_record"
+    # What came to be later had nothing then.
+    assert moved.balance(ACCOUNT, "cash", as_of=0) == moved.state(ACCOUNT, "cash", as_of=0) == {}
+    assert moved.history(ACCOUNT, "cash", as_of=0).to_dicts() == []
+    assert moved.statement(ACCOUNT, "cash", end=0).to_dicts() == []
+    assert moved.balance(ACCOUNT, "cash", by="USD") is None
 
 
 def test_order_pages_and_joins(moved: ls.Ledger) -> None:

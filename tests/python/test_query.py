@@ -130,7 +130,6 @@ def test_balances(filled: ls.Ledger) -> None:
     assert cash["EUR"]["posted"] == Decimal(20_107)
     assert filled.balance("finance.account", "cash", by="EUR") == cash["EUR"]
     assert filled.balance("finance.account", "cash", by="USD") is None
-    assert filled.balance("finance.account", "nobody") == {}
 
 
 def test_nested_records_come_back_as_they_went_in(ledger: ls.Ledger) -> None:
@@ -234,34 +233,31 @@ def test_values_are_taken_in_other_forms(kinds: ls.Ledger, field: str, given: An
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "error", "words"),
+    ("field", "value", "words"),
     [
-        ("time", dt.datetime(2026, 3, 14), ls.SchemaError, "without a time zone"),
-        ("decimal", Decimal("NaN"), ls.SchemaError, "no number"),
-        ("decimal", Decimal("-Infinity"), ls.SchemaError, "no number"),
-        ("decimal", 1.5, ls.RejectedError, "never a float"),
-        ("decimal", Decimal("1E+1000000000"), ls.RejectedError, "decimal"),
-        ("decimal", Decimal("0.0000001"), ls.RejectedError, "ledger.too_many_digits"),
-        ("int", 2**53, ls.RejectedError, "ledger.out_of_range"),
-        ("int", 10**30, ls.RejectedError, "ledger.out_of_range"),
-        ("text", 5, ls.RejectedError, "takes text"),
-        ("text", {1, 2}, ls.SchemaError, "type set"),
-        ("txet", "x", ls.RejectedError, 'did you mean "text"'),
+        ("time", dt.datetime(2026, 3, 14), "without a time zone"),
+        ("decimal", Decimal("NaN"), "no number"),
+        ("decimal", Decimal("-Infinity"), "no number"),
+        ("decimal", 1.5, "never a float"),
+        ("decimal", Decimal("1E+1000000000"), "decimal"),
+        ("decimal", Decimal("0.0000001"), "ledger.too_many_digits"),
+        ("int", 2**53, "ledger.out_of_range"),
+        ("int", 10**30, "ledger.out_of_range"),
+        ("text", 5, "takes text"),
+        ("text", {1, 2}, "type set"),
+        ("txet", "x", 'did you mean "text"'),
     ],
 )
-def test_values_that_no_field_takes(kinds: ls.Ledger, field: str, value: Any, error: type, words: str) -> None:
-    with pytest.raises(error, match=words) as caught:
+def test_values_that_no_field_takes(kinds: ls.Ledger, field: str, value: Any, words: str) -> None:
+    with pytest.raises(ls.RejectedError, match=words) as caught:
         kinds.append("kinds.all", {field: value})
-    if isinstance(caught.value, ls.RejectedError):
-        assert caught.value.field == field
-    else:
-        assert caught.value.__notes__ == [f"in the field {field}"]
+    assert caught.value.field == field
 
 
 def test_a_list_that_holds_itself_is_refused(kinds: ls.Ledger) -> None:
     endless: list[Any] = []
     endless.append(endless)
-    with pytest.raises(ls.SchemaError, match="nested deeper"):
+    with pytest.raises(ls.RejectedError, match="this is a list"):
         kinds.append("kinds.all", {"text": endless})
 
 

@@ -19,7 +19,7 @@ struct Arguments {
 }
 
 const AFTER: &str = "\
-Exit codes: 0 done, 1 refused, 2 wrong command line, 3 other errors;
+Exit codes: 0 done, 1 refused or not there, 2 wrong command line, 3 other errors;
 audit and verify: 10 storage corrupt, 11 content changed, 12 link broken, 13 truncated or rolled back,
 14 state differs from replay, 15 unverifiable version (not an alarm), 16 incomplete.
 

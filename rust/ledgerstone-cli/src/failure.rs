@@ -4,13 +4,13 @@ use std::fmt::Display;
 use std::io;
 use std::path::Path;
 
-use ledgerstone::Error;
 use ledgerstone::store::StoreError;
+use ledgerstone::{Error, codes};
 use ledgerstone_verify::{Json, VerifyError, VerifyErrorKind};
 
 use crate::table::json_line;
 
-/// Refused: rejected, forbidden, or a schema file with errors.
+/// Refused: rejected, forbidden, or a schema file with errors; or what was asked for is not there.
 pub(crate) const REFUSED: i32 = 1;
 /// The command line is wrong.
 pub(crate) const USAGE: i32 = 2;
@@ -113,6 +113,7 @@ impl From<io::Error> for Failure {
 fn code_of(error: &Error) -> i32 {
     match error {
         Error::Rejected(_) | Error::Forbidden(_) => REFUSED,
+        Error::Schema(misfit) if misfit.code == codes::NO_RECORD => REFUSED,
         Error::Stopped { source, .. } => code_of(source),
         _ => OTHER,
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledgerstone::codes;
+use ledgerstone::{Error, Rejected, codes};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -111,7 +111,7 @@ impl PyLedger {
     /// 32
     fn admit(&self, py: Python<'_>, public_key: &Bound<'_, PyBytes>) -> PyResult<String> {
         let engine = self.writing()?;
-        let key = public(public_key)?;
+        let key = public(public_key, "ledger.member")?;
         enter(py, || engine.admit_member(key))
     }
 
@@ -128,7 +128,7 @@ impl PyLedger {
         member: Option<&str>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let key = public(public_key)?;
+        let key = public(public_key, "ledger.key")?;
         let appended = enter(py, || engine.add_key(key, member))?;
         facts::appended(py, &appended)
     }
@@ -165,7 +165,7 @@ impl PyLedger {
         suspected_since: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let (key, since) = (public(public_key)?, to_micros(suspected_since)?);
+        let (key, since) = (public(public_key, "ledger.revoke")?, to_micros(suspected_since)?);
         let appended = enter(py, || engine.revoke(key, reason, since))?;
         facts::appended(py, &appended)
     }
@@ -229,6 +229,18 @@ impl PyLedger {
     }
 }
 
-fn public(key: &Bound<'_, PyBytes>) -> PyResult<[u8; 32]> {
-    key.as_bytes().try_into().map_err(|_| errors::schema(codes::BAD_VALUE, "a public key has 32 bytes"))
+/// A public key, for a record of this type.
+fn public(key: &Bound<'_, PyBytes>, record_type: &str) -> PyResult<[u8; 32]> {
+    let bytes = key.as_bytes();
+    bytes.try_into().map_err(|_| {
+        let rejected = Rejected {
+            code: codes::WEAK_KEY.to_owned(),
+            message: format!("a public key has 32 bytes, this one {}", bytes.len()),
+            record_type: record_type.to_owned(),
+            row: 0,
+            field: Some("key".to_owned()),
+            cell: None,
+        };
+        errors::raise(key.py(), Error::Rejected(Box::new(rejected)))
+    })
 }

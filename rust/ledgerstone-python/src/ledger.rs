@@ -291,7 +291,8 @@ impl PyLedger {
 
     /// The balances of the record with this key: for each unit its parts, `{"EUR": {"posted": Decimal("12.5"), …}}`; empty where
     /// there is none. With `by`, the parts of that unit, or None. As of a moment: as it was then. On an effective date: what the records
-    /// count up to that day, those parts that can be summed so. An answer, not a proof.
+    /// count up to that day, those parts that can be summed so. An answer, not a proof. Where no record ever had the key: SchemaError,
+    /// `ledger.no_record`.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.balance("finance.account", "cash", by="EUR")["posted"]
@@ -309,7 +310,8 @@ impl PyLedger {
         past::balance(py, &*self.engine()?, r#type, (key, by), on, as_of)
     }
 
-    /// The cells of the record with this key, by name: what each holds, below its `by` values where it has some.
+    /// The cells of the record with this key, by name: what each holds, below its `by` values where it has some. Where no record ever had
+    /// the key: SchemaError, `ledger.no_record`.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.state("finance.account", "cash")["balance"]["EUR"]["posted"]
@@ -325,7 +327,8 @@ impl PyLedger {
         past::state(py, &*self.engine()?, r#type, key, as_of)
     }
 
-    /// The history of a key: every record that has it, and every record that moved its cells, with author, time and what it changed.
+    /// The history of a key: every record that has it, and every record that moved its cells, with author, time and what it changed. Where
+    /// no record ever had the key: SchemaError, `ledger.no_record`.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> [row["_type"] for row in ledger.history("finance.account", "cash")]
@@ -342,7 +345,8 @@ impl PyLedger {
     }
 
     /// The statement of a balance: every record that moved it from `start` on up to `end`, both included, with the change and the balance
-    /// after it. `by` names the unit where there are several, `columns` fields of the records to show.
+    /// after it. `by` names the unit where there are several, `columns` fields of the records to show. Where no record ever had the key:
+    /// SchemaError, `ledger.no_record`.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> statement = ledger.statement("finance.account", "cash", columns=["id"])

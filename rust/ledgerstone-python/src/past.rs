@@ -145,6 +145,7 @@ pub(crate) fn moment(given: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Moment
         Value::Timestamp(micros) => Some(Moment::Time(*micros)),
         Value::Date(day) => Some(Moment::Day(*day)),
         Value::Text(text) => return Moment::parse(text).map(Some).map_err(|error| errors::raise(given.py(), error)),
+        Value::Unfit(unfit) => return Err(errors::schema(codes::BAD_MOMENT, unfit.message.as_str())),
         _ => None,
     };
     found.map(Some).ok_or_else(|| {
@@ -160,6 +161,7 @@ fn day(given: &Bound<'_, PyAny>) -> PyResult<i32> {
     match to_value(given)? {
         Value::Date(day) => Ok(day),
         Value::Text(text) => parse_day(&text).map_err(|error| errors::raise(given.py(), error)),
+        Value::Unfit(unfit) => Err(errors::schema(codes::BAD_MOMENT, unfit.message)),
         other => Err(errors::schema(
             codes::BAD_MOMENT,
             format!("an effective date is a date or a text like 2026-06-30, not {}", other.kind()),

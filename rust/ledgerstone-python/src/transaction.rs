@@ -30,20 +30,24 @@ pub(crate) struct PyTransaction {
 }
 
 enum State {
+    New,
     Open(Vec<(String, Value)>),
     Done(Option<Py<PyAny>>),
 }
 
 #[pymethods]
 impl PyTransaction {
-    /// Adds a record. Nothing is checked against the ledger before the block ends.
+    /// Adds a record, within the `with` block. Nothing is checked against the ledger before the block ends.
     fn append(&self, r#type: String, record: &Bound<'_, PyAny>) -> PyResult<()> {
         let record = to_record(record)?;
         match &mut *self.state() {
-            State::Open(records) => records.push((r#type, record)),
-            State::Done(_) => return Err(ended()),
+            State::New => Err(not_begun()),
+            State::Open(records) => {
+                records.push((r#type, record));
+                Ok(())
+            }
+            State::Done(_) => Err(ended()),
         }
-        Ok(())
     }
 
     /// What was appended; None while the block runs, where it raised, and where it was empty.
@@ -55,14 +59,24 @@ impl PyTransaction {
         }
     }
 
-    fn __enter__(this: Py<Self>) -> Py<Self> {
-        this
+    fn __enter__(this: Py<Self>) -> PyResult<Py<Self>> {
+        {
+            let mut state = this.get().state();
+            match &*state {
+                State::New => *state = State::Open(Vec::new()),
+                State::Open(_) => return Err(PyRuntimeError::new_err("the transaction has begun already")),
+                State::Done(_) => return Err(ended()),
+            }
+        }
+        Ok(this)
     }
 
     #[pyo3(signature = (kind, *_rest))]
     fn __exit__(&self, py: Python<'_>, kind: &Bound<'_, PyAny>, _rest: &Bound<'_, PyTuple>) -> PyResult<()> {
-        let State::Open(records) = std::mem::replace(&mut *self.state(), State::Done(None)) else {
-            return Err(ended());
+        let records = match std::mem::replace(&mut *self.state(), State::Done(None)) {
+            State::Open(records) => records,
+            State::New => return Err(not_begun()),
+            State::Done(_) => return Err(ended()),
         };
         if !kind.is_none() || records.is_empty() {
             return Ok(());
@@ -77,6 +91,7 @@ impl PyTransaction {
 
     fn __repr__(&self) -> String {
         match &*self.state() {
+            State::New => "Transaction(not begun)".to_owned(),
             State::Open(records) => format!("Transaction(open, {} records)", records.len()),
             State::Done(Some(appended)) => format!("Transaction({appended})"),
             State::Done(None) => "Transaction(nothing appended)".to_owned(),
@@ -92,7 +107,7 @@ impl PyTransaction {
         endorsers: Vec<Arc<Key>>,
         meaning: String,
     ) -> Self {
-        PyTransaction { ledger, id, plain, endorsers, meaning, state: Mutex::new(State::Open(Vec::new())) }
+        PyTransaction { ledger, id, plain, endorsers, meaning, state: Mutex::new(State::New) }
     }
 
     /// Never held while Python code runs.
@@ -101,6 +116,12 @@ impl PyTransaction {
     }
 }
 
+fn not_begun() -> PyErr {
+    PyRuntimeError::new_err(
+        "the transaction has not begun, nothing would be appended: use it as `with ledger.transaction() as tx:`, and append within the block",
+    )
+}
+
 fn ended() -> PyErr {
-    PyRuntimeError::new_err("the transaction has ended")
+    PyRuntimeError::new_err("the transaction has ended: what is appended now belongs to another one")
 }

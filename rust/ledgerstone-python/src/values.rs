@@ -5,8 +5,8 @@ use arrow_array::types::{Date32Type, Decimal128Type, Int64Type, TimestampMicrose
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_schema::DataType;
 use ledgerstone::codes;
-use ledgerstone::model::{Decimal, Value};
-use pyo3::exceptions::PyTypeError;
+use ledgerstone::model::{Decimal, Unfit, Value};
+use pyo3::exceptions::{PyTypeError, PyUnicodeEncodeError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PyString, PyTuple, PyType};
@@ -15,10 +15,15 @@ use crate::errors;
 
 /// Lists and dicts within each other; a type has far fewer, and a list that holds itself has no end.
 const DEPTH: usize = 16;
+/// Characters of a text that is refused, in the message that says so.
+const SHOWN_CHARS: usize = 64;
+/// Bits of the longest integer whose digits are written out: Python writes no more than 4,300 of them.
+const SHOWN_BITS: usize = 1 << 12;
 /// Proleptic Gregorian ordinal of 1970-01-01, where Python counts from 0001-01-01.
 const EPOCH_ORDINAL: i32 = 719_163;
 
-/// A Python value as the engine's. An error has a note for each field that it is in.
+/// A Python value as the engine's. What is no value of any kind is one that does not fit, so that the engine refuses it where it stands; an
+/// error is one that Python code raised, with a note for each field that it is in.
 pub(crate) fn to_value(value: &Bound<'_, PyAny>) -> PyResult<Value> {
     convert(value, 0)
 }
@@ -40,22 +45,22 @@ pub(crate) fn to_record(record: &Bound<'_, PyAny>) -> PyResult<Value> {
 
 fn convert(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Value> {
     if depth > DEPTH {
-        return Err(errors::schema(codes::BAD_VALUE, format!("the value is nested deeper than {DEPTH} levels")));
+        return Ok(unfit(codes::BAD_VALUE, format!("the value is nested deeper than {DEPTH} levels")));
     }
     if value.is_none() {
         return Ok(Value::Null);
     }
     if let Ok(text) = value.cast::<PyString>() {
-        return Ok(Value::Text(text.to_str()?.to_owned()));
+        return match text.to_str() {
+            Ok(text) => Ok(Value::Text(text.to_owned())),
+            Err(error) => no_text(text, error),
+        };
     }
     if let Ok(flag) = value.cast::<PyBool>() {
         return Ok(Value::Bool(flag.is_true()));
     }
     if let Ok(int) = value.cast::<PyInt>() {
-        return match int.extract::<i64>() {
-            Ok(int) => Ok(Value::Int(int)),
-            Err(_) => Ok(Value::BigInt(int.str()?.to_str()?.to_owned())),
-        };
+        return int.extract::<i64>().map(Value::Int).or_else(|_| big_int(int));
     }
     if let Ok(float) = value.cast::<PyFloat>() {
         return Ok(Value::Float(float.value()));
@@ -80,12 +85,42 @@ fn object(mapping: &Bound<'_, PyMapping>, depth: usize) -> PyResult<Value> {
         let Ok(text) = name.cast::<PyString>() else {
             return Err(PyTypeError::new_err(format!("the names of a record are strings, not {name:?}")));
         };
-        let text = text.to_str()?.to_owned();
+        let text = text.to_str().map_or_else(|error| escaped(text, error), |text| Ok(text.to_owned()))?;
         let note = |error| errors::noted(value.py(), error, format!("in the field {text}"));
         let value = convert(&value, depth + 1).map_err(note)?;
         Ok((text, value))
     });
     members.collect::<PyResult<_>>().map(Value::Object)
+}
+
+/// What no field takes.
+fn unfit(code: &'static str, message: impl Into<String>) -> Value {
+    Value::Unfit(Box::new(Unfit { code, message: message.into() }))
+}
+
+/// A text that is no Unicode: half of a surrogate pair stands alone in it.
+fn no_text(text: &Bound<'_, PyString>, error: PyErr) -> PyResult<Value> {
+    let shown = escaped(text, error)?;
+    let start: String = shown.chars().take(SHOWN_CHARS).collect();
+    Ok(unfit(codes::BAD_TEXT, format!("the text \"{start}\" holds a lone surrogate, which is no character")))
+}
+
+/// A text in which every lone surrogate is written out, as `\ud800`: no field has such a name.
+fn escaped(text: &Bound<'_, PyString>, error: PyErr) -> PyResult<String> {
+    if !error.is_instance_of::<PyUnicodeEncodeError>(text.py()) {
+        return Err(error);
+    }
+    let bytes = text.call_method1("encode", ("utf-8", "backslashreplace"))?;
+    Ok(String::from_utf8_lossy(bytes.cast::<PyBytes>()?.as_bytes()).into_owned())
+}
+
+/// An integer that does not fit 64 bits.
+fn big_int(int: &Bound<'_, PyInt>) -> PyResult<Value> {
+    let bits: usize = int.call_method0("bit_length")?.extract()?;
+    if bits > SHOWN_BITS {
+        return Ok(unfit(codes::OUT_OF_RANGE, format!("an integer of {bits} bits is larger than any field takes")));
+    }
+    Ok(Value::BigInt(int.str()?.to_str()?.to_owned()))
 }
 
 /// What has no type of its own in the stable C interface.
@@ -106,6 +141,14 @@ fn convert_library_type(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Valu
     if value.is_instance(UUID.import(py, "uuid", "UUID")?)? {
         return Ok(Value::Text(value.str()?.to_str()?.to_owned()));
     }
+    static FRACTION: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+    if value.is_instance(FRACTION.import(py, "fractions", "Fraction")?)? {
+        return Ok(Value::Text(format!(
+            "{}/{}",
+            value.getattr("numerator")?.str()?,
+            value.getattr("denominator")?.str()?
+        )));
+    }
     // Asked late: whether something is a mapping is looked up in a registry.
     if let Ok(mapping) = value.cast::<PyMapping>() {
         return object(mapping, depth);
@@ -114,10 +157,8 @@ fn convert_library_type(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<Valu
     if value.hasattr("__index__")? {
         return convert(&value.call_method0("__index__")?, depth + 1);
     }
-    Err(errors::schema(
-        codes::BAD_VALUE,
-        format!("no field takes a value of the type {}", value.get_type().fully_qualified_name()?),
-    ))
+    let kind = value.get_type().fully_qualified_name()?;
+    Ok(unfit(codes::BAD_VALUE, format!("no field takes a value of the type {kind}; an absent value is None")))
 }
 
 fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Value> {
@@ -127,7 +168,7 @@ fn decimal(value: &Bound<'_, PyAny>) -> PyResult<Value> {
         return Ok(Value::Decimal(decimal));
     }
     if !value.call_method0("is_finite")?.extract()? {
-        return Err(errors::schema(codes::BAD_VALUE, format!("the decimal {text} is no number")));
+        return Ok(unfit(codes::BAD_VALUE, format!("the decimal {text} is no number")));
     }
     // Too long for 128 bits: as digits, which the field then refuses in its own words.
     Ok(Value::BigInt(text.to_owned()))
@@ -149,13 +190,27 @@ fn decimal_of(text: &str) -> Option<Decimal> {
 }
 
 fn timestamp(value: &Bound<'_, PyAny>) -> PyResult<Value> {
+    let is_plain = value.get_type().is(datetime_type(value.py())?);
+    // pandas marks an absent time by one that is not equal to itself.
+    if !is_plain && value.ne(value)? {
+        let message = format!("{} is no time; an absent value is None", value.str()?);
+        return Ok(unfit(codes::BAD_VALUE, message));
+    }
     if value.call_method0("utcoffset")?.is_none() {
-        return Err(errors::schema(
-            codes::BAD_VALUE,
-            format!(
-                "{} is a datetime without a time zone, which is no instant: give it one, tzinfo=datetime.timezone.utc where it is UTC",
-                value.str()?
-            ),
+        let message = format!(
+            "{} is a datetime without a time zone, which is no instant: give it one, tzinfo=datetime.timezone.utc where it is UTC",
+            value.str()?
+        );
+        return Ok(unfit(codes::BAD_VALUE, message));
+    }
+    // The timestamps of pandas count nanoseconds beside what a datetime has.
+    if !is_plain
+        && let Some(nanos) = value.getattr_opt("nanosecond")?
+        && nanos.is_truthy()?
+    {
+        return Ok(unfit(
+            codes::NOT_EXACT,
+            format!("{} is finer than a microsecond", value.call_method0("isoformat")?),
         ));
     }
     let delta = value.sub(epoch(value.py())?)?;
@@ -169,6 +224,7 @@ pub(crate) fn to_micros(value: Option<&Bound<'_, PyAny>>) -> PyResult<Option<i64
     let Some(value) = value else { return Ok(None) };
     match to_value(value)? {
         Value::Timestamp(micros) => Ok(Some(micros)),
+        Value::Unfit(unfit) => Err(errors::schema(codes::BAD_MOMENT, unfit.message)),
         _ => Err(PyTypeError::new_err(format!(
             "a time is a datetime with a time zone, not {}",
             value.get_type().name()?
@@ -200,6 +256,7 @@ pub(crate) fn from_value<'py>(py: Python<'py>, value: &Value) -> PyResult<Bound<
             }
             dict.into_any()
         }
+        Value::Unfit(unfit) => return Err(errors::fault(&unfit.message)),
     })
 }
 

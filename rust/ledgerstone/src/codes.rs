@@ -85,8 +85,9 @@ catalogue! {
     TOO_LONG = "ledger.too_long", Rejected: "a text, bytes or a list is longer than its field allows", "shorten it, or keep it elsewhere and store its hash";
     BAD_FORMAT = "ledger.bad_format", Rejected: "a text is not of the declared format", "write it as the message says";
     TOO_MANY_DIGITS = "ledger.too_many_digits", Rejected: "a decimal has more digits behind the point than the field", "round it where it is computed; the ledger never rounds";
-    BAD_TEXT = "ledger.bad_text", Rejected: "a text holds U+0000, which no field takes", "take the character out";
+    BAD_TEXT = "ledger.bad_text", Rejected: "a text holds U+0000 or a lone surrogate, which no field takes", "take the character out";
     NOT_EXACT = "ledger.not_exact", Rejected: "a time is finer than a microsecond, or a date has a time of day", "round it where it is computed";
+    BAD_VALUE = "ledger.bad_value", Rejected: "a value that no field takes", "send text, whole numbers, finite decimals, booleans, bytes, dates, times with a zone, lists or objects; null is an absent value";
     RECORD_TOO_LARGE = "ledger.record_too_large", Rejected: "the record's canonical text is over the bound", "split it, or keep the large part elsewhere and store its hash";
     PRIVATE_FIELD = "ledger.private_field", Rejected: "a private field holds a value, and nothing encrypts it yet", "leave it out, or say that it may stand in the clear: plain=True, on the command line --plain";
     PLAIN_PRIVATE = "ledger.plain_private", Rejected: "the record is flagged: a private field holds a value in the clear", "nothing: it was asked for, and is on record";
@@ -153,13 +154,12 @@ catalogue! {
     OWN_FILE = "ledger.own_file", Schema: "the file to be written is the ledger itself", "write to another file";
     BAD_CONDITION = "ledger.bad_condition", Schema: "a condition does not fit its field", "write it as the message says";
     WRONG_KEY_VALUES = "ledger.wrong_key_values", Schema: "the values are not those of the type's key", "give the key fields that the message names";
-    NO_RECORD = "ledger.no_record", Schema: "there is no record or transaction at this place", "the message says what there is";
+    NO_RECORD = "ledger.no_record", Schema: "there is no record or transaction at this place, or with this key", "the message says what there is";
     NO_BALANCE = "ledger.no_balance", Schema: "the record type has no balance", "ask for a type that declares a balance cell";
     BAD_MOMENT = "ledger.bad_moment", Schema: "a moment is no index, day or time", "write 17, 2026-06-30 or 2026-06-30T18:00:00Z";
     NO_EFFECTIVE_DATE = "ledger.no_effective_date", Schema: "no part of the balance can be summed by effective date", "ask as of a moment, or for its statement; or declare `effective` in the types that move it";
     NO_RECEIPT = "ledger.no_receipt", Schema: "the record was refused, and its bytes were not kept", "nothing: the log proves its hash and its outcome";
     EMPTY_TRANSACTION = "ledger.empty_transaction", Schema: "a transaction holds at least one record", "append a record";
-    BAD_VALUE = "ledger.bad_value", Schema: "a value of a kind that no field takes", "send text, whole numbers, decimals, booleans, bytes, dates, lists or objects";
     NOT_A_TABLE = "ledger.not_a_table", Schema: "the Arrow data handed over is no table of records", "hand over a table, a record batch or a stream of them";
     INPUT_FAILED = "ledger.input_failed", Schema: "the reader that was handed over failed", "mend it; with an id the same call goes on where it was";
     UNKNOWN_MODULE = "ledger.unknown_module", Schema: "no module of this name is shipped", "name a schema file by its path";

@@ -117,6 +117,7 @@ fn shown(value: &Value) -> String {
         Value::Decimal(value) => value.to_string(),
         Value::Date(value) => value.to_string(),
         Value::Text(text) | Value::BigInt(text) => text.clone(),
+        Value::Unfit(unfit) => unfit.message.clone(),
         Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
         Value::List(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", ")),
         Value::Object(members) => {

@@ -39,6 +39,7 @@ impl Ledger {
         };
         let parts = dated_parts(&view, &cell, balance)?;
         let key = key_json(&record_type, key)?;
+        view.check_known(&record_type, &key)?;
         let names = view.cell_names(&cell, &key, end)?;
         let untouched = balance.opening();
         let mut sums: Vec<Option<Parts>> = vec![untouched; names.len()];

@@ -78,12 +78,14 @@ struct Change {
 }
 
 impl Ledger {
-    /// Starts the history of the records with a key, up to a moment (`None`: now).
+    /// Starts the history of the records with a key, up to a moment (`None`: now). An error where no record ever had it
+    /// ([`codes::NO_RECORD`](crate::codes::NO_RECORD)).
     pub fn history(self: &Arc<Self>, type_name: &str, key: &[Value], as_of: Option<Moment>) -> Result<HistoryRows> {
         let view = self.view()?;
         let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
         let key = key_json(&record_type, key)?;
+        view.check_known(&record_type, &key)?;
         let mut versions = Vec::new();
         let mut turns = Turns::new(&view);
         for row in view.versions_of_key(&unique_key_of(&record_type, &key), end)? {

@@ -67,12 +67,14 @@ impl Ledger {
         self.record_of_key(type_name, key, None)
     }
 
-    /// The balances of the record with this key: for each combination of `by` values, the parts. An answer, not a proof.
+    /// The balances of the record with this key: for each combination of `by` values, the parts. An answer, not a proof. An error where no
+    /// record ever had the key ([`codes::NO_RECORD`]).
     pub fn balances(&self, type_name: &str, key: &[Value]) -> Result<BTreeMap<Vec<String>, Balance>> {
         self.balances_of_key(type_name, key, None)
     }
 
-    /// Every cell of the record with this key, by name and `by` values. An answer, not a proof.
+    /// Every cell of the record with this key, by name and `by` values. An answer, not a proof. An error where no record ever had the key
+    /// ([`codes::NO_RECORD`]).
     pub fn state(&self, type_name: &str, key: &[Value]) -> Result<Vec<CellState>> {
         self.cells_of_key(type_name, key, None)
     }
@@ -105,6 +107,7 @@ impl Ledger {
         let record_type = view.record_type(type_name)?;
         let cell = balance_cell(&record_type)?;
         let values = key_json(&record_type, key)?;
+        view.check_known(&record_type, &values)?;
         let mut balances = BTreeMap::new();
         for (name, value) in view.cells_as_of(cell, &values, end)? {
             let state = cell_state(cell, &name, &value)?;
@@ -122,6 +125,7 @@ impl Ledger {
         let end = view.size_at(as_of)?;
         let record_type = view.record_type(type_name)?;
         let values = key_json(&record_type, key)?;
+        view.check_known(&record_type, &values)?;
         let mut states = Vec::new();
         for cell in &record_type.cells {
             for (name, value) in view.cells_as_of(cell, &values, end)? {
@@ -150,6 +154,34 @@ impl Past<'_> {
 }
 
 impl View {
+    /// Refuses a key that names nothing: no record ever had it, and no cell. What came to be after the moment that is asked about is known
+    /// all the same: it had nothing then.
+    pub(crate) fn check_known(&self, record_type: &RecordType, key: &[Vec<u8>]) -> Result<()> {
+        for cell in &record_type.cells {
+            if self.has_cell(cell, key)? {
+                return Ok(());
+            }
+        }
+        if !self.versions_of_key(&unique_key_of(record_type, key), self.size)?.is_empty() {
+            return Ok(());
+        }
+        let shown: Vec<_> = key.iter().map(|value| String::from_utf8_lossy(value)).collect();
+        let message = format!("there is no record of {} with the key {}", record_type.name, shown.join(", "));
+        Err(Error::schema(codes::NO_RECORD, message))
+    }
+
+    /// Whether a record with this key ever had a cell of one kind.
+    fn has_cell(&self, cell: &CellType, key: &[Vec<u8>]) -> Result<bool> {
+        let prefix = cell_prefix(cell, key);
+        let end = [prefix.as_slice(), &[0xff]].concat();
+        let mut has = false;
+        self.snapshot.scan(Table::Cells, &prefix, Some(&end), &mut |_, _| {
+            has = true;
+            false
+        })?;
+        Ok(has)
+    }
+
     /// The names of the cells of one kind that a record with this key had when the ledger held `end` transactions: those that were moved
     /// till then, and the one that exists from the start, if it has no `by` values and the record is there.
     pub(crate) fn cell_names(&self, cell: &CellType, key: &[Vec<u8>], end: u64) -> Result<Vec<Vec<u8>>> {

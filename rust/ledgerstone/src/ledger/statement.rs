@@ -74,7 +74,7 @@ pub struct StatementRows {
 }
 
 impl Ledger {
-    /// Starts the statement of a balance.
+    /// Starts the statement of a balance. An error where no record ever had the key ([`codes::NO_RECORD`]).
     pub fn statement(self: &Arc<Self>, request: &StatementRequest) -> Result<StatementRows> {
         let view = self.view()?;
         let (first, end) = view.range(request.start, request.end)?;
@@ -84,6 +84,7 @@ impl Ledger {
             return Err(Error::Fault("a balance cell is of another kind".to_owned()));
         };
         let key = key_json(&record_type, &request.key)?;
+        view.check_known(&record_type, &key)?;
         let name = one_cell(&view, &record_type, (cell, &key), request.by.as_deref(), end)?;
         let parts = moved_parts(&view, cell, balance);
         let fields = fields_of(&view, cell, &request.columns)?;

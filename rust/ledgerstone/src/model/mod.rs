@@ -12,4 +12,4 @@ pub use event::{Event, Observer};
 pub use flat::FlatRows;
 pub use fraction::Fraction;
 pub use state::{CellVisitor, State, UniqueKey};
-pub use value::{Decimal, VALUE_BYTES, Value, ValueRef};
+pub use value::{Decimal, Unfit, VALUE_BYTES, Value, ValueRef};

@@ -29,6 +29,18 @@ pub enum Value {
     List(Vec<Value>),
     /// Named values, in the order given.
     Object(Vec<(String, Value)>),
+    /// What a face could not read as any of these.
+    Unfit(Box<Unfit>),
+}
+
+/// What no field takes, and why. It stands where the value would, so that it is refused as any other that does not fit: at its field,
+/// and with nothing but its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfit {
+    /// Stable name of the reason.
+    pub code: &'static str,
+    /// In words: what was found, and what to send instead.
+    pub message: String,
 }
 
 /// What a value counts beside its own bytes.
@@ -80,6 +92,8 @@ pub enum ValueRef<'a> {
     List(&'a [Value]),
     /// Named values.
     Object(&'a [(String, Value)]),
+    /// What is none of these.
+    Unfit(&'a Unfit),
 }
 
 impl ValueRef<'_> {
@@ -97,6 +111,7 @@ impl ValueRef<'_> {
             ValueRef::Timestamp(_) => "a timestamp",
             ValueRef::List(_) => "a list",
             ValueRef::Object(_) => "an object",
+            ValueRef::Unfit(_) => "of a kind that no field takes",
         }
     }
 }
@@ -116,6 +131,7 @@ impl<'a> From<&'a Value> for ValueRef<'a> {
             Value::Timestamp(micros) => ValueRef::Timestamp(*micros),
             Value::List(values) => ValueRef::List(values),
             Value::Object(members) => ValueRef::Object(members),
+            Value::Unfit(unfit) => ValueRef::Unfit(unfit),
         }
     }
 }

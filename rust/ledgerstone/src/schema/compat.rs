@@ -122,7 +122,8 @@ impl Compatibility {
             {
                 narrowed("the number of digits before the point", &(p - a), &(q - b))
             }
-            (FieldKind::Bytes { max: a }, FieldKind::Bytes { max: b }) if b < a => narrowed("max", a, b),
+            (FieldKind::Bytes { min: a, .. }, FieldKind::Bytes { min: b, .. }) if b > a => narrowed("min", a, b),
+            (FieldKind::Bytes { max: a, .. }, FieldKind::Bytes { max: b, .. }) if b < a => narrowed("max", a, b),
             (FieldKind::List { max: a, .. }, FieldKind::List { max: b, .. }) if b < a => narrowed("max", a, b),
             (FieldKind::List { item: a, .. }, FieldKind::List { item: b, .. }) => {
                 return self.kind(&format!("{place}.item"), &a.kind, &b.kind);

@@ -132,8 +132,10 @@ pub enum FieldKind {
     Date,
     /// An instant, microseconds, UTC.
     Timestamp,
-    /// Bytes, at most `max`.
+    /// Bytes, at least `min` and at most `max`.
     Bytes {
+        /// Least length in bytes: that of a digest, 0 where a file declares the field.
+        min: usize,
         /// Bound in bytes.
         max: usize,
     },

@@ -114,7 +114,7 @@ pub(super) fn convert(
         FieldKind::Timestamp => {
             instants::convert(&plain_text(array), &mut |index, fault| here.note(index, fault, failures))
         }
-        FieldKind::Bytes { max } => bytes(array, *max, here, failures),
+        FieldKind::Bytes { min, max } => bytes(array, (*min, *max), here, failures),
         FieldKind::List { item, max } => {
             return nested::list(field, item, *max, array, here, failures);
         }
@@ -285,7 +285,7 @@ fn day_of_millis(millis: i64) -> Result<i32, Fault> {
     check_date(days?)
 }
 
-fn bytes(array: &ArrayRef, max: usize, here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
+fn bytes(array: &ArrayRef, (min, max): (usize, usize), here: &Scope<'_>, failures: &mut Failures) -> Option<ArrayRef> {
     let plain = match array.data_type() {
         DataType::Binary => Arc::clone(array),
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
@@ -295,6 +295,6 @@ fn bytes(array: &ArrayRef, max: usize, here: &Scope<'_>, failures: &mut Failures
         _ => return None,
     };
     let values: &BinaryArray = plain.as_binary_opt::<i32>()?;
-    here.check_each(values, |index| check_bytes(values.value(index), max).err(), failures);
+    here.check_each(values, |index| check_bytes(values.value(index), min, max).err(), failures);
     Some(plain)
 }

@@ -125,6 +125,12 @@ pub(super) fn parse_instant(text: &str) -> Result<i64, Fault> {
     })
 }
 
-pub(super) fn check_bytes(bytes: &[u8], max: usize) -> Result<(), Fault> {
-    if bytes.len() > max { Err(too_long("value", bytes.len(), "bytes", max)) } else { Ok(()) }
+pub(super) fn check_bytes(bytes: &[u8], min: usize, max: usize) -> Result<(), Fault> {
+    match bytes.len() {
+        length if length > max => Err(too_long("value", length, "bytes", max)),
+        length if length < min => {
+            Err(Fault::new(OUT_OF_RANGE, format!("the value has {length} bytes, at least {min} are needed")))
+        }
+        _ => Ok(()),
+    }
 }

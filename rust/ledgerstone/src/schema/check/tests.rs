@@ -13,7 +13,7 @@ use arrow_array::{
 use arrow_buffer::{NullBuffer, OffsetBuffer, i256};
 
 use super::*;
-use crate::model::{Decimal, Value};
+use crate::model::{Decimal, Unfit, Value};
 use crate::schema::error::{
     BAD_FORMAT, BAD_TEXT, MISSING_FIELD, NOT_EXACT, OUT_OF_RANGE, TOO_LONG, TOO_MANY_DIGITS, UNKNOWN_FIELD, WRONG_TYPE,
 };
@@ -56,6 +56,11 @@ fn object(members: &[(&str, Value)]) -> Value {
 
 fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
+}
+
+/// What a face could not read as a value.
+fn unfit() -> Value {
+    Value::Unfit(Box::new(Unfit { code: NOT_EXACT, message: "a nanosecond too many".to_owned() }))
 }
 
 fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
@@ -141,6 +146,9 @@ fn reasons_of_single_values() {
         ("tags", text("a"), WRONG_TYPE),
         ("tags", Value::List(vec![text("a"); 4]), TOO_LONG),
         ("opt", Value::List(vec![]), WRONG_TYPE),
+        ("n", unfit(), NOT_EXACT),
+        ("raw", unfit(), NOT_EXACT),
+        ("opt", unfit(), NOT_EXACT),
     ] {
         let mut members = vec![(field, value.clone())];
         if field != "text" {

@@ -133,6 +133,7 @@ impl Writer<'_> {
             return builder.absent(field.required);
         }
         let written = match (&field.kind, value, &mut *builder) {
+            (_, ValueRef::Unfit(unfit), _) => Err(Fault::new(unfit.code, unfit.message.clone())),
             (FieldKind::List { item, max }, ValueRef::List(values), Builder::List { offsets, valid, items, .. }) => {
                 if values.len() > *max {
                     Err(too_long("list", values.len(), "items", *max))
@@ -182,14 +183,14 @@ fn scalar(kind: &FieldKind, value: ValueRef<'_>, builder: &mut Builder) -> Resul
         (Builder::Date(builder), _, ValueRef::Text(text)) => builder.append_value(parse_date(text)?),
         (Builder::Timestamp(builder), _, ValueRef::Timestamp(micros)) => builder.append_value(check_instant(micros)?),
         (Builder::Timestamp(builder), _, ValueRef::Text(text)) => builder.append_value(parse_instant(text)?),
-        (Builder::Bytes(builder), FieldKind::Bytes { max }, ValueRef::Bytes(bytes)) => {
-            check_bytes(bytes, *max)?;
+        (Builder::Bytes(builder), FieldKind::Bytes { min, max }, ValueRef::Bytes(bytes)) => {
+            check_bytes(bytes, *min, *max)?;
             builder.append_value(bytes);
         }
-        (Builder::Bytes(builder), FieldKind::Bytes { max }, ValueRef::Text(text)) => {
+        (Builder::Bytes(builder), FieldKind::Bytes { min, max }, ValueRef::Text(text)) => {
             let bytes =
                 STANDARD.decode(text).map_err(|_| Fault::new(BAD_FORMAT, "text for a bytes field is padded base64"))?;
-            check_bytes(&bytes, *max)?;
+            check_bytes(&bytes, *min, *max)?;
             builder.append_value(bytes);
         }
         (_, kind, value) => return Err(misfit(kind, value)),

@@ -48,7 +48,7 @@ fn fields() -> Vec<Field> {
         field("decimal", FieldKind::Decimal { precision: 28, scale: 2 }),
         field("date", FieldKind::Date),
         field("timestamp", FieldKind::Timestamp),
-        field("bytes", FieldKind::Bytes { max: 100 }),
+        field("bytes", FieldKind::Bytes { min: 0, max: 100 }),
         field("uuid", FieldKind::Uuid),
         field("list", FieldKind::List { item: item(text()), max: 1024 }),
         field("struct", FieldKind::Struct(inner.clone())),

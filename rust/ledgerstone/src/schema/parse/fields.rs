@@ -26,6 +26,8 @@ pub(super) const TYPES: [&str; 13] = [
     "struct",
     "document",
 ];
+/// Bytes of the digest of a document: a SHA3-256 (FIPS 202), nothing shorter and nothing longer.
+const DIGEST_BYTES: usize = 32;
 /// Characters of the media type and the name of a document.
 const DOCUMENT_TEXT: usize = 255;
 
@@ -171,7 +173,7 @@ impl<'t> Reader<'t> {
             }
             "date" => FieldKind::Date,
             "timestamp" => FieldKind::Timestamp,
-            "bytes" => FieldKind::Bytes { max: max(limits::FIELD_BYTES, limits::RECORD_BYTES) },
+            "bytes" => FieldKind::Bytes { min: 0, max: max(limits::FIELD_BYTES, limits::RECORD_BYTES) },
             "uuid" => FieldKind::Uuid,
             "list" => {
                 let Some(item) = table.table("item") else {
@@ -289,7 +291,7 @@ fn document_fields() -> Vec<Field> {
     };
     let text = || FieldKind::Text { max: DOCUMENT_TEXT, format: None };
     vec![
-        field("digest", FieldKind::Bytes { max: 32 }, true, "SHA-256 or SHA3-256 of the bytes"),
+        field("digest", FieldKind::Bytes { min: DIGEST_BYTES, max: DIGEST_BYTES }, true, "SHA3-256 of the bytes"),
         field("size", FieldKind::Int { min: 0, max: limits::INT_MAX }, true, "Number of bytes"),
         field("media_type", text(), false, "Media type (RFC 6838)"),
         field("name", text(), false, "Name of the file"),

@@ -19,6 +19,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         proptest::collection::vec(any::<u8>(), 0..6).prop_map(Value::Bytes),
         Just(Value::Date(20_000)),
         Just(Value::Timestamp(1)),
+        Just(unfit()),
     ];
     let list = proptest::collection::vec(scalar.clone(), 0..3).prop_map(Value::List);
     let members = ("a|b|y|z|c", scalar.clone());
