@@ -302,7 +302,11 @@ fn one_cell(
     by: Option<&[String]>,
     end: u64,
 ) -> Result<Vec<u8>> {
-    let names = view.cell_names(cell, key, end)?;
+    let mut names = view.cell_names(cell, key, end)?;
+    if names.is_empty() {
+        // What came to be later had nothing till then.
+        names = view.cell_names(cell, key, view.size)?;
+    }
     let units: Vec<Vec<String>> = names.iter().filter_map(|name| by_values(name)).collect();
     let shown = || units.iter().map(|by| by.join(", ")).collect::<Vec<_>>().join("; ");
     let place = match by {
