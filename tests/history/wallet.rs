@@ -14,6 +14,8 @@ use ledgerstone::{AuditOptions, Join, Ledger, Moment, QueryRequest, StatementReq
 use ledgerstone_tests::{Rng, Tape, books, load, object, text, texts};
 use ledgerstone_verify::Mode;
 
+use super::so_far;
+
 const WALLET: &str = include_str!("wallet.toml");
 const BONUS: &str = include_str!("bonus.toml");
 const CARDS: [&str; 2] = ["a", "b"];
@@ -314,6 +316,14 @@ fn told(name: &str, batches: impl Iterator<Item = ledgerstone::Result<RecordBatc
     }
 }
 
+/// The history of a key; that of one that no record has yet is empty.
+fn told_history(ledger: &Arc<Ledger>, (record_type, id): (&str, &str), moment: Option<Moment>, into: &mut Vec<String>) {
+    match ledger.history(record_type, &[text(id)], moment) {
+        Ok(rows) => told(&format!("history of {id}"), rows, into),
+        Err(error) => assert_eq!(error.code(), codes::NO_RECORD),
+    }
+}
+
 /// Everything that can be asked, at a moment or now.
 fn look(ledger: &Arc<Ledger>, moment: Option<Moment>, has_bonus: bool) -> Vec<String> {
     let mut seen = Vec::new();
@@ -346,19 +356,22 @@ fn look(ledger: &Arc<Ledger>, moment: Option<Moment>, has_bonus: bool) -> Vec<St
             };
             let record = record.map(|record| (record.row, record.standing, record.cause));
             seen.push(format!("{record_type} {id}: {record:?}"));
-            told(&format!("history of {id}"), ledger.history(record_type, &[text(id)], moment).unwrap(), &mut seen);
+            told_history(ledger, (record_type, id), moment, &mut seen);
         }
     }
     for id in CARDS {
         let key = [text(id)];
-        told(&format!("history of {id}"), ledger.history("wallet.card", &key, moment).unwrap(), &mut seen);
+        told_history(ledger, ("wallet.card", id), moment, &mut seen);
         let balances = match moment {
-            None => ledger.balances("wallet.card", &key).unwrap(),
-            Some(moment) => ledger.as_of(moment).balances("wallet.card", &key).unwrap(),
+            None => so_far(ledger.balances("wallet.card", &key)),
+            Some(moment) => so_far(ledger.as_of(moment).balances("wallet.card", &key)),
         };
         seen.push(format!("{id}: {balances:?}"));
         match ledger.statement(&StatementRequest { end: moment, ..statement(id) }) {
-            Err(error) => seen.push(error.to_string()),
+            Err(error) => {
+                assert!([codes::NO_RECORD, codes::NO_BALANCE].contains(&error.code()), "{error}");
+                seen.push("{} to {}".to_owned());
+            }
             Ok(lines) => {
                 seen.push(format!("{:?} to {:?}", lines.opening(), lines.closing()));
                 told(&format!("statement of {id}"), lines, &mut seen);
@@ -366,6 +379,7 @@ fn look(ledger: &Arc<Ledger>, moment: Option<Moment>, has_bonus: bool) -> Vec<St
         }
         for day in [20_505, 20_530] {
             match ledger.balances_on("wallet.card", &key, day, moment) {
+                Err(error) if error.code() == codes::NO_RECORD => seen.push(format!("{id} on {day}: {{}}")),
                 Err(error) => assert!(has_bonus && error.code() == codes::NO_EFFECTIVE_DATE, "{error}"),
                 Ok(balances) => seen.push(format!("{id} on {day}: {balances:?}")),
             }
@@ -557,7 +571,7 @@ fn a_balance_that_nothing_touched_is_its_opening() {
     let room = "rooms.room";
     let free = |balance: &ledgerstone::Balance| balance["free"].to_string();
     let (key, none) = ([text("1")], Vec::<String>::new());
-    assert!(ledger.balances(room, &key).unwrap().is_empty(), "there is no such room");
+    assert_eq!(ledger.balances(room, &key).unwrap_err().code(), codes::NO_RECORD, "there is no such room");
     let first = ledger.append(room, texts(&[("id", "1")]), None).unwrap().index;
     assert_eq!(free(&ledger.balances(room, &key).unwrap()[&none]), "10");
     assert_eq!(ledger.state(room, &key).unwrap().len(), 1);
