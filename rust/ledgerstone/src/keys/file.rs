@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ledgerstone_verify::canon::{b64, unb64};
 use pkcs8::EncryptedPrivateKeyInfoRef;
@@ -113,6 +113,29 @@ pub(super) fn write(
     seed: &[u8; 32],
     passphrase: Option<&Passphrase>,
 ) -> Result<(), KeyFileError> {
+    let text = pem_of(role, label, seed, passphrase)?;
+    files::write_new(path, text.as_bytes()).map_err(|source| io_error(path, source))
+}
+
+/// Writes a key file over the one that is there, which stays until the new one is whole.
+pub(super) fn rewrite(
+    path: &Path,
+    role: &str,
+    label: &str,
+    seed: &[u8; 32],
+    passphrase: Option<&Passphrase>,
+) -> Result<(), KeyFileError> {
+    let text = pem_of(role, label, seed, passphrase)?;
+    files::replace_private(path, text.as_bytes()).map_err(|source| io_error(path, source))
+}
+
+/// The text of a key file.
+fn pem_of(
+    role: &str,
+    label: &str,
+    seed: &[u8; 32],
+    passphrase: Option<&Passphrase>,
+) -> Result<Zeroizing<String>, KeyFileError> {
     let der = Zeroizing::new([PKCS8_PREFIX.as_slice(), seed].concat());
     let (pem_label, der) = match passphrase {
         None => (PEM_LABEL, der),
@@ -125,22 +148,7 @@ pub(super) fn write(
         text.push('\n');
     }
     text.push_str(&format!("-----END {pem_label}-----\n"));
-    files::write_new(path, text.as_bytes()).map_err(|source| io_error(path, source))
-}
-
-/// Writes a key file over the one that is there, which stays until the new one is whole.
-pub(super) fn rewrite(
-    path: &Path,
-    role: &str,
-    label: &str,
-    seed: &[u8; 32],
-    passphrase: Option<&Passphrase>,
-) -> Result<(), KeyFileError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let beside = PathBuf::from(name);
-    write(&beside, role, label, seed, passphrase)?;
-    files::move_over(&beside, path).map_err(|source| io_error(path, source))
+    Ok(text)
 }
 
 fn encrypted(der: &[u8], passphrase: &Passphrase) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
@@ -256,6 +264,8 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.lines().all(|line| line.len() <= PEM_LINE), "{text}");
 
+        // What a crash left of an earlier change is in nobody's way.
+        fs::write(folder.path().join("me.pem.new"), "half a key").unwrap();
         Key::change_passphrase(&path, Some(&right), Some(&other)).unwrap();
         assert!(matches!(Key::load(&path, Some(&right)), Err(KeyFileError::WrongPassphrase(_))));
         Key::change_passphrase(&path, Some(&other), None).unwrap();

@@ -1,11 +1,12 @@
 //! Backups: a copy of the file while it is in use, whole and verified.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Ledger, stored_checkpoint};
 use crate::audit::AuditOptions;
 use crate::builder::Open;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::store::{Snapshot, StoreError, remove_new, settle_new};
 
 /// How far a backup is.
@@ -65,7 +66,7 @@ impl Ledger {
         if path.symlink_metadata().is_ok() {
             return Err(StoreError::Exists(path.to_owned()).into());
         }
-        let partial = partial(path);
+        let partial = files::partial(path);
         let made = self.copy(&partial, options).and_then(|backup| {
             settle_new(&partial, path)?;
             Ok(backup)
@@ -111,11 +112,4 @@ fn audited(partial: &Path, checkpoint: &str, progress: &mut dyn FnMut(BackupProg
         None => Ok(()),
         Some(code) => Err(Error::verification(code, format!("the copy does not verify, and was not kept: {report}"))),
     }
-}
-
-/// Where the copy is made: beside its place, under a name that no other process uses.
-fn partial(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(format!(".{}.partial", std::process::id()));
-    name.into()
 }
