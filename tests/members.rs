@@ -294,7 +294,13 @@ fn the_last_administrator_stays() {
     // One whose grant ends does not do.
     vault.ledger.grant(&vault.anna.0, "ledger.admin", None, Some(START_MICROS + HOUR)).unwrap();
     refused(vault.ledger.withdraw(&me, "ledger.admin"), "ledger.last_admin");
-    vault.ledger.grant(&vault.ben.0, "ledger.admin", None, None).unwrap();
+    // Nor does one whose grant has yet to begin.
+    let later = START_MICROS + HOUR;
+    vault.ledger.grant(&vault.ben.0, "ledger.admin", Some(later), None).unwrap();
+    refused(vault.ledger.withdraw(&me, "ledger.admin"), "ledger.last_admin");
+    refused(vault.ledger.revoke(key().public(), None, None), "ledger.last_admin");
+    refused(vault.ledger.grant(&me, "ledger.admin", Some(later), None), "ledger.last_admin");
+    vault.wait(HOUR);
     vault.ledger.withdraw(&me, "ledger.admin").unwrap();
     audit(&vault.ledger);
 }

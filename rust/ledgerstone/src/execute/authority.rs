@@ -73,6 +73,11 @@ impl GrantState {
     pub(crate) fn holds_at(&self, time: i64) -> bool {
         self.from.is_none_or(|from| from <= time) && self.until.is_none_or(|until| time < until)
     }
+
+    /// Whether it holds at a ledger time and at all later ones.
+    fn is_for_good(&self, time: i64) -> bool {
+        self.until.is_none() && self.holds_at(time)
+    }
 }
 
 impl Authority {

@@ -24,9 +24,9 @@ impl Authority {
             }
             "ledger.revoke" => {
                 let key = bytes_of(data, "key");
-                self.leaves_an_admin(&|_, own| Some(*own) != key)
+                self.leaves_an_admin(context.time, &|_, own| Some(*own) != key)
             }
-            "ledger.grant" => self.check_grant(data),
+            "ledger.grant" => self.check_grant(data, context.time),
             "ledger.suspend" | "ledger.resume" => self.known_module(data),
             "ledger.log_key" => self.check_log_key(data, context),
             _ => Ok(()),
@@ -85,22 +85,22 @@ impl Authority {
         }
     }
 
-    fn check_grant(&self, data: &Json) -> Result<(), Rejection> {
+    fn check_grant(&self, data: &Json, time: i64) -> Result<(), Rejection> {
         self.known_member(data)?;
         let (member, role) = (text(data, "member"), text(data, "role"));
         if !self.roles.contains(role) {
             return Err(refusal(codes::UNKNOWN_ROLE, format!("no module in force declares a role {role}")));
         }
         if role == ADMIN && !is_true(data, "granted") {
-            return self.leaves_an_admin(&|holder, _| holder != member);
+            return self.leaves_an_admin(time, &|holder, _| holder != member);
         }
         Ok(())
     }
 
-    /// Somebody can administer the ledger for good: a holder of `ledger.admin` without an end, with an active key, of those that
-    /// `remains` says are left. Nobody could ever make another.
-    fn leaves_an_admin(&self, remains: &dyn Fn(&str, &[u8; 32]) -> bool) -> Result<(), Rejection> {
-        let is_admin = |member: &str| self.grant(member, ADMIN).is_some_and(|grant| grant.until.is_none());
+    /// Somebody can administer the ledger for good: a holder of `ledger.admin` at this ledger time and without an end, with an active
+    /// key, of those that `remains` says are left. Nobody could ever make another.
+    fn leaves_an_admin(&self, time: i64, remains: &dyn Fn(&str, &[u8; 32]) -> bool) -> Result<(), Rejection> {
+        let is_admin = |member: &str| self.grant(member, ADMIN).is_some_and(|grant| grant.is_for_good(time));
         let is_left = self
             .keys()
             .any(|(key, state)| state.revoked.is_none() && is_admin(&state.member) && remains(&state.member, key));
@@ -109,7 +109,7 @@ impl Authority {
             return Ok(());
         }
         let message = format!(
-            "no member with an active key would hold {ADMIN} without an end, and nobody could ever grant it again: add a key or grant the role to another first"
+            "no member with an active key would hold {ADMIN} now and without an end, and nobody could ever grant it again: add a key or grant the role to another first"
         );
         Err(refusal(codes::LAST_ADMIN, message))
     }
