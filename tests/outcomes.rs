@@ -8,9 +8,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::{
-    AuditOptions, Create, Error, Ledger, LoadOptions, ModuleState, QueryRequest, Sources, Standing, Verdict,
+    AuditOptions, Create, Error, Key, Ledger, LoadOptions, ModuleState, QueryRequest, Sources, Standing, Verdict,
 };
-use ledgerstone_tests::{SEED, code_of, key, load, object, text};
+use ledgerstone_tests::{SEED, START_MICROS, code_of, key, load, object, text};
 use ledgerstone_verify::{Mode, Outcome};
 
 const ORDERS: &str = include_str!("outcomes.toml");
@@ -100,6 +100,25 @@ fn a_held_record_has_no_effect_before_its_release() {
     // The receipt of the held record says what the log says of it; its release is a record of its own.
     assert_eq!(verified(&ledger, row).outcome, outcome);
     audited(&ledger);
+}
+
+#[test]
+fn what_a_suspect_key_signed_is_doubtful_where_it_is_stored() {
+    let clock = Arc::new(AtomicI64::new(START_MICROS));
+    let hand = Arc::clone(&clock);
+    let sources = Sources::fixed(move || hand.load(Ordering::Relaxed), || [9; 32]);
+    let create = Create::new("acme.example/orders", key()).module(ORDERS, "outcomes.toml").sources(sources);
+    let ledger = create.in_memory().unwrap();
+    customer(&ledger);
+    clock.fetch_add(1_000_000, Ordering::Relaxed);
+    let rows = [("plain", 1), ("flagged", 13), ("held", 200), ("plain", 2)].map(|(id, pieces)| order(id, pieces).1);
+    let report = load(&ledger, "orders.order", rows.to_vec(), None, Mode::Each).unwrap();
+    assert_eq!((report.accepted, report.flagged_total, report.held_total, report.rejections_total), (1, 1, 1, 1));
+    ledger.add_key(Key::from_seed([9; 32], "spare").public(), None).unwrap();
+    ledger.revoke(key().public(), Some("stolen"), Some(START_MICROS + 1_000_000)).unwrap();
+    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
+    // Three of the load, and the two that end the key.
+    assert_eq!((report.counts.doubtful_transactions, report.counts.doubtful_records), (3, 5), "{report}");
 }
 
 #[test]

@@ -166,7 +166,8 @@ impl<'a> Replay<'a> {
                 .is_empty()
         {
             self.counts.doubtful_transactions += 1;
-            self.counts.doubtful_records += envelope.intent.count - envelope.exceptions.count;
+            let rejected = content.exceptions.iter().filter(is_rejected).count() as u64;
+            self.counts.doubtful_records += envelope.intent.count.saturating_sub(rejected);
             self.counts.first_doubtful.get_or_insert(index);
         }
         Ok(())
@@ -206,8 +207,7 @@ impl<'a> Replay<'a> {
         rows.emitted += u64::from(!content.emitted.is_empty());
         rows.record_nodes += u64::from(content.node_count > 0);
         self.counts.nodes += content.node_count;
-        let rejected = |exception: &&Exception| exception.outcome == ExceptionOutcome::Rejected;
-        self.counts.claimed_rejections += content.exceptions.iter().filter(rejected).count() as u64;
+        self.counts.claimed_rejections += content.exceptions.iter().filter(is_rejected).count() as u64;
         rows.chunks += content.chunk_count;
         for put in &content.derived {
             match put.table {
@@ -260,8 +260,7 @@ impl<'a> Replay<'a> {
                 differs(format!("the key that signed for {} was not an active key of this member", signature.member));
             }
         }
-        let is_rejected = |exception: &Exception| exception.outcome == ExceptionOutcome::Rejected;
-        if intent.mode == Mode::Atomic && content.exceptions.iter().any(is_rejected) {
+        if intent.mode == Mode::Atomic && content.exceptions.iter().filter(is_rejected).count() > 0 {
             differs("an atomic transaction has rejected records".to_owned());
         }
         let endorsers = content.envelope.signatures.iter().skip(1).map(|by| by.member.clone()).collect();
@@ -405,6 +404,11 @@ fn stored_ids(view: &View) -> Result<BTreeMap<u64, Vec<u8>>> {
 fn signing_periods(ledger: &Ledger, view: &View) -> Result<Vec<LogKeyPeriod>> {
     let periods = log_key_periods(ledger.origin(), &view.authority)?;
     Ok(periods.into_iter().filter(|period| period.signs(view.size)).collect())
+}
+
+/// Whether a record was not stored.
+fn is_rejected(exception: &&Exception) -> bool {
+    exception.outcome == ExceptionOutcome::Rejected
 }
 
 fn matches(found: &ListRoot, expected: &ListRoot) -> bool {
