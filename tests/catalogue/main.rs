@@ -37,7 +37,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     (codes::ATOMIC_BYTES_LIMIT, "tests/bad_input.rs"),
     (codes::LINE_BYTES_LIMIT, "rust/ledgerstone-cli/tests/input.rs"),
     (codes::TOO_MANY_VOTES, "rust/ledgerstone/src/execute/ops.rs"),
-    (codes::TYPE_CHANGED, "rust/ledgerstone/src/ledger/tests.rs"),
+    (codes::TYPE_CHANGED, "tests/retries.rs"),
     (codes::ENVELOPE_BYTES_LIMIT, "rust/ledgerstone/src/ledger/tests.rs"),
     (codes::DISK_FULL, "tests/full_disk.rs"),
     (codes::STORAGE_CORRUPT, "tests/python/test_catalogue.py"),

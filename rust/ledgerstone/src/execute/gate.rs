@@ -74,6 +74,7 @@ impl AuthorityGate {
             let message = "ledger.genesis is the first record of a ledger, and its only one".to_owned();
             return Err(refusal(codes::FORBIDDEN, message));
         }
+        self.is_in_force(record_type)?;
         self.authority.not_suspended(record_type)?;
         let (roles, author, time) = (&record_type.authorise, &self.context.author, self.context.time);
         // Who may release a record is the business of the record that is held.
@@ -90,6 +91,19 @@ impl AuthorityGate {
             ),
         };
         Err(refusal(codes::FORBIDDEN, message))
+    }
+
+    /// Whether a record is of the version of its module that is in force where it stands.
+    fn is_in_force(&self, record_type: &RecordType) -> Result<(), Rejection> {
+        let RecordType { name, version, .. } = record_type;
+        let message = match self.authority.record_type(name) {
+            Some(in_force) if in_force.version == *version => return Ok(()),
+            Some(in_force) => {
+                format!("it is of version {version}, and where it stands version {} is in force", in_force.version)
+            }
+            None => format!("it is of version {version}, and where it stands no version is in force"),
+        };
+        Err(refusal(codes::MODULE_VERSION, message))
     }
 
     /// Why a role that was granted to the author does not hold now.

@@ -10,6 +10,7 @@ use ledgerstone_verify::envelope::{
 use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
 
 use super::commit::{EntriesList, cells, exceptions, put, record_puts};
+use super::earlier::Earlier;
 use super::emitted::{causes_put, emitted_list};
 use super::endorse::Signing;
 use super::outcomes::RecordException;
@@ -38,6 +39,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) mode: Mode,
     pub(crate) records: Vec<Screened>,
     pub(crate) id: Option<String>,
+    /// The transaction that has this id already, for whose versions the records are prepared then.
+    pub(crate) earlier: Option<Earlier>,
     pub(crate) author: String,
     pub(crate) signing: Signing<'a>,
     /// The log key from this transaction on, where it rotates.
@@ -170,32 +173,16 @@ impl Ledger {
         Ok(Prepared { chunks, tree, count: first, secret })
     }
 
-    /// What an earlier transaction with the draft's id did, if there is one and it is the same.
+    /// What the earlier transaction with the draft's id did, if there is one and it is the same.
     fn retried(&self, view: &View, draft: &Draft<'_>) -> Result<Option<Committed>> {
-        let Some(id) = &draft.id else { return Ok(None) };
-        let Some(found) = view.snapshot.get(Table::Idempotency, &idempotency_key(&draft.author, id)?)? else {
-            return Ok(None);
-        };
-        let index = u64::from_be_bytes(
-            found
-                .as_slice()
-                .try_into()
-                .map_err(|_| Error::damaged(format!("table idempotency: the row of {id} is damaged")))?,
-        );
-        let stored = view.envelope(index)?;
+        let Some(earlier) = &draft.earlier else { return Ok(None) };
+        let (index, stored) = (earlier.index, &earlier.stored);
         let prepared = self.prepare(draft, stored.secret)?;
         let intent = &stored.envelope.intent;
         let same =
             intent.mode == draft.mode && intent.count == u64::from(prepared.count) && intent.root == prepared.tree.root;
         if !same {
-            return Err(Error::Rejected(Box::new(Rejected {
-                code: codes::ID_REUSED.to_owned(),
-                message: format!("transaction {index} has the id {id} and other records; choose another id"),
-                record_type: draft.type_name().to_owned(),
-                row: 0,
-                field: None,
-                cell: None,
-            })));
+            return Err(earlier.reused(draft.type_name()));
         }
         let input_of = draft.inputs();
         let exceptions = stored_exceptions(view, index)?

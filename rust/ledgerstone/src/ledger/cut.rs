@@ -12,8 +12,10 @@ use arrow_schema::DataType;
 
 use super::screen::Input;
 use crate::error::Error;
-use crate::limits::{ATOMIC_BYTES, ATOMIC_RECORDS};
+use crate::execute::has_followers;
+use crate::limits::{ATOMIC_BYTES, ATOMIC_RECORDS, CUT_ROWS, FOLLOWED_CUT_ROWS};
 use crate::model::{FlatRows, VALUE_BYTES};
+use crate::schema::RecordType;
 
 /// One atomic transaction is not cut: of so many rows it has too many, or they are too large.
 pub(super) fn over_atomic(rows: usize) -> Error {
@@ -31,6 +33,11 @@ pub(super) fn over_atomic(rows: usize) -> Error {
         limit: "ATOMIC_BYTES",
         bound: ATOMIC_BYTES as u64,
     }
+}
+
+/// The most rows of one transaction of a load, where each stands alone: fewer where each may be followed by others.
+pub(super) fn cut_rows(record_type: &RecordType) -> usize {
+    if has_followers(record_type) { FOLLOWED_CUT_ROWS } else { CUT_ROWS }
 }
 
 /// How many of the first `most` rows have at most so many bytes together, and how many those are.

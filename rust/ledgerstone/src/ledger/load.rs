@@ -12,20 +12,16 @@ use ledgerstone_verify::entry::ExceptionOutcome;
 use ledgerstone_verify::envelope::Mode;
 
 use super::Ledger;
-use super::append::{Attempt, Committed, Draft};
-use super::cut::{fitting, over_atomic};
-use super::endorse::Signing;
-use super::faults::Faults;
+use super::cut::{cut_rows, fitting, over_atomic};
+use super::earlier::{Earlier, type_for};
 use super::outcomes::RecordException;
-use super::pool::{Started, panic_message};
+use super::part::{Done, Part};
+use super::pool::panic_message;
 use super::records::{author_of, check_id};
-use super::screen::{Input, Screened, changed, screen_chunk};
+use super::screen::Input;
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
-use crate::execute::has_followers;
-use crate::limits::{
-    ATOMIC_BYTES, ATOMIC_RECORDS, CHUNK_ROWS, CUT_BYTES, CUT_ROWS, EXCEPTIONS_KEPT, FOLLOWED_CUT_ROWS,
-};
+use crate::limits::{ATOMIC_BYTES, ATOMIC_RECORDS, CUT_BYTES, EXCEPTIONS_KEPT};
 use crate::model::{Event, FlatRows, RowId, Value};
 use crate::schema::{RecordType, from_arrow};
 
@@ -169,32 +165,10 @@ struct Reader<'i> {
     is_at_end: bool,
 }
 
-/// The rows of one transaction. Whole chunks are screened as soon as they are read.
-struct Cut {
-    /// The first row handed over, and how many.
-    first: u64,
-    rows: usize,
-    /// Of the input, as [`fitting`] counts them.
-    bytes: usize,
-    chunks: Vec<Started<Screened>>,
-    /// What is not a whole chunk yet.
-    open: Vec<Input>,
-    open_rows: usize,
-}
-
-/// What became of a cut.
-struct Done {
-    part: Option<LoadPart>,
-    rows: u64,
-    /// Rows that were not plainly accepted, in order, counted from the start of the load.
-    exceptions: Vec<RecordException>,
-}
-
 /// One load under way. The writer is locked for each transaction, not for the whole load: the caller's iterator and progress callback
 /// run without it, and other threads append in between.
 struct Load<'a, 'o> {
     ledger: &'a Ledger,
-    record_type: Arc<RecordType>,
     options: LoadOptions<'o>,
     report: LoadReport,
 }
@@ -220,7 +194,7 @@ impl Ledger {
         self.load(type_name, &mut pieces.map(|piece| piece.map(Input::values)), options)
     }
 
-    /// Appends records of one type from flat rows, a piece at a time, of which the names are the type's fields in declared order.
+    /// Appends records of one type from flat rows, a piece at a time.
     pub fn append_rows(
         &self,
         type_name: &str,
@@ -238,8 +212,8 @@ impl Ledger {
     ) -> Result<LoadReport> {
         check_id(options.id)?;
         let record_type = self.lock_writer()?.record_type(type_name)?;
-        let mut load = Load { ledger: self, record_type, options, report: LoadReport::default() };
-        let Err(error) = load.run(inputs) else { return Ok(load.report) };
+        let mut load = Load { ledger: self, options, report: LoadReport::default() };
+        let Err(error) = load.run(record_type, inputs) else { return Ok(load.report) };
         let rows = load.report.parts.last().map_or(0, |part| part.first + part.rows);
         let transactions = load.report.parts.len() as u64;
         // A refusal of all is an outcome, which the caller is told anyway.
@@ -255,27 +229,25 @@ impl Ledger {
 }
 
 impl Load<'_, '_> {
-    fn run(&mut self, inputs: &mut dyn Iterator<Item = Result<Input>>) -> Result<()> {
-        let record_type = Arc::clone(&self.record_type);
+    fn run(&mut self, record_type: Arc<RecordType>, inputs: &mut dyn Iterator<Item = Result<Input>>) -> Result<()> {
         let mut reader = Reader { inputs, record_type, rest: None, shape: None, is_at_end: false };
-        let (ledger, mode, plain) = (self.ledger, self.options.mode, self.options.plain);
+        let (ledger, mode) = (self.ledger, self.options.mode);
         std::thread::scope(|threads| {
             let (mut first, mut number) = (0, 0);
             let mut before: Option<ScopedJoinHandle<'_, Result<Done>>> = None;
             loop {
-                let read = self.read(&mut reader, first);
+                let read = self.read(&mut reader, first, number);
                 if let Some(before) = before.take() {
                     let done = before.join().unwrap_or_else(|panic| Err(Error::Fault(panic_message(&*panic))));
                     self.finish(done?)?;
                 }
-                let cut = read?;
-                if cut.rows == 0 {
+                let part = read?;
+                if part.rows == 0 {
                     return Ok(());
                 }
-                let (record_type, id) = (Arc::clone(&self.record_type), self.id_of(number));
-                first += cut.rows as u64;
+                first += part.rows as u64;
                 number += 1;
-                let append = move || ledger.append_cut(&record_type, mode, id, cut, plain);
+                let append = move || ledger.append_part(part);
                 // An atomic load is one transaction: more rows would be too many.
                 if reader.is_at_end || mode == Mode::Atomic {
                     return self.finish(append()?);
@@ -288,47 +260,40 @@ impl Load<'_, '_> {
         })
     }
 
-    /// Reads the rows of one transaction; none where there are no more.
-    fn read(&mut self, reader: &mut Reader<'_>, first: u64) -> Result<Cut> {
-        // The version that is in force may be another one by now.
-        self.record_type = self.ledger.record_type(&self.record_type.name)?;
+    /// Reads the rows of the transaction with this number; none where there are no more.
+    fn read(&self, reader: &mut Reader<'_>, first: u64, number: u64) -> Result<Part> {
+        let id = self.options.id.map(|id| format!("{id}/{number}"));
         let mode = self.options.mode;
+        let record_type = self.type_of_part(&reader.record_type.name, id.as_deref())?;
         let (rows, bytes) = match mode {
-            Mode::Each => (self.cut_rows(), CUT_BYTES),
+            Mode::Each => (cut_rows(&record_type), CUT_BYTES),
             Mode::Atomic => (ATOMIC_RECORDS + 1, ATOMIC_BYTES),
         };
-        let mut cut = Cut { first, rows: 0, bytes: 0, chunks: Vec::new(), open: Vec::new(), open_rows: 0 };
-        while cut.rows < rows {
-            let most = (rows - cut.rows).min(CHUNK_ROWS - cut.open_rows);
+        let mut part = Part::new(first, record_type, mode, self.options.plain, id);
+        let mut size = 0;
+        while part.rows < rows {
+            let most = (rows - part.rows).min(part.room());
             // A row that is larger than a cut is a cut of its own, and will be refused for its size.
-            let alone = cut.rows == 0 && mode == Mode::Each;
-            let Some((input, size)) = reader.next(most, bytes - cut.bytes, alone)? else { break };
-            cut.rows += input.len();
-            cut.bytes += size;
-            cut.open_rows += input.len();
-            cut.open.push(input);
-            if cut.open_rows == CHUNK_ROWS {
-                let (record_type, chunk) = (Arc::clone(&self.record_type), std::mem::take(&mut cut.open));
-                let (faults, plain) = (self.ledger.faults.clone(), self.options.plain);
-                let start = (cut.rows - CHUNK_ROWS) as u32;
-                cut.open_rows = 0;
-                let screened = move || screen_chunk(&faults, &record_type, &chunk, start, plain);
-                cut.chunks.push(self.ledger.pool.start(screened)?);
-            }
+            let alone = part.rows == 0 && mode == Mode::Each;
+            let Some((input, taken)) = reader.next(most, bytes - size, alone)? else { break };
+            size += taken;
+            part.push(input, (&self.ledger.pool, &self.ledger.faults))?;
         }
         match mode {
-            Mode::Atomic if !reader.is_at_end => Err(over_atomic(cut.rows)),
-            _ => Ok(cut),
+            Mode::Atomic if !reader.is_at_end => Err(over_atomic(part.rows)),
+            _ => Ok(part),
         }
     }
 
-    /// Rows of one transaction: fewer where each may be followed by others.
-    fn cut_rows(&self) -> usize {
-        if has_followers(&self.record_type) { FOLLOWED_CUT_ROWS } else { CUT_ROWS }
-    }
-
-    fn id_of(&self, number: u64) -> Option<String> {
-        self.options.id.map(|id| format!("{id}/{number}"))
+    /// The type for which the rows of the next transaction are prepared: the version that is in force may be another one by now, and
+    /// where the transaction is stored already, its own counts.
+    fn type_of_part(&self, name: &str, id: Option<&str>) -> Result<Arc<RecordType>> {
+        let view = self.ledger.view()?;
+        let earlier = match id {
+            Some(id) => Earlier::find(&view, &author_of(&view.authority, &*self.ledger.author_key()?), id)?,
+            None => None,
+        };
+        type_for(&view.authority, earlier.as_ref(), name)
     }
 
     /// Reports a transaction that is done.
@@ -413,79 +378,4 @@ impl Reader<'_> {
 fn shown(schema: &SchemaRef) -> String {
     let columns = schema.fields().iter().map(|column| format!("{} {}", column.name(), column.data_type()));
     columns.collect::<Vec<_>>().join(", ")
-}
-
-impl Ledger {
-    /// One transaction of a load.
-    fn append_cut(
-        &self,
-        record_type: &Arc<RecordType>,
-        mode: Mode,
-        id: Option<String>,
-        cut: Cut,
-        plain: bool,
-    ) -> Result<Done> {
-        let (first, rows) = (cut.first, cut.rows as u64);
-        // What is not screened yet is prepared for the version that is in force now.
-        let newest = self.lock_writer()?.record_type(&record_type.name)?;
-        let record_type = if cut.chunks.is_empty() { &newest } else { record_type };
-        let records = cut.screened(&self.faults, record_type, plain)?;
-        let rejections: Vec<Rejected> = records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
-        if mode == Mode::Atomic
-            && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
-        {
-            return Err(Error::Rejected(Box::new(rejected.clone())));
-        }
-        let unsigned: Vec<u32> = rejections.iter().map(|rejected| rejected.row as u32).collect();
-        let signed = rows - unsigned.len() as u64;
-        let attempt = if signed == 0 {
-            Attempt::Empty(Vec::new())
-        } else {
-            self.append_screened(record_type, mode, id, records)?
-        };
-        let (part, decided) = match attempt {
-            Attempt::Committed(Committed { index, exceptions, .. }) => {
-                (Some(LoadPart { index, first, rows, unsigned }), exceptions)
-            }
-            Attempt::Empty(exceptions) => (None, exceptions),
-        };
-        let refused = |reason| RecordException { outcome: ExceptionOutcome::Rejected, reason };
-        let decided = decided.into_iter().map(|(_, exception)| exception);
-        let mut exceptions: Vec<RecordException> = rejections.into_iter().map(refused).chain(decided).collect();
-        exceptions.sort_by_key(|exception| exception.reason.row);
-        for exception in &mut exceptions {
-            exception.reason.row += first;
-        }
-        Ok(Done { part, rows, exceptions })
-    }
-
-    fn append_screened(
-        &self,
-        record_type: &Arc<RecordType>,
-        mode: Mode,
-        id: Option<String>,
-        records: Vec<Screened>,
-    ) -> Result<Attempt> {
-        let mut writer = self.lock_writer()?;
-        if !Arc::ptr_eq(&writer.record_type(&record_type.name)?, record_type) {
-            return Err(changed(&record_type.name));
-        }
-        let key = self.author_key()?;
-        let author = author_of(&writer.authority, &key);
-        let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
-        let draft = Draft { mode, records, id, author, signing, new_log_key: None };
-        self.transact(&mut writer, &draft)
-    }
-}
-
-impl Cut {
-    /// The rows, every chunk of them screened.
-    fn screened(self, faults: &Faults, record_type: &Arc<RecordType>, plain: bool) -> Result<Vec<Screened>> {
-        let mut screened = self.chunks.into_iter().map(Started::wait).collect::<Result<Vec<_>>>()?;
-        if self.open_rows > 0 {
-            let start = (self.rows - self.open_rows) as u32;
-            screened.push(screen_chunk(faults, record_type, &self.open, start, plain)?);
-        }
-        Ok(screened)
-    }
 }

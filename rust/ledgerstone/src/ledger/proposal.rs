@@ -11,14 +11,14 @@ use ledgerstone_verify::hash::{Sha3_256, leaf_hash};
 use ledgerstone_verify::proposal::MAX_PROPOSAL_BYTES;
 
 use super::append::{Draft, Place};
+use super::earlier::{TypeOf, same_as, type_for};
 use super::endorse::{Signing, check_meaning, forbidden};
 use super::receipt::root_at;
 use super::records::{author_of, check_id};
 use super::screen::Screened;
-use super::view::record_type_of;
 use super::{Appended, Ledger, View, Writer, clock, stored_checkpoint};
 use crate::error::{Error, Rejected, Result};
-use crate::execute::authority::{Authority, module_of};
+use crate::execute::authority::module_of;
 use crate::execute::{RecordBytes, stateless_refusals};
 use crate::keys::{Key, random_bytes};
 use crate::limits::{CHUNK_ROWS, INTENT_LIFETIME_MICROS};
@@ -144,13 +144,14 @@ impl Ledger {
         if view.authority.member_of(&key.public()).is_none() {
             return Err(self.unknown_key(&view.authority, &key.public(), &format!("{key:?}"), "ledger"));
         }
-        let records = self.screen_all(&view.authority, records, false)?;
+        let records = self.screen_all(&|name| view.record_type(name), records, false)?;
         let id = match options.id {
             Some(id) => id.to_owned(),
             None => format!("proposal-{}", hex::encode(random_bytes::<16>()?)),
         };
         let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
-        let draft = Draft { mode: Mode::Atomic, records, id: Some(id.clone()), author, signing, new_log_key: None };
+        let (mode, given) = (Mode::Atomic, Some(id.clone()));
+        let draft = Draft { mode, records, id: given, earlier: None, author, signing, new_log_key: None };
         let secret = self.sources.random()?;
         let prepared = self.prepare(&draft, secret)?;
         let seen = stored_checkpoint(&*view.snapshot)?;
@@ -177,10 +178,13 @@ impl Ledger {
             let message = format!("the proposal is for another ledger ({}) than this one", proposal.origin);
             return Err(refused(codes::OTHER_LEDGER, message, 0, "ledger"));
         }
+        let earlier = self.earlier(&writer, &proposal.intent.author, Some(&proposal.id))?;
+        let type_of = |name: &str| type_for(&writer.authority, earlier.as_ref(), name);
         let draft = Draft {
             mode: Mode::Atomic,
-            records: self.proposed(&writer.authority, &proposal.records)?,
+            records: same_as(earlier.as_ref(), self.proposed(&type_of, &proposal.records))?,
             id: Some(proposal.id.clone()),
+            earlier,
             author: proposal.intent.author.clone(),
             signing: Signing::Done(proposal),
             new_log_key: None,
@@ -189,8 +193,8 @@ impl Ledger {
     }
 
     /// Records that were signed elsewhere as rows; refused whole where one is not exactly what its type writes.
-    fn proposed(&self, authority: &Authority, records: &[String]) -> Result<Vec<Screened>> {
-        let types = records.iter().enumerate().map(|(position, record)| type_of(authority, position, record));
+    fn proposed(&self, type_of: TypeOf<'_>, records: &[String]) -> Result<Vec<Screened>> {
+        let types = records.iter().enumerate().map(|(position, record)| named_type(type_of, position, record));
         let types: Vec<Arc<RecordType>> = types.collect::<Result<_>>()?;
         let mut screened = Vec::new();
         let mut start = 0;
@@ -225,13 +229,13 @@ impl Ledger {
     }
 }
 
-/// The type of a record, in the version that it names, which has to be the one in force.
-fn type_of(authority: &Authority, position: usize, record: &str) -> Result<Arc<RecordType>> {
+/// The type of a record, in the version that it names, which has to be the one that is asked for.
+fn named_type(type_of: TypeOf<'_>, position: usize, record: &str) -> Result<Arc<RecordType>> {
     let record = Json::parse(record.as_bytes())
         .map_err(|error| Error::verification(codes::EVIDENCE_MALFORMED, error.to_string()))?;
     let name = record.get("type").and_then(Json::as_text).unwrap_or_default();
     let version = record.get("version").and_then(Json::as_int).unwrap_or(-1);
-    let record_type = record_type_of(authority, name)?;
+    let record_type = type_of(name)?;
     if i64::try_from(record_type.version) == Ok(version) {
         return Ok(record_type);
     }

@@ -8,10 +8,10 @@ use ledgerstone_verify::hash::sha3_256;
 
 use super::admission::grant;
 use super::append::{Attempt, Committed, Draft};
+use super::earlier::{TypeOf, same_as, type_for};
 use super::endorse::Signing;
 use super::outcomes::RecordException;
 use super::screen::{Input, Screened, screen};
-use super::view::record_type_of;
 use super::{Ledger, Writer};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
@@ -101,9 +101,12 @@ impl Ledger {
         let key = self.author_key()?;
         let author = author.unwrap_or_else(|| author_of(&writer.authority, &key));
         let endorsers = self.endorsers(&writer.authority, &author, endorsers, meaning)?;
-        let records = self.screen_all(&writer.authority, records, plain)?;
+        let earlier = self.earlier(writer, &author, id)?;
+        let type_of = |name: &str| type_for(&writer.authority, earlier.as_ref(), name);
+        let records = same_as(earlier.as_ref(), self.screen_all(&type_of, records, plain))?;
         let signing = Signing::Keys { author: &key, endorsers };
-        let draft = Draft { mode: Mode::Atomic, records, id: id.map(str::to_owned), author, signing, new_log_key };
+        let id = id.map(str::to_owned);
+        let draft = Draft { mode: Mode::Atomic, records, id, earlier, author, signing, new_log_key };
         self.append_draft(writer, &draft)
     }
 
@@ -116,10 +119,10 @@ impl Ledger {
         }
     }
 
-    /// Screens records of several types; the first refusal, by phase and then by record, is raised.
+    /// Screens records of several types, which `type_of` finds; the first refusal, by phase and then by record, is raised.
     pub(super) fn screen_all(
         &self,
-        authority: &Authority,
+        type_of: TypeOf<'_>,
         records: Vec<(String, Value)>,
         plain: bool,
     ) -> Result<Vec<Screened>> {
@@ -135,7 +138,7 @@ impl Ledger {
                 values.push(value);
             }
             let count = values.len() as u32;
-            let record_type = record_type_of(authority, &type_name)?;
+            let record_type = type_of(&type_name)?;
             let mut parts = screen((&self.pool, &self.faults), &record_type, &Input::values(values), plain)?;
             for part in &mut parts {
                 part.shift(start);

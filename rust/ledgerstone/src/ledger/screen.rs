@@ -154,9 +154,6 @@ fn checked(record_type: &RecordType, inputs: &[Input]) -> Result<Checked> {
             Input::Table(table) => tables.push(table),
             Input::Values(values, range) => checker.values(&values[range.clone()]),
             Input::Rows(rows, range) => {
-                if !rows.names().iter().eq(record_type.fields.iter().map(|field| &field.name)) {
-                    return Err(changed(&record_type.name));
-                }
                 checker.flat(rows, range.clone());
             }
         }
@@ -168,11 +165,6 @@ fn checked(record_type: &RecordType, inputs: &[Input]) -> Result<Checked> {
             Ok(from_arrow(record_type, &table.map_err(|error| Error::Fault(error.to_string()))?)?)
         }
     }
-}
-
-/// The record type is not what it was when the call began.
-pub(crate) fn changed(name: &str) -> Error {
-    Error::schema(codes::TYPE_CHANGED, format!("another version of {name} was loaded meanwhile: repeat the call"))
 }
 
 fn private_refusal(record_type: &RecordType, row: u64, field: &str) -> Rejected {

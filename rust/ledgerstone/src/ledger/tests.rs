@@ -10,9 +10,10 @@ use super::endorse::Signing;
 use super::records::{author_of, object};
 use super::screen::Screened;
 use crate::execute::RecordBytes;
+use crate::execute::authority::Authority;
 use crate::model::{Decimal, Value};
 use crate::schema::{Rows, from_values};
-use crate::{AuditOptions, AuditReport, Create, Key, Ledger, LoadOptions, Verdict, codes};
+use crate::{AuditOptions, AuditReport, Create, Key, Ledger, Verdict, codes};
 
 fn books() -> Ledger {
     let ledger = Create::new("test.example/books", Key::from_seed([3; 32], "me"))
@@ -51,7 +52,15 @@ fn log_unscreened(ledger: &Ledger, record: Value) {
     let key = ledger.author_key().unwrap();
     let author = author_of(&writer.authority, &key);
     let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
-    let draft = Draft { mode: Mode::Atomic, records: vec![screened], id: None, author, signing, new_log_key: None };
+    let draft = Draft {
+        mode: Mode::Atomic,
+        records: vec![screened],
+        id: None,
+        earlier: None,
+        author,
+        signing,
+        new_log_key: None,
+    };
     assert!(matches!(ledger.transact(&mut writer, &draft), Ok(Attempt::Committed(_))));
 }
 
@@ -83,25 +92,47 @@ fn an_envelope_over_its_bound_is_not_logged() {
     assert_eq!(error.code(), codes::ENVELOPE_BYTES_LIMIT, "{error}");
 }
 
+/// A `ledger.module` record's data for the next version of the finance module.
+fn next_version() -> (String, Json) {
+    let source = ledgerstone_schemas::FINANCE.replacen("version = 1", "version = 2", 1);
+    let members = [("name", "finance"), ("source", source.as_str())];
+    let members = members.map(|(name, text)| (name.to_owned(), Json::Text(text.to_owned())));
+    (source, Json::Object(members.to_vec()))
+}
+
+/// Logs a record as a writer would that takes another authority for the one in force.
+fn log_under(ledger: &Ledger, authority: Arc<Authority>) {
+    let in_force = std::mem::replace(&mut ledger.lock_writer().unwrap().authority, authority);
+    log_unscreened(ledger, transfer(5, "x"));
+    ledger.lock_writer().unwrap().authority = in_force;
+    // Nobody else believes it: the authority is read from the records again.
+    *ledger.known.write().unwrap() = (0, Arc::new(Authority::new()));
+}
+
+fn is_found_to_be_of_another_version(ledger: &Ledger, index: u64) {
+    let report = audit(ledger);
+    assert_eq!(report.verdict, Verdict::StateDiffers, "{report}");
+    let finding = &report.findings[0];
+    assert_eq!(finding.index, Some(index), "{report}");
+    assert!(finding.message.contains("the replay says rejected (ledger.module_version)"), "{report}");
+}
+
 #[test]
-fn a_load_whose_type_changes_on_the_way_stops_and_says_so() {
+fn a_record_of_the_version_before_is_found() {
     let ledger = books();
-    let size = ledger.size().unwrap();
-    // The first piece is a whole chunk, which is screened at once; meanwhile somebody loads another version.
-    let mut pieces = [0, 1].into_iter().map(|piece| {
-        if piece == 1 {
-            let mut writer = ledger.lock_writer().unwrap();
-            let source = ledgerstone_schemas::FINANCE.replacen("version = 1", "version = 2", 1);
-            let data = Json::Object(vec![
-                ("name".to_owned(), Json::Text("finance".to_owned())),
-                ("source".to_owned(), Json::Text(source)),
-            ]);
-            Arc::make_mut(&mut writer.authority).apply("ledger.module", &data, 9);
-        }
-        Ok(vec![transfer(5, "x"); crate::limits::CHUNK_ROWS])
-    });
-    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
-    let error = ledger.append_values("finance.transfer", &mut pieces, options).unwrap_err();
-    assert_eq!(error.code(), codes::TYPE_CHANGED, "{error}");
-    assert_eq!(ledger.size().unwrap(), size);
+    let before = Arc::clone(&ledger.lock_writer().unwrap().authority);
+    ledger.load_module(&next_version().0, "finance.toml", false).unwrap();
+    log_under(&ledger, before);
+    is_found_to_be_of_another_version(&ledger, 5);
+}
+
+#[test]
+fn a_record_of_a_version_to_come_is_found() {
+    let ledger = books();
+    let (source, data) = next_version();
+    let mut to_come = Authority::clone(&ledger.lock_writer().unwrap().authority);
+    to_come.apply("ledger.module", &data, 9);
+    log_under(&ledger, Arc::new(to_come));
+    ledger.load_module(&source, "finance.toml", false).unwrap();
+    is_found_to_be_of_another_version(&ledger, 4);
 }

@@ -103,6 +103,24 @@ impl FlatRows {
         Some(&self.odd[place].1)
     }
 
+    /// A row as an object of named values, or what stands in its place.
+    pub fn to_value(&self, row: usize) -> Value {
+        if let Some(odd) = self.odd(row) {
+            return odd.clone();
+        }
+        let value = |place: usize| match self.slots[row * self.names.len() + place] {
+            Slot::Null => None,
+            Slot::Bool(value) => Some(Value::Bool(value)),
+            Slot::Int(value) => Some(Value::Int(value)),
+            Slot::Text(start, length) => {
+                Some(Value::Text(self.texts[start as usize..start as usize + length as usize].to_owned()))
+            }
+            Slot::Value(place) => Some(self.values[place as usize].clone()),
+        };
+        let named = self.names.iter().enumerate();
+        Value::Object(named.filter_map(|(place, name)| Some((name.clone(), value(place)?))).collect())
+    }
+
     /// Bytes of the texts and bytes of a row that has the shape of the names.
     pub fn row_bytes(&self, row: usize) -> usize {
         let slots = &self.slots[row * self.names.len()..(row + 1) * self.names.len()];
@@ -144,5 +162,11 @@ mod tests {
         assert_eq!([rows.value(0, 0), rows.value(0, 1)], [ValueRef::Text("é"), ValueRef::Int(7)]);
         assert_eq!((rows.odd(0), rows.odd(1)), (None, Some(&Value::Bool(true))));
         assert_eq!([rows.value(2, 0), rows.value(2, 1)], [ValueRef::Date(3), ValueRef::Null]);
+        let object = |members: &[(&str, Value)]| {
+            Value::Object(members.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+        };
+        let first = object(&[("a", Value::Text("é".to_owned())), ("b", Value::Int(7))]);
+        let whole = [first, Value::Bool(true), object(&[("a", Value::Date(3))])];
+        assert_eq!([0, 1, 2].map(|row| rows.to_value(row)), whole);
     }
 }

@@ -1,5 +1,6 @@
 //! Stored chunks, decoded.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -84,6 +85,20 @@ impl<'a> Reader<'a> {
     /// The chunks of one transaction, in order of positions.
     pub(crate) fn transaction(&self, index: u64) -> Result<Vec<ChunkRows>, ReadError> {
         self.chunks(RowId::new(index, 0), RowId::new(index + 1, 0))
+    }
+
+    /// The types of the chunks that begin in a range of rows, one each.
+    pub(crate) fn types_among(&self, rows: Range<RowId>) -> Result<Vec<Arc<RecordType>>, ReadError> {
+        let (from, to) = (number_key(rows.start.number()), number_key(rows.end.number()));
+        let mut found = Vec::new();
+        self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
+            found.push(chunk_key(key).and_then(|first| {
+                let header = codec::decode_header(bytes).map_err(|error| damaged(first, &error.to_string()))?.1;
+                record_type_of(first, &header, self.types)
+            }));
+            true
+        })?;
+        found.into_iter().collect()
     }
 
     fn chunks(&self, first: RowId, end: RowId) -> Result<Vec<ChunkRows>, ReadError> {

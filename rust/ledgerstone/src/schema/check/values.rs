@@ -44,9 +44,14 @@ impl<'r> Checker<'r> {
         rows.iter().for_each(|row| self.row(row));
     }
 
-    /// Checks some of the rows, of which the names are those of the fields.
+    /// Checks some of the rows. Their names are those of the fields, in their order; of another version of the type, where one was loaded
+    /// since they were read.
     pub(crate) fn flat(&mut self, rows: &FlatRows, range: Range<usize>) {
         let fields = &self.record_type.fields;
+        if !rows.names().iter().eq(fields.iter().map(|field| &field.name)) {
+            range.for_each(|row| self.row(&rows.to_value(row)));
+            return;
+        }
         for row in range {
             if let Some(odd) = rows.odd(row) {
                 self.row(odd);
