@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use ledgerstone::model::{Event, Observer, Value};
-use ledgerstone::{AuditOptions, Create, Error, Key, LoadOptions, Sources, Verdict};
+use ledgerstone::{AuditOptions, Create, Error, Key, LoadOptions, Open, Sources, Verdict};
 use ledgerstone_verify::Mode;
 
 fn commodity(code: &str) -> Value {
@@ -105,6 +105,37 @@ fn a_clock_that_leaps_is_refused_and_one_that_runs_backwards_is_held() {
     clock.fetch_add(400 * 86_400_000_000, Ordering::Relaxed);
     let error = ledger.append("finance.commodity", commodity("B"), None).unwrap_err();
     assert!(matches!(error, Error::Limit { limit: "max_clock_step", .. }), "{error}");
+    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
+    assert!(report.verdict.is_ok(), "{report}");
+}
+
+#[test]
+fn a_ledger_that_rested_is_appended_to_again_where_the_step_is_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("clock.ledger");
+    let clock = Arc::new(AtomicI64::new(1_700_000_000_000_000));
+    let sources = || {
+        let hand = Arc::clone(&clock);
+        Sources::fixed(move || hand.load(Ordering::Relaxed), || [9; 32])
+    };
+    let me = || Key::from_seed([1; 32], "me");
+    let create = Create::new("test.example/clock", me()).module(ledgerstone_schemas::FINANCE, "finance.toml");
+    drop(create.sources(sources()).at(&path).unwrap());
+    let years = 3 * 366 * 86_400_000_000;
+    clock.fetch_add(years, Ordering::Relaxed);
+    let ledger = Open::default().key(me()).sources(sources()).at(&path).unwrap();
+    let error = ledger.append("finance.commodity", commodity("A"), None).unwrap_err();
+    assert_eq!(error.code(), "ledger.max_clock_step", "{error}");
+    drop(ledger);
+
+    let ledger = Open::default().key(me()).sources(sources()).accept_clock_step(true).at(&path).unwrap();
+    // A refusal uses nothing up.
+    ledger.append("finance.commodity", Value::Null, None).unwrap_err();
+    ledger.append("finance.commodity", commodity("A"), None).unwrap();
+    // It was one step that was accepted.
+    clock.fetch_add(years, Ordering::Relaxed);
+    let error = ledger.append("finance.commodity", commodity("B"), None).unwrap_err();
+    assert_eq!(error.code(), "ledger.max_clock_step", "{error}");
     let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
     assert!(report.verdict.is_ok(), "{report}");
 }

@@ -110,24 +110,38 @@ def open(
     key: Key | None = None,
     log_key: _Path | None = None,
     readonly: bool = False,
+    accept_clock_step: bool = False,
     threads: int | None = None,
 ) -> Ledger:
     """Opens the ledger at a path, which must exist.
 
     `key` is the member's that will append. Without its log key (``<path>.logkey.pem`` unless `log_key` names another place) a
     ledger is opened for reading only. Any number of processes read while one writes.
+
+    A transaction more than 366 days after the last one is refused (``ledger.max_clock_step``): one wrong clock would bind all later
+    ones. With `accept_clock_step` the first transaction is taken however late it is, for a ledger that rested; look at the clock first.
     """
 
 @final
 class Ledger:
     """An open ledger. Its methods may be called from any thread."""
 
-    def append(self, type: str, record: Mapping[str, Any], *, id: str | None = None, plain: bool = False) -> Appended:
+    def append(
+        self,
+        type: str,
+        record: Mapping[str, Any],
+        *,
+        id: str | None = None,
+        plain: bool = False,
+        endorsers: Sequence[Key] = (),
+        meaning: str = "approved",
+    ) -> Appended:
         """Appends one record, durably.
 
         With an `id` the call can be repeated: the same id and record give the same transaction. A record that is held or flagged is
         in the ledger: look at ``outcome``. With `plain`, private fields may hold values, which are stored in the clear; such records
-        are flagged, and a PlainPrivateWarning says so. Raises RejectedError.
+        are flagged, and a PlainPrivateWarning says so. `endorsers` are keys of other members who sign it too, and `meaning` says what
+        they mean by it. Raises RejectedError.
         """
     def transaction(
         self, *, id: str | None = None, plain: bool = False, endorsers: Sequence[Key] = (), meaning: str = "approved"

@@ -145,6 +145,8 @@ def test_an_endorsement_is_missed_by_name(vault: ls.Ledger, anna: tuple[str, ls.
     assert caught.value.code == "vault.needs_endorsement"
     with vault.transaction(endorsers=[anna[1]], meaning="reviewed") as tx:
         tx.append(*payment("p1", "5000"))
+    appended = vault.append(*payment("p2", "5000"), endorsers=[anna[1]], meaning="seen by anna")
+    assert "seen by anna" in vault.receipt(appended).to_json()
     assert vault.audit().ok
 
 

@@ -31,6 +31,16 @@ pub(crate) struct Writing {
     /// The log key's file [default: <LEDGER>.logkey.pem]
     #[arg(long, value_name = "FILE")]
     pub(crate) log_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) clock: Clock,
+}
+
+/// What a verb that appends is told of the clock.
+#[derive(Args, Debug)]
+pub(crate) struct Clock {
+    /// Append even if the last transaction is more than 366 days ago; see first that the clock is right
+    #[arg(long)]
+    accept_clock_step: bool,
 }
 
 /// Whether events are told.
@@ -60,8 +70,14 @@ impl Reading {
 
 impl Writing {
     pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
-        let open = Open::default().observer(observer()).key(self.protection.load_key(&self.key)?);
+        let open = self.clock.accepting(Open::default().observer(observer()).key(self.protection.load_key(&self.key)?));
         writable(open, &self.ledger, self.log_key.as_deref())
+    }
+}
+
+impl Clock {
+    pub(crate) fn accepting(&self, open: Open) -> Open {
+        open.accept_clock_step(self.accept_clock_step)
     }
 }
 

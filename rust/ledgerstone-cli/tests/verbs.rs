@@ -59,6 +59,24 @@ fn a_load_with_an_id_is_done_once() {
 }
 
 #[test]
+fn a_ledger_that_rested_for_years_is_appended_to_when_told() {
+    let folder = Folder::new();
+    let long_ago = ledgerstone::Sources::fixed(|| 1_600_000_000_000_000, || [9; 32]);
+    let key = ledgerstone::Key::load(&folder.path().join("me.pem"), None).unwrap();
+    let finance = (ledgerstone_schemas::FINANCE, "finance.toml");
+    let create = ledgerstone::Create::new("acme.example/books", key).module(finance.0, finance.1).sources(long_ago);
+    drop(create.at(&folder.path().join("books.ledger")).unwrap());
+    let account = "{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}";
+    let refused = folder.append("finance.account", account, "");
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("[ledger.max_clock_step]") && refused.err.contains("accept_clock_step"), "{}", refused.err);
+    let told = folder.append("finance.account", account, "--accept-clock-step");
+    assert_eq!(told.code, 0, "{}", told.err);
+    let other = account.replace("cash", "sales");
+    assert_eq!(folder.append("finance.account", &other, "").code, 0);
+}
+
+#[test]
 fn what_is_no_record_is_named_by_its_line() {
     let folder = Folder::with_books();
     for (lines, code, words) in [

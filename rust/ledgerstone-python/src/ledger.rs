@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use ledgerstone::{Ledger, QueryRequest, StatementRequest, codes};
+use ledgerstone::{Key, Ledger, QueryRequest, StatementRequest, codes};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
 use crate::door::enter;
+use crate::key::PyKey;
 use crate::load::{self, PyLoadResult};
 use crate::opening::module_source;
 use crate::past::{self, PyHistory, PyStatement, key_values, moment};
@@ -113,7 +114,11 @@ impl PyLedger {
     /// Appended(index=4, count=1, is_new=True)
     /// >>> ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0}, id="first")
     /// Appended(index=4, count=1, is_new=False)
-    #[pyo3(signature = (r#type, record, *, id=None, plain=false))]
+    #[pyo3(
+        signature = (r#type, record, *, id=None, plain=false, endorsers=Vec::new(), meaning="approved"),
+        text_signature = "($self, type, record, *, id=None, plain=False, endorsers=(), meaning='approved')"
+    )]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords")]
     fn append<'py>(
         &self,
         py: Python<'py>,
@@ -121,10 +126,13 @@ impl PyLedger {
         record: &Bound<'py, PyAny>,
         id: Option<&str>,
         plain: bool,
+        endorsers: Vec<Bound<'_, PyKey>>,
+        meaning: &str,
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let records = vec![(r#type.to_owned(), to_record(record)?)];
-        let appended = held::append(py, &engine, records, id, plain, (&[], ""))?;
+        let endorsers: Vec<Arc<Key>> = endorsers.iter().map(|key| Arc::new(key.get().0.clone())).collect();
+        let appended = held::append(py, &engine, records, id, plain, (&endorsers, meaning))?;
         facts::appended(py, &appended)
     }
 

@@ -49,25 +49,28 @@ pub(crate) fn create(
 }
 
 /// Opens the ledger at a path. `key` is the member's that will append. Without its log key a ledger is opened for reading only.
+/// `accept_clock_step` takes the first transaction however long after the last one it is; without it, a step of more than a year is
+/// refused, as one wrong clock would bind all later transactions.
 ///
 /// >>> path = getfixture("books").path
 /// >>> with open(path, readonly=True) as ledger:
 /// ...     ledger.size
 /// 4
 #[pyfunction]
-#[pyo3(signature = (path, *, key=None, log_key=None, readonly=false, threads=None))]
+#[pyo3(signature = (path, *, key=None, log_key=None, readonly=false, accept_clock_step=false, threads=None))]
 pub(crate) fn open(
     py: Python<'_>,
     path: PathBuf,
     key: Option<&Bound<'_, PyKey>>,
     log_key: Option<PathBuf>,
     readonly: bool,
+    accept_clock_step: bool,
     threads: Option<usize>,
 ) -> PyResult<PyLedger> {
     let key = key.map(Bound::get);
     let engine = enter(py, || {
         let mut open = Open::default().observer(events::observer()).readonly(readonly);
-        open = open.threads(threads.unwrap_or_default());
+        open = open.accept_clock_step(accept_clock_step).threads(threads.unwrap_or_default());
         if let Some(key) = key {
             open = open.key(key.0.clone());
         }

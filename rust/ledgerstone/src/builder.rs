@@ -40,6 +40,7 @@ pub struct Open {
     key: Option<Key>,
     log_key: Option<PathBuf>,
     readonly: bool,
+    accept_clock_step: bool,
     threads: usize,
     sources: Sources,
     observer: Observer,
@@ -133,6 +134,7 @@ impl Create {
             last_time: i64::MIN,
             checkpoint: None,
             max_clock_step: MAX_CLOCK_STEP_SECS,
+            accepts_clock_step: false,
             is_clock_behind: false,
         };
         let ledger = Ledger {
@@ -164,7 +166,7 @@ impl Create {
 impl Default for Open {
     fn default() -> Self {
         let (sources, observer) = (Sources::system(), Observer::default());
-        Open { key: None, log_key: None, readonly: false, threads: 0, sources, observer }
+        Open { key: None, log_key: None, readonly: false, accept_clock_step: false, threads: 0, sources, observer }
     }
 }
 
@@ -187,6 +189,15 @@ impl Open {
     #[must_use]
     pub fn readonly(mut self, readonly: bool) -> Self {
         self.readonly = readonly;
+        self
+    }
+
+    /// Takes the first transaction however long after the last one it is: a ledger that rested for longer than its `max_clock_step` is
+    /// appended to again. To be told only by somebody who has looked at the clock: no later transaction can have an earlier time. From
+    /// the second transaction on the bound holds.
+    #[must_use]
+    pub fn accept_clock_step(mut self, accept: bool) -> Self {
+        self.accept_clock_step = accept;
         self
     }
 
@@ -265,7 +276,8 @@ impl Open {
             Err(why) => Err(why),
             Ok(path) => {
                 let log_key = load_log_key(&path, &origin, &authority)?;
-                Ok(Mutex::new(resume(&view, &genesis, log_key, path)?))
+                let writer = resume(&view, &genesis, log_key, path)?;
+                Ok(Mutex::new(Writer { accepts_clock_step: self.accept_clock_step, ..writer }))
             }
         };
         let known = RwLock::new((view.size, authority));
@@ -318,6 +330,7 @@ fn resume(view: &View, genesis: &Json, log_key: LogKey, log_key_path: PathBuf) -
         last_time: parse_time(&last.envelope.time)?,
         checkpoint: Some(checkpoint),
         max_clock_step,
+        accepts_clock_step: false,
         is_clock_behind: false,
     })
 }

@@ -215,7 +215,7 @@ catalogue! {
     ORIGIN_CHARS_LIMIT = "ledger.origin_chars", Limit: "the origin is too long", "choose a shorter name";
     LINE_BYTES_LIMIT = "ledger.line_bytes", Limit: "a line or row of an input file is longer than any record", "mend the file; is it what its ending says?";
     ORDERED_BYTES_LIMIT = "ledger.ordered_bytes", Limit: "the rows to be put in order do not fit in memory", "ask for fewer columns, or with a limit";
-    MAX_CLOCK_STEP_LIMIT = "ledger.max_clock_step", Limit: "the clock is far beyond the last transaction", "set the clock right; one wrong clock would bind every later transaction";
+    MAX_CLOCK_STEP_LIMIT = "ledger.max_clock_step", Limit: "the clock is far beyond the last transaction", "set the clock right: one wrong clock would bind every later transaction; where it is right, and the ledger rested, open it with accept_clock_step";
 
     // What must not happen.
     FAULT = "ledger.fault", Fault: "something that must not happen; nothing was logged", "open the ledger again, and report it";

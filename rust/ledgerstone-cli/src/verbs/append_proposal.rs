@@ -6,7 +6,7 @@ use clap::Args;
 use ledgerstone::{Open, Proposal};
 
 use crate::failure::Failure;
-use crate::open::writable;
+use crate::open::{Clock, writable};
 use crate::output::Output;
 
 /// Append a proposal, as its author and endorsers signed it
@@ -26,6 +26,8 @@ pub(crate) struct Arguments {
     /// The log key's file [default: <LEDGER>.logkey.pem]
     #[arg(long, value_name = "FILE")]
     log_key: Option<PathBuf>,
+    #[command(flatten)]
+    clock: Clock,
 }
 
 impl Arguments {
@@ -33,7 +35,7 @@ impl Arguments {
         let mut copies = self.proposals.iter().map(|path| Proposal::load(path));
         let first = copies.next().transpose()?.ok_or_else(|| Failure::usage("a proposal's file is needed"))?;
         let proposal = copies.try_fold(first, |merged, copy| merged.merge(&copy?))?;
-        let ledger = writable(Open::default(), &self.ledger, self.log_key.as_deref())?;
+        let ledger = writable(self.clock.accepting(Open::default()), &self.ledger, self.log_key.as_deref())?;
         let appended = ledger.append_proposal(&proposal)?;
         let before = if appended.is_new { "" } else { ", as before" };
         out.line(format!("{} records accepted, transaction {}{before}", appended.count, appended.index))?;

@@ -7,7 +7,7 @@ use ledgerstone::{Grant, Member, MemberKey, Open};
 use ledgerstone_verify::{Json, b64};
 
 use crate::failure::Failure;
-use crate::open::{Reading, writable};
+use crate::open::{Clock, Reading, writable};
 use crate::output::Output;
 use crate::passphrase::Protection;
 use crate::table::{Table, instant, json_line};
@@ -33,6 +33,8 @@ pub(crate) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     protection: Protection,
+    #[command(flatten)]
+    clock: Clock,
     /// Every key, revoked ones too, and every grant, with the transactions that made and ended them
     #[arg(long)]
     history: bool,
@@ -45,7 +47,7 @@ impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         if let (Some(public), Some(key)) = (&self.admit, &self.key) {
             let public = public_key(public)?;
-            let open = Open::default().key(self.protection.load_key(key)?);
+            let open = self.clock.accepting(Open::default().key(self.protection.load_key(key)?));
             out.line(writable(open, &self.ledger.ledger, None)?.admit_member(public)?)?;
             return Ok(0);
         }

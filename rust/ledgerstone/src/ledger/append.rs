@@ -312,6 +312,7 @@ impl Ledger {
         writer.trees = trees;
         writer.genesis = Some(genesis);
         writer.last_time = time;
+        writer.accepts_clock_step = false;
         writer.checkpoint = Some(checkpoint);
         writer.authority = gate.authority;
         if let Some(new) = log_key {

@@ -26,6 +26,8 @@ pub(crate) struct Writer {
     pub(crate) checkpoint: Option<Checkpoints>,
     /// In seconds.
     pub(crate) max_clock_step: i64,
+    /// Whether the next transaction may be later than that: whoever opened the ledger has looked at the clock.
+    pub(crate) accepts_clock_step: bool,
     /// Whether it was told that the clock is behind.
     pub(crate) is_clock_behind: bool,
 }
@@ -36,12 +38,12 @@ impl Writer {
         record_type_of(&self.authority, name)
     }
 
-    /// Ledger time of the next transaction: the clock, but never before the last one, and never far beyond it.
+    /// Ledger time of the next transaction: the clock, but never before the last one, and far beyond it only where that is accepted.
     pub(crate) fn next_time(&self, now: i64) -> Result<i64> {
         let step = now.saturating_sub(self.last_time) / 1_000_000;
-        if self.trees.size() > 0 && step > self.max_clock_step {
+        if self.trees.size() > 0 && step > self.max_clock_step && !self.accepts_clock_step {
             return Err(Error::Limit {
-                what: "the clock's step beyond the last transaction, in seconds,".to_owned(),
+                what: "the clock's step beyond the last transaction in seconds (where the clock is right, open the ledger with accept_clock_step)".to_owned(),
                 value: step as u64,
                 limit: "max_clock_step",
                 bound: self.max_clock_step as u64,
