@@ -69,7 +69,11 @@ fn a_ledger_that_rested_for_years_is_appended_to_when_told() {
     let account = "{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}";
     let refused = folder.append("finance.account", account, "");
     assert_eq!(refused.code, 3, "{}", refused.err);
-    assert!(refused.err.contains("[ledger.max_clock_step]") && refused.err.contains("accept_clock_step"), "{}", refused.err);
+    assert!(
+        refused.err.contains("[ledger.max_clock_step]") && refused.err.contains("accept_clock_step"),
+        "{}",
+        refused.err
+    );
     let told = folder.append("finance.account", account, "--accept-clock-step");
     assert_eq!(told.code, 0, "{}", told.err);
     let other = account.replace("cash", "sales");
