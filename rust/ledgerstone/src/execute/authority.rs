@@ -66,6 +66,8 @@ pub(crate) struct Authority {
     log_keys: Vec<(u64, [u8; 32])>,
     /// Modules that are suspended by a record.
     suspended: BTreeSet<String>,
+    /// The member who loaded the first version of a module, by its name.
+    owners: BTreeMap<String, String>,
 }
 
 impl GrantState {
@@ -94,6 +96,7 @@ impl Authority {
             grants: BTreeMap::new(),
             log_keys: Vec::new(),
             suspended: BTreeSet::new(),
+            owners: BTreeMap::new(),
         };
         authority.put_in_force(builtin);
         authority
@@ -184,6 +187,17 @@ impl Authority {
     /// Whether a module is suspended by a record.
     pub(crate) fn is_suspended(&self, module: &str) -> bool {
         self.suspended.contains(module)
+    }
+
+    /// A member loaded a module: its name is his, unless it is somebody's.
+    pub(crate) fn claim(&mut self, module: &str, member: &str) {
+        self.owners.entry(module.to_owned()).or_insert_with(|| member.to_owned());
+    }
+
+    /// The member who loaded the first version of a module, as long as he has an active key.
+    pub(crate) fn owner(&self, module: &str) -> Option<&str> {
+        let owner = self.owners.get(module)?;
+        self.keys.values().any(|key| key.revoked.is_none() && key.member == *owner).then_some(owner)
     }
 
     /// Parses a schema file against the modules in force.

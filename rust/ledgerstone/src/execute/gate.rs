@@ -186,6 +186,19 @@ impl AuthorityGate {
         Ok(())
     }
 
+    /// The name of a module belongs to who loaded it first: he loads its next version, or endorses it.
+    fn may_replace(&self, module: &str) -> Result<(), Rejection> {
+        let Context { author, endorsers, .. } = &self.context;
+        let Some(owner) = self.authority.owner(module).filter(|owner| author != owner) else { return Ok(()) };
+        if endorsers.iter().any(|endorser| endorser == owner) {
+            return Ok(());
+        }
+        let message = format!(
+            "the module {module} belongs to member {owner}, who loaded it first: he has to load its next version, or to endorse it"
+        );
+        Err(refusal(codes::FORBIDDEN, message))
+    }
+
     /// The module whose rules look at the record at hand.
     pub(crate) fn module_at_hand(&self, chunks: &[PreparedChunk]) -> String {
         let made = self.follows.take();
@@ -252,6 +265,7 @@ impl Gate for AuthorityGate {
         }
         if chunk.record_type.name == "ledger.module" {
             let upgrade = self.authority.check_module(&data)?;
+            upgrade.iter().try_for_each(|upgrade| self.may_replace(&upgrade.module))?;
             return self.may_emit(&data).map(|()| upgrade);
         }
         self.authority.check(&chunk.record_type.name, &data, &self.context).map(|()| None)
@@ -284,7 +298,11 @@ impl Gate for AuthorityGate {
         if is_builtin(&chunk.record_type)
             && let Some(data) = data_of(chunk.bytes.row(row))
         {
-            Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, &data, self.context.index);
+            let authority = Arc::make_mut(&mut self.authority);
+            authority.apply(&chunk.record_type.name, &data, self.context.index);
+            if chunk.record_type.name == "ledger.module" {
+                authority.claim(data.get("name").and_then(Json::as_text).unwrap_or_default(), &self.context.author);
+            }
             self.answered = None;
             self.inputs.take();
         }

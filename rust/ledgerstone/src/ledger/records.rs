@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use ledgerstone_schemas::SHIPPED;
 use ledgerstone_verify::entry::Outcome;
 use ledgerstone_verify::envelope::Mode;
 use ledgerstone_verify::hash::sha3_256;
@@ -19,6 +20,7 @@ use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
 use crate::limits::ID_BYTES;
 use crate::model::{Event, RowId, Value};
+use crate::schema::{Module, SchemaError, SchemaErrors};
 
 /// A transaction that stands in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -158,6 +160,7 @@ impl Ledger {
     pub fn load_module(&self, source: &str, file: &str, grant_roles: bool) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
         let module = writer.authority.parse_module(source, file)?;
+        check_reserved(&writer.authority, &module, file)?;
         let member = author_of(&writer.authority, &*self.author_key()?);
         let text = |text: &str| Value::Text(text.to_owned());
         let mut records = vec![(
@@ -195,6 +198,25 @@ impl Ledger {
             }))
         })
     }
+}
+
+/// The name of a module that ships with ledgerstone is that module's: no other takes it first. A check before signing, as another build
+/// ships other versions; what follows it is its owner's business.
+fn check_reserved(authority: &Authority, module: &Module, file: &str) -> Result<()> {
+    let is_another = SHIPPED.iter().any(|(name, source)| *name == module.name && *source != module.source);
+    if !is_another || authority.modules().any(|loaded| loaded.name == module.name) {
+        return Ok(());
+    }
+    let quoted = format!("\"{}\"", module.name);
+    let line = module.source.lines().position(|line| line.trim_start().starts_with("name") && line.contains(&quoted));
+    Err(Error::from(SchemaErrors(vec![SchemaError {
+        file: file.to_owned(),
+        line: line.unwrap_or_default() + 1,
+        column: 1,
+        message: format!("the module name {quoted} is reserved: a module that ships with ledgerstone has it"),
+        found: "another file".to_owned(),
+        expected: format!("another name, or the shipped module, which is loaded by its name: {}", module.name),
+    }])))
 }
 
 impl Screened {

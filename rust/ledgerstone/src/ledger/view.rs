@@ -91,6 +91,9 @@ impl View {
     fn apply(&mut self, chunk: &ChunkRows) -> Result<()> {
         let Some(first) = chunk.rows.first() else { return Ok(()) };
         let view = chunk.view(*first).map_err(damage)?;
+        // An envelope that does not read is for the audit to report, which has to get that far.
+        let stored = (chunk.record_type.name == "ledger.module").then(|| self.envelope(first.index));
+        let author = stored.and_then(Result::ok).map(|stored| stored.envelope.intent.author);
         let mut bytes = Vec::new();
         for place in 0..chunk.rows.len() {
             bytes.clear();
@@ -98,7 +101,11 @@ impl View {
             if let Ok(record) = Json::parse(&bytes)
                 && let Some(data) = record.get("data")
             {
-                Arc::make_mut(&mut self.authority).apply(&chunk.record_type.name, data, first.index);
+                let authority = Arc::make_mut(&mut self.authority);
+                authority.apply(&chunk.record_type.name, data, first.index);
+                if let (Some(author), Some(name)) = (&author, data.get("name").and_then(Json::as_text)) {
+                    authority.claim(name, author);
+                }
             }
         }
         Ok(())
