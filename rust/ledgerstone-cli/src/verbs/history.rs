@@ -18,7 +18,7 @@ Example:
   ledgerstone history books.ledger finance.hold h1 --json
 
 Each line says where the record stands, when and by whom it was appended, and what it changed: fields of the record itself, and what
-its cells held before and after.")]
+its cells held before and after. What a held record did is told at its release, and _held_at says where it was held.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Reading,

@@ -18,7 +18,9 @@ Example:
   ledgerstone statement books.ledger finance.account cash --by EUR --start 2026-06-01 --end 2026-06-30
   ledgerstone statement books.ledger finance.account cash --json
 
-Start and end belong to the statement; a day is meant whole, in UTC. The balances at both ends go to standard error.")]
+Start and end belong to the statement; a day is meant whole, in UTC. The balances at both ends go to standard error. What a held record
+did stands at its release, and _held_at says where it was held. Records of one transaction that moved the balance by what they looked up
+and cannot be told apart have no change; the last of them has the balance after them all.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Reading,
