@@ -306,3 +306,51 @@ set = { id = "id" }
     assert!(error.to_string().contains("records of chain.b would be made by themselves"), "{error}");
     audited(&ledger);
 }
+
+/// The votes of a version that did not index their poll have no postings, and count all the same.
+#[test]
+fn a_tally_counts_the_records_of_a_version_that_did_not_index_them() {
+    const VOTES: &str = r#"
+[module]
+name = "poll"
+version = 1
+[roles.clerk]
+[types.vote]
+authorise = ["clerk"]
+[types.vote.fields]
+id = { type = "text", max = 8, required = true }
+poll = { type = "text", max = 8, required = true }
+choice = { type = "text", max = 8, required = true }
+[[types.vote.rules]]
+unique = ["id"]
+"#;
+    const RESULT: &str = r#"
+[types.result]
+authorise = ["clerk"]
+[types.result.fields]
+poll = { type = "text", max = 8, required = true }
+[types.result.fields.counts]
+type = "list"
+item = { type = "struct", required = true, fields = { choice = { type = "text", max = 8, required = true }, votes = { type = "int", required = true } } }
+[[types.result.rules]]
+tally = "vote"
+group = { poll = "poll" }
+choice = "choice"
+method = "plurality"
+counts = "counts"
+"#;
+    let indexed = VOTES.replace("version = 1", "version = 2").replace("poll = { ", "poll = { index = true, ");
+    let create = Create::new("acme.example/poll", key()).module(VOTES, "poll.toml");
+    let ledger = Arc::new(create.in_memory().unwrap());
+    let vote = |id: &str, poll: &str| record("poll.vote", &[("id", id), ("poll", poll), ("choice", "yes")]);
+    ledger.append_all(vec![vote("1", "p"), vote("2", "q"), vote("3", "p")], None).unwrap();
+    ledger.load_module(&format!("{indexed}{RESULT}"), "poll.toml", false).unwrap();
+    ledger.append_all(vec![vote("4", "p")], None).unwrap();
+    let result = |votes: i64| {
+        let counts = Value::List(vec![object(&[("choice", text("yes")), ("votes", Value::Int(votes))])]);
+        vec![("poll.result".to_owned(), object(&[("poll", text("p")), ("counts", counts)]))]
+    };
+    ledger.append_all(result(1), None).unwrap_err();
+    ledger.append_all(result(3), None).unwrap();
+    audited(&ledger);
+}

@@ -267,20 +267,27 @@ impl State for View {
     ) -> Result<()> {
         let term = (posting_prefix(type_name, field), vec![self.secret.hash(value)]);
         let mut found = Lookup::new(vec![term], 0, self.size);
-        let mut json = Vec::new();
         while let Some(found) = found.next(&*self.snapshot).map_err(damage)? {
             for row in Vec::<RowId>::from(found) {
                 // A hash is no proof.
-                let is_equal = self.with_row(row, |chunk, place| {
-                    let view = chunk.view(row).map_err(damage)?;
-                    json.clear();
-                    if let Some(path) = lookup_path(&chunk.record_type, field) {
-                        view.scalar(&path, place, None).write_json(&mut json);
-                    }
-                    Ok(json == value)
-                })?;
+                let is_equal = self.with_row(row, |chunk, place| holds(chunk, place, field, value))?;
                 if is_equal && !visit(row) {
                     return Ok(());
+                }
+            }
+        }
+        // A version that did not index the field has left no postings: its records are looked at one by one.
+        let is_bare = |declared: &RecordType| declared.field(field).is_some_and(|field| !field.index);
+        if !self.authority.versions_of(type_name).any(|declared| is_bare(declared)) {
+            return Ok(());
+        }
+        let mut segments = Segments::new(type_name, 0, self.size);
+        while let Some(run) = segments.next(&*self.snapshot)? {
+            for chunk in self.read(|reader| reader.run(type_name, run))? {
+                for (place, row) in chunk.rows.iter().enumerate().filter(|_| is_bare(&chunk.record_type)) {
+                    if holds(&chunk, place, field, value)? && !visit(*row) {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -336,6 +343,15 @@ pub(crate) fn damage(error: ReadError) -> Error {
         ReadError::Store(error) => Error::Store(error),
         damaged @ ReadError::Damaged { .. } => Error::damaged(damaged.to_string()),
     }
+}
+
+/// Whether a field of a row has a value, as JSON.
+fn holds(chunk: &ChunkRows, place: usize, field: &str, value: &[u8]) -> Result<bool> {
+    let Some(path) = lookup_path(&chunk.record_type, field) else { return Ok(false) };
+    let view = chunk.view(chunk.rows[place]).map_err(damage)?;
+    let mut json = Vec::new();
+    view.scalar(&path, place, None).write_json(&mut json);
+    Ok(json == value)
 }
 
 fn too_short(cell: &[u8]) -> Error {
