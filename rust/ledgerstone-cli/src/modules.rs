@@ -1,7 +1,7 @@
 //! Modules: shipped with the command, in a file, or loaded into a ledger; and the record types they declare.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use ledgerstone::schema::{Module, RecordType, parse_builtin, parse_with};
 use ledgerstone::{Ledger, ModuleLoaded};
@@ -29,14 +29,23 @@ pub(crate) fn source_of(name: &str) -> Result<(String, String), Failure> {
     )))
 }
 
-/// Parses a module that is not loaded anywhere.
+/// Parses a module that is not loaded anywhere. It may refer to shipped ones.
 pub(crate) fn parse(source: &str, file: &str) -> Result<Module, Failure> {
     let module = if file == "ledger.toml" && source == LEDGER {
         parse_builtin(source)
     } else {
-        parse_with(source, file, &|_| None)
+        parse_with(source, file, &shipped_type)
     };
     module.map_err(Failure::refused)
+}
+
+/// The record type of a shipped module, by its full name.
+fn shipped_type(wanted: &str) -> Option<Arc<RecordType>> {
+    static TYPES: LazyLock<Vec<Arc<RecordType>>> = LazyLock::new(|| {
+        let shipped = SHIPPED.iter().filter_map(|(name, source)| parse_with(source, name, &|_| None).ok());
+        shipped.flat_map(|module| module.types).collect()
+    });
+    TYPES.iter().find(|known| known.name == wanted).cloned()
 }
 
 /// Every version of every module that the ledger has loaded, in order, parsed.

@@ -266,6 +266,15 @@ fn schema_files_are_checked_and_shown() {
     let checked = folder.run("schema check loans.toml");
     assert_eq!(checked.code, 1);
     assert!(checked.err.contains("loans.toml:6:"), "{}", checked.err);
+    // A module may refer to a shipped one, and its next version as well.
+    let fees = "[module]\nname = \"fees\"\nversion = 1\n[roles.clerk]\n[types.fee]\nauthorise = [\"clerk\"]\n[types.fee.fields]\naccount = { type = \"text\", max = 128, required = true }\n[[types.fee.rules]]\nref = \"finance.account\"\nat = [\"account\"]\n";
+    std::fs::write(folder.path().join("fees.toml"), fees).unwrap();
+    let next = fees.replace("version = 1", "version = 2") + "[[types.fee.rules]]\nunique = [\"account\"]\n";
+    std::fs::write(folder.path().join("fees-2.toml"), next).unwrap();
+    assert_eq!(folder.run("schema check fees.toml").code, 0);
+    let between = folder.run("schema diff fees.toml fees-2.toml");
+    let asks = "fees.fee: no fees.fee is stored yet: the unique rule (account) is new";
+    assert!(between.code == 0 && between.out.contains(asks), "{}{}", between.out, between.err);
     let shown = folder.run("schema show finance").out;
     assert!(shown.contains("finance.transfer") && shown.contains("finance.insufficient_funds"), "{shown}");
     assert!(shown.contains("legs.amount") && shown.contains("decimal(28,12)"), "{shown}");
