@@ -204,6 +204,57 @@ fn a_tally_ends_with_the_first_vote_too_many() {
     assert_eq!(code_of(&append(&ledger, &[result]).unwrap_err()), "ledger.too_many_votes");
 }
 
+const REPLACED: &str = r#"
+[types.box]
+authorise = ["r"]
+[types.box.fields]
+id = { type = "text", max = 8, required = true }
+[types.box.cells.room]
+kind = "balance"
+parts = ["p", "q"]
+scale = 0
+bounds = []
+missing = { code = "no_box" }
+[[types.box.rules]]
+open = "box.room"
+at = ["id"]
+set = { p = "0" }
+[types.burn]
+authorise = ["r"]
+[types.burn.fields]
+id = { type = "text", max = 8, required = true }
+[[types.burn.rules]]
+close = "box.room"
+at = ["id"]
+zero = ["q"]
+[types.load]
+authorise = ["r"]
+[types.load.fields]
+id = { type = "text", max = 8, required = true }
+version = { type = "int", required = true }
+at = { type = "text", max = 8, required = true }
+[[types.load.rules]]
+unique = ["id"]
+versioned = "replace"
+version = "version"
+[[types.load.rules]]
+balance = "box.room"
+at = ["at"]
+add = { p = "1" }
+"#;
+
+#[test]
+fn what_cannot_be_taken_back_is_refused_for_what_is_in_the_way() {
+    let ledger = ledger(REPLACED);
+    let load = |version: i64, at: &str| append(&ledger, &[("load", json!({"id": "l", "version": version, "at": at}))]);
+    assert_eq!(append(&ledger, &[("box", json!({"id": "a"})), ("box", json!({"id": "b"}))]).unwrap(), []);
+    assert_eq!(load(1, "a").unwrap(), []);
+    assert_eq!(append(&ledger, &[("burn", json!({"id": "a"}))]).unwrap(), []);
+    let Err(Error::Rejected(why)) = load(2, "b") else { panic!("the box a is gone") };
+    assert_eq!((why.code.as_str(), why.cell.as_deref()), ("m.no_box", Some(r#"["m.box","room",["a"],[]]"#)));
+    audit(&ledger);
+}
+
 const ENDS: &str = r#"
 [types.end]
 authorise = ["r"]

@@ -43,6 +43,9 @@ fn data(choices: &mut Choices, fields: &[Field]) -> Json {
             members.insert("version".to_owned(), json!(choices.below(4)));
         } else if field.name == "id" && fields.iter().any(|field| field.name == "version") {
             members.insert("id".to_owned(), json!(choices.one(&IDS[..2])));
+        } else if field.name == "votes" {
+            // So few votes that a claim is right now and then.
+            members.insert("votes".to_owned(), json!(choices.one(&["1", "2", "0", "3.25", "5"])));
         } else if choices.percent(if field.required { 99 } else { 70 }) {
             members.insert(field.name.to_owned(), value(choices, &field.kind));
         }
@@ -52,11 +55,12 @@ fn data(choices: &mut Choices, fields: &[Field]) -> Json {
 
 fn record(choices: &mut Choices, of: &Type) -> Record {
     let mut data = data(choices, &of.fields);
+    let has = |name: &str| of.fields.iter().any(|field| field.name == name);
     match choices.below(100) {
         99 => data["surprise"] = json!("?"),
-        98 => data["number"] = json!(10),
-        97 => data["kind"] = json!("z"),
-        96 => data[of.fields[0].name] = json!("i00"),
+        98 if has("number") => data["number"] = json!(10),
+        97 if has("kind") => data["kind"] = json!("z"),
+        96 if !has("counts") => data[of.fields[0].name] = json!("i00"),
         _ => {}
     }
     Record { kind: format!("m.{}", of.name), data }
@@ -64,12 +68,12 @@ fn record(choices: &mut Choices, of: &Type) -> Record {
 
 /// Calls on a module.
 pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
-    let [thing, motion, ending, note] = &module.types[..] else { panic!("four types") };
+    let [thing, motion, ending, note, _, result] = &module.types[..] else { panic!("six types") };
     let things = (0..3 + choices.below(6)).map(|_| record(choices, thing)).collect();
     let mut calls = vec![Call { mode: Mode::Each, rows: things, id: None }];
     for _ in 0..1 + choices.below(6) {
         let id = choices.percent(20).then(|| format!("call{}", choices.below(2)));
-        let of = choices.one(&[motion, motion, motion, thing, ending, note, note]);
+        let of = choices.one(&[motion, motion, motion, thing, ending, note, note, result]);
         let length = 1 + choices.below(16);
         let mode = if choices.percent(65) { Mode::Each } else { Mode::Atomic };
         let rows = if mode == Mode::Each {
@@ -77,7 +81,7 @@ pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
         } else {
             (0..1 + length / 4)
                 .map(|_| {
-                    let of = choices.one(&[motion, motion, thing, ending, note]);
+                    let of = choices.one(&[motion, motion, thing, ending, note, note, result]);
                     record(choices, of)
                 })
                 .collect()

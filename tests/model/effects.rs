@@ -34,8 +34,14 @@ impl Interpreter {
         }
     }
 
-    fn demand(&self, unit: &mut Unit<'_>, declared: &Type, number: usize, data: &Json) -> Result<(), String> {
-        let rule = &declared.rules[number];
+    /// What a rule runs over, with what lookups find now.
+    pub(super) fn scopes<'a>(
+        &self,
+        unit: &Unit<'a>,
+        declared: &'a Type,
+        rule: &Rule,
+        data: &'a Json,
+    ) -> Vec<Scope<'a>> {
         let mut scopes = rule.all_scopes(declared, data, unit.author);
         for scope in &mut scopes {
             let of_rule = |lookup: &&Lookup| lookup.each.is_none() || lookup.each == rule.each;
@@ -44,6 +50,12 @@ impl Interpreter {
             let found: BTreeMap<&'static str, Json> = found.collect();
             scope.found = Rc::new(found) as Found;
         }
+        scopes
+    }
+
+    fn demand(&self, unit: &mut Unit<'_>, declared: &Type, number: usize, data: &Json) -> Result<(), String> {
+        let rule = &declared.rules[number];
+        let scopes = self.scopes(unit, declared, rule, data);
         if rule.is_of_record() {
             return if rule.holds_alone(scopes) { Ok(()) } else { Err(rule.full_code()) };
         }
@@ -127,7 +139,10 @@ impl Interpreter {
                 });
                 Ok(())
             }
-            Does::Require(_) | Does::Conserve { over: None, .. } | Does::Window { .. } => Ok(()),
+            Does::Tally { .. } if self.is_counted(unit, scope, &rule.does) => Ok(()),
+            Does::Tally { .. } => Err(rule.full_code()),
+            // What follows a record follows when all of its rules are done.
+            Does::Require(_) | Does::Conserve { over: None, .. } | Does::Window { .. } | Does::Emit { .. } => Ok(()),
         }
     }
 

@@ -22,7 +22,7 @@ struct Shape {
 }
 
 fn field(name: &'static str, kind: Kind, required: bool) -> Field {
-    Field { name, kind, required }
+    Field { name, kind, required, index: false }
 }
 
 fn boxed(expr: Expr) -> Box<Expr> {
@@ -34,7 +34,7 @@ fn payload(choices: &mut Choices) -> Vec<Field> {
         field("amount", Kind::Decimal(choices.one(&[2, 0, 3])), choices.percent(50)),
         field("number", Kind::Int(-3, 9), choices.percent(30)),
         field("kind", Kind::Enum(vec!["x", "y"]), choices.percent(70)),
-        field("flag", Kind::Bool, false),
+        Field { index: true, ..field("flag", Kind::Bool, false) },
         field("start", Kind::Date, false),
         field("finish", Kind::Date, false),
         field("share", Kind::Fraction, false),
@@ -453,6 +453,59 @@ impl Shape {
         Type { name, fields, balance, lifecycle, count, holder: false, sequence, lookups, rules }
     }
 
+    /// Fields of the type `echo`: those that it demands, and some more.
+    fn emitting(&self, choices: &mut Choices) -> Rule {
+        let item = choices.percent(30);
+        let mut set = vec![("a", if item { Expr::Item("a") } else { Expr::Field(choices.one(&["a", "b"])) })];
+        for field in &self.payload {
+            if !field.required && !choices.percent(40) {
+                continue;
+            }
+            let value = match &field.kind {
+                Kind::Decimal(_) if item => Expr::Item("amount"),
+                Kind::Decimal(_) => number(choices, 1),
+                Kind::Int(..) => {
+                    let more = Expr::binary("+", Expr::Field("number"), Expr::Int(1));
+                    choices.one(&[Expr::Field("number"), more])
+                }
+                Kind::Date => Expr::Field(choices.one(&["start", "finish"])),
+                _ => Expr::Field(field.name),
+            };
+            set.push((field.name, value));
+        }
+        let does = Does::Emit { target: "echo", set };
+        let rule = if item { item_rule(choices, does) } else { rule(choices, does) };
+        if choices.percent(20) { Rule { when: Some(self.dynamic_condition(choices)), ..rule } } else { rule }
+    }
+
+    /// The count of notes.
+    fn result(&self, choices: &mut Choices) -> Type {
+        let words = || Kind::Enum(vec!["x", "y"]);
+        let item = vec![field("choice", words(), true), field("votes", Kind::Decimal(3), true)];
+        let fields = vec![
+            field("flag", Kind::Bool, false),
+            field("counts", Kind::List(3, item), false),
+            field("winner", words(), false),
+        ];
+        let (method, weight) = choices.one(&[
+            ("plurality", None),
+            ("plurality", None),
+            ("weighted", Some("number")),
+            ("weighted", Some("amount")),
+            ("quadratic", Some("number")),
+        ]);
+        let does = Does::Tally { weight, method, winner: choices.percent(40), group: Expr::Field("flag") };
+        let code = choices.percent(30).then(|| format!("code{}", choices.below(5)));
+        let rules = vec![Rule { each: None, when: None, code, severity: "reject", roles: Vec::new(), does }];
+        self.typed("result", fields, rules)
+    }
+
+    /// What follows a `motion`.
+    fn echo(&self, choices: &mut Choices) -> Type {
+        let rules = (0..choices.below(4)).map(|_| self.anything(choices)).collect();
+        self.typed("echo", self.fields(), rules)
+    }
+
     fn motion(&self, choices: &mut Choices) -> Type {
         let fields = self.fields();
         let mut rules: Vec<Rule> = (0..1 + choices.below(5)).map(|_| self.anything(choices)).collect();
@@ -462,6 +515,10 @@ impl Shape {
         }
         if choices.percent(30) {
             rules.extend(self.acyclic(choices));
+        }
+        for _ in 0..choices.below(3) {
+            let place = choices.below(rules.len() + 1);
+            rules.insert(place, self.emitting(choices));
         }
         self.typed("motion", fields, rules)
     }
@@ -483,6 +540,13 @@ impl Shape {
 /// A module.
 pub(crate) fn module(choices: &mut Choices) -> Module {
     let shape = shape(choices);
-    let types = vec![shape.thing(choices), shape.motion(choices), shape.ending(choices), shape.note(choices)];
+    let types = vec![
+        shape.thing(choices),
+        shape.motion(choices),
+        shape.ending(choices),
+        shape.note(choices),
+        shape.echo(choices),
+        shape.result(choices),
+    ];
     Module { version: 1 + choices.below(3) as u64, types }
 }

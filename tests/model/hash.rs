@@ -41,6 +41,7 @@ pub(crate) fn jcs(value: &Json) -> String {
 pub(crate) enum List {
     Records = 0,
     Exceptions = 1,
+    Emitted = 2,
     Cells = 3,
 }
 
@@ -49,6 +50,7 @@ pub(crate) fn entry(list: List, secret: &[u8; 32], place: usize, bytes: &str) ->
     let tag = match list {
         List::Records => "ledgerstone/record/v1\n",
         List::Exceptions => "ledgerstone/exception/v1\n",
+        List::Emitted => "ledgerstone/emitted/v1\n",
         List::Cells => "ledgerstone/cell/v1\n",
     };
     let group = (place as u64 / 8).to_be_bytes();

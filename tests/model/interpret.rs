@@ -90,6 +90,8 @@ impl Rule {
             Does::Holder { .. } => "not_holder",
             Does::Sequence { .. } => "out_of_sequence",
             Does::Acyclic { .. } => "cycle",
+            Does::Tally { .. } => "tally_mismatch",
+            Does::Emit { .. } => "not_made",
         };
         format!("m.{}", self.code.as_deref().unwrap_or(default))
     }
@@ -160,6 +162,18 @@ impl Rule {
     }
 }
 
+impl Type {
+    /// What a rule sets a field of it to.
+    fn member(&self, name: &str, value: &Expr, scope: &Scope<'_>) -> Json {
+        let field = self.fields.iter().find(|field| field.name == name).expect("a field");
+        match (&field.kind, scope.eval(value)) {
+            (Kind::Decimal(_), of) => of.number().map_or(Json::Null, |number| json!(amount::show(number))),
+            (Kind::Int(..), of) => of.int().map_or(Json::Null, |int| json!(int)),
+            _ => scope.json(value),
+        }
+    }
+}
+
 impl Interpreter {
     pub(super) fn declared(&self, kind: &str) -> &Type {
         let name = kind.strip_prefix("m.").expect("a type of m");
@@ -197,6 +211,27 @@ impl Rules for Interpreter {
         (0..declared.rules.len()).try_for_each(|number| self.rule(unit, declared, number, &record.data))?;
         let later = unit.later.take().unwrap_or_default();
         later.iter().try_for_each(|cell| self.bounds(unit, cell))
+    }
+
+    fn followers(&self, unit: &Unit<'_>, record: &Record) -> Result<Vec<Record>, String> {
+        let declared = self.declared(&record.kind);
+        let mut followers = Vec::new();
+        for rule in &declared.rules {
+            let Does::Emit { target, set } = &rule.does else { continue };
+            let into = self.declared(&format!("m.{target}"));
+            for scope in self.scopes(unit, declared, rule, &record.data) {
+                match rule.applies(&scope) {
+                    Ok(false) => continue,
+                    Ok(true) if set.iter().all(|(_, value)| scope.has_value(value)) => {}
+                    _ => return Err("ledger.overflow".to_owned()),
+                }
+                let members = set.iter().map(|(name, value)| ((*name).to_owned(), into.member(name, value, &scope)));
+                let made = Record { kind: format!("m.{target}"), data: Json::Object(members.collect()) };
+                self.screen(&made).map_err(|unsigned| unsigned.code().to_owned())?;
+                followers.push(Record { data: self.canonical(&made), ..made });
+            }
+        }
+        Ok(followers)
     }
 
     fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<Option<String>, String> {

@@ -28,6 +28,8 @@ pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
     pub(crate) required: bool,
+    /// Whether it is indexed.
+    pub(crate) index: bool,
 }
 
 /// A field's type.
@@ -191,6 +193,21 @@ pub(crate) enum Does {
         /// A group whose sums run over the unit.
         over: Option<&'static str>,
     },
+    /// The counts of the field `counts`, and the winner of the field `winner`, are those of the notes with the same `flag`, by `kind`.
+    Tally {
+        /// A number field of theirs.
+        weight: Option<&'static str>,
+        method: &'static str,
+        /// Whether it claims a winner.
+        winner: bool,
+        /// Our field that says which notes.
+        group: Expr,
+    },
+    /// A record of another type that follows.
+    Emit {
+        target: &'static str,
+        set: Vec<(&'static str, Expr)>,
+    },
     Window {
         field: Expr,
         not_before: Option<Expr>,
@@ -282,6 +299,8 @@ impl Does {
                 Step::Range(from, to) => all.extend([at, from, to]),
             },
             Does::Acyclic { at, to, .. } => all.extend([at, to]),
+            Does::Tally { group, .. } => all.push(group),
+            Does::Emit { set, .. } => all.extend(set.iter().map(|(_, value)| value)),
             Does::Conserve { sum, by, .. } => all.extend(by.iter().chain([sum])),
             Does::Window { field, not_before, not_after } => {
                 all.extend(not_before.iter().chain(not_after).chain([field]));

@@ -50,6 +50,8 @@ pub(crate) struct Decided {
     after: State,
     /// Record bytes of the signed rows, and for each of them outcome and code if it was not plainly accepted.
     signed_records: Vec<(String, Option<Exception>)>,
+    /// Position of the cause, and record bytes, of each record that rules made.
+    emitted: Vec<(usize, String)>,
 }
 
 /// Outcome and code.
@@ -74,12 +76,13 @@ impl Decided {
         after.keep(changes);
         let bytes = |(kind, data): (String, Json)| (jcs(&json!({"data": data, "type": kind, "version": 0})), None);
         let signed_records = records.into_iter().map(bytes).collect();
-        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records }
+        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records, emitted: Vec::new() }
     }
 
     /// The outcomes of records that were not plainly accepted.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = &'static str> {
-        self.signed_records.iter().filter_map(|(_, exception)| exception.as_ref().map(|(outcome, _)| *outcome))
+        let exceptions = self.signed_records.iter().filter_map(|(_, exception)| exception.as_ref());
+        exceptions.map(|(outcome, _)| *outcome).chain((!self.emitted.is_empty()).then_some("emitted"))
     }
 
     /// Position of the first record that stands.
@@ -134,7 +137,7 @@ impl<R: Rules> Model<R> {
     fn decide_each(&self, rows: &[Record]) -> Decided {
         let mut after = self.state.clone();
         let mut refused = Vec::new();
-        let mut signed_records = Vec::new();
+        let (mut signed_records, mut emitted) = (Vec::new(), Vec::new());
         for (row, record) in rows.iter().enumerate() {
             if let Err(unsigned) = self.rules.screen(record) {
                 refused.push((row, unsigned.code().to_owned()));
@@ -142,15 +145,19 @@ impl<R: Rules> Model<R> {
             }
             let record = self.canonical(record);
             let mut unit = Unit::new(&after, &self.author.member);
-            let verdict = self.rules.apply(&mut unit, &record).and_then(|()| match unit.standing() {
-                held @ Standing::Held(_) => Ok(held),
+            let verdict = self.stand(&mut unit, &record).and_then(|(standing, followers)| match standing {
+                held @ Standing::Held(_) => Ok((held, followers)),
                 other => match (other, self.end(&unit).map_err(|(_, code)| code)?.into_iter().next()) {
-                    (Standing::Accepted, Some((_, code))) => Ok(Standing::Flagged(code)),
-                    (other, _) => Ok(other),
+                    (Standing::Accepted, Some((_, code))) => Ok((Standing::Flagged(code), followers)),
+                    (other, _) => Ok((other, followers)),
                 },
             });
             let exception = match verdict {
-                Ok(standing) => exception(standing),
+                Ok((standing, followers)) => {
+                    let cause = signed_records.len();
+                    emitted.extend(followers.iter().map(|follower| (cause, self.bytes(follower))));
+                    exception(standing)
+                }
                 Err(code) => {
                     refused.push((row, code.clone()));
                     Some(("rejected", code))
@@ -164,7 +171,7 @@ impl<R: Rules> Model<R> {
         }
         let stands = signed_records.iter().any(|(_, exception)| !is_rejected(exception));
         let fate = if stands { Fate::Logged(refused) } else { Fate::Nothing(refused) };
-        Decided { fate, signed: !signed_records.is_empty(), after, signed_records }
+        Decided { fate, signed: !signed_records.is_empty(), after, signed_records, emitted }
     }
 
     fn decide_atomic(&self, rows: &[Record]) -> Decided {
@@ -175,16 +182,17 @@ impl<R: Rules> Model<R> {
             return self.felled(*row, unsigned.code(), false);
         }
         let mut unit = Unit::new(&self.state, &self.author.member);
-        let mut signed_records = Vec::new();
+        let (mut signed_records, mut emitted) = (Vec::new(), Vec::new());
         // Who asked for a bound at the end, so that the least record is named.
         let mut asked: Vec<usize> = Vec::new();
         for (row, record) in rows.iter().enumerate() {
             let record = self.canonical(record);
             let before = unit.clone();
-            if let Err(code) = self.rules.apply(&mut unit, &record) {
-                return self.felled(row, &code, true);
-            }
-            let standing = unit.standing();
+            let (standing, followers) = match self.stand(&mut unit, &record) {
+                Ok(stands) => stands,
+                Err(code) => return self.felled(row, &code, true),
+            };
+            emitted.extend(followers.iter().map(|follower| (row, self.bytes(follower))));
             if let Standing::Held(_) = standing {
                 unit = before;
             }
@@ -203,7 +211,27 @@ impl<R: Rules> Model<R> {
         let changes = unit.changes();
         let mut after = self.state.clone();
         after.keep(changes);
-        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records }
+        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records, emitted }
+    }
+
+    /// Does what a record does, and what the records do that follow it: what becomes of it, and these. It falls with one of them, and is
+    /// flagged with one of them.
+    fn stand(&self, unit: &mut Unit<'_>, record: &Record) -> Result<(Standing, Vec<Record>), String> {
+        self.rules.apply(unit, record)?;
+        let mut standing = unit.standing();
+        if let Standing::Held(_) = standing {
+            return Ok((standing, Vec::new()));
+        }
+        let followers = self.rules.followers(unit, record)?;
+        for follower in &followers {
+            self.rules.apply(unit, follower)?;
+            match unit.standing() {
+                Standing::Held(code) => return Err(code),
+                Standing::Flagged(code) if standing == Standing::Accepted => standing = Standing::Flagged(code),
+                Standing::Flagged(_) | Standing::Accepted => {}
+            }
+        }
+        Ok((standing, followers))
     }
 
     /// What is looked at when a unit ends, by number: what flags a record, or the first that fells the unit.
@@ -218,7 +246,8 @@ impl<R: Rules> Model<R> {
 
     fn felled(&self, row: usize, code: &str, signed: bool) -> Decided {
         let after = State::default();
-        Decided { fate: Fate::Refused(row, code.to_owned()), signed, after, signed_records: Vec::new() }
+        let (signed_records, emitted) = (Vec::new(), Vec::new());
+        Decided { fate: Fate::Refused(row, code.to_owned()), signed, after, signed_records, emitted }
     }
 
     /// The bytes of the rows that would be signed.
@@ -238,7 +267,7 @@ impl<R: Rules> Model<R> {
 
     /// Logs what was decided; the envelope, into which the author's signature is put.
     pub(crate) fn log(&mut self, mode: Mode, decided: Decided, given: Given<'_>, signature: &str) -> String {
-        let Decided { after, signed_records, .. } = decided;
+        let Decided { after, signed_records, emitted, .. } = decided;
         let index = self.leaves.len() as u64;
         let bytes: Vec<String> = signed_records.iter().map(|(bytes, _)| bytes.clone()).collect();
         let exceptions: Vec<String> = signed_records
@@ -248,6 +277,13 @@ impl<R: Rules> Model<R> {
                 let leaf = sha3_256(&[&[0], &entry(List::Records, &given.secret, place, bytes)]);
                 let (outcome, code) = exception.as_ref()?;
                 Some(jcs(&json!({"code": code, "leaf": b64(&leaf), "outcome": outcome, "position": place})))
+            })
+            .collect();
+        let emitted: Vec<String> = emitted
+            .iter()
+            .map(|(cause, record)| {
+                let record: Json = serde_json::from_str(record).expect("record bytes are JSON");
+                jcs(&json!({"cause": cause, "record": record}))
             })
             .collect();
         let cells = self.changed_cells(&after, index);
@@ -276,7 +312,7 @@ impl<R: Rules> Model<R> {
             json!({"alg": "Ed25519", "key": b64(&self.author.key), "member": self.author.member, "sig": signature});
         let envelope = jcs(&json!({
             "cells": list_json(List::Cells, &given.secret, &cells),
-            "emitted": {"count": 0},
+            "emitted": list_json(List::Emitted, &given.secret, &emitted),
             "exceptions": list_json(List::Exceptions, &given.secret, &exceptions),
             "format": 1,
             "index": index,

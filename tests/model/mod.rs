@@ -16,4 +16,5 @@ pub(crate) mod ledger;
 mod ratio;
 mod scope;
 pub(crate) mod state;
+mod tally;
 mod text;

@@ -40,6 +40,10 @@ pub(crate) trait Rules {
     fn canonical(&self, record: &Record) -> Json;
     /// Does what a record does, or says why not; the unit is then thrown away.
     fn apply(&self, unit: &mut Unit<'_>, record: &Record) -> Result<(), String>;
+    /// The records that rules make of a record that stands so far, each fit to be signed; or why one of them is not.
+    fn followers(&self, _: &Unit<'_>, _: &Record) -> Result<Vec<Record>, String> {
+        Ok(Vec::new())
+    }
     /// What is looked at when a unit ends: one thing of it. A code where it flags the record, or fells the unit.
     fn end(&self, unit: &Unit<'_>, last: &AtEnd) -> Result<Option<String>, String>;
 }
@@ -143,6 +147,14 @@ impl<'s> Unit<'s> {
     /// The record that holds a unique key.
     pub(crate) fn holder(&self, key: &str) -> Option<&Json> {
         self.keys.get(key).or_else(|| self.state.keys.get(key))
+    }
+
+    /// The newest version of every record of a type that has a key.
+    pub(crate) fn records(&self, kind: &str) -> Vec<&Json> {
+        let prefix = format!("[\"{kind}\",0,");
+        let mut all: BTreeMap<&String, &Json> = self.state.keys.iter().collect();
+        all.extend(&self.keys);
+        all.into_iter().filter(|(key, _)| key.starts_with(&prefix)).map(|(_, data)| data).collect()
     }
 
     /// Puts the next version of a record in the place of the one before.

@@ -122,6 +122,7 @@ impl Lookup {
 impl Field {
     fn text(&self) -> String {
         let required = if self.required { ", required = true" } else { "" };
+        let index = if self.index { ", index = true" } else { "" };
         let kind = match &self.kind {
             Kind::Text(max) => format!("type = \"text\", max = {max}"),
             Kind::Int(min, max) => format!("type = \"int\", min = {min}, max = {max}"),
@@ -137,7 +138,7 @@ impl Field {
                 format!("type = \"list\", max = {max}, item = {{ {item} }}")
             }
         };
-        format!("{{ {kind}{required} }}")
+        format!("{{ {kind}{required}{index} }}")
     }
 }
 
@@ -282,6 +283,14 @@ impl Does {
                 lines.extend((!by.is_empty()).then(|| ("by", exprs(by))));
                 lines.extend(limits);
             }
+            Does::Tally { weight, method, winner, group } => {
+                lines.extend([("tally", "\"note\"".to_owned()), ("choice", "\"kind\"".to_owned())]);
+                lines.extend([("group", table(&[("flag", group.clone())])), ("method", format!("{method:?}"))]);
+                lines.push(("counts", "\"counts\"".to_owned()));
+                lines.extend(weight.map(|weight| ("weight", format!("{weight:?}"))));
+                lines.extend(winner.then(|| ("winner", "\"winner\"".to_owned())));
+            }
+            Does::Emit { target, set } => lines.extend([("emit", format!("{target:?}")), ("set", table(set))]),
             Does::Window { field, not_before, not_after } => {
                 lines.push(("window", quoted(field)));
                 lines.extend(not_before.iter().map(|bound| ("not_before", quoted(bound))));

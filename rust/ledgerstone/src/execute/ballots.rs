@@ -17,7 +17,7 @@
 //! that more ballots prefer than the other wins against it.
 //!
 //! A choice named twice counts where it stands first. A weight that is absent or below zero counts as nothing. Choices without a vote
-//! are not part of the counts.
+//! are not part of the counts, and do not win.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(super) fn count(method: TallyMethod, ballots: &[Ballot]) -> Option<Outcome> 
         let first = ballots.iter().filter_map(|(choices, weight)| Some((*choices.first()?, counted(*weight))));
         sums(first)
     };
-    let counts = match method {
+    let mut counts = match method {
         TallyMethod::Plurality => first_choices(|_| ONE)?,
         TallyMethod::Weighted => first_choices(|weight| weight)?,
         TallyMethod::Quadratic => first_choices(whole_root)?,
@@ -54,6 +54,10 @@ pub(super) fn count(method: TallyMethod, ballots: &[Ballot]) -> Option<Outcome> 
         TallyMethod::Copeland => victories(&ballots),
         TallyMethod::Ranked => return Some(runoff(&ballots)),
     };
+    // What is left of it says who has votes; victories less defeats may come to nothing and still be the most.
+    if method != TallyMethod::Copeland {
+        counts.retain(|_, count| count.mantissa != 0);
+    }
     let winner = most(&counts);
     Some(Outcome { counts: shown(counts), winner })
 }
@@ -187,6 +191,9 @@ mod tests {
         let votes: &[(&[&str], i128)] = &[(&["a"], 99), (&["b"], 45), (&["b"], 40), (&["c"], -5)];
         assert_eq!(counted(TallyMethod::Weighted, votes), result(&[("a", "9.9"), ("b", "8.5")], Some("a")));
         assert_eq!(counted(TallyMethod::Quadratic, votes), result(&[("a", "3"), ("b", "4")], Some("b")));
+        let nothing: &[(&[&str], i128)] = &[(&["a"], 0), (&["a"], -5)];
+        assert_eq!(counted(TallyMethod::Weighted, nothing), result(&[], None));
+        assert_eq!(counted(TallyMethod::Copeland, nothing), result(&[], Some("a")));
         assert_eq!(count(TallyMethod::Weighted, &ballots(&[(&["a"], i128::MAX), (&["a"], i128::MAX)])), None);
     }
 

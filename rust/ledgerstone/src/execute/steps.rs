@@ -72,11 +72,13 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
     ) -> Result<Option<Rejection>, LoadError<E>> {
         let record_type = &self.chunks[place.chunk as usize].record_type;
         for &op in some {
-            let failed = if op.action == Action::Evaluate {
-                self.evaluate(place, op)?
-            } else {
-                let failure = self.operation(place, number, ops, op)?.err();
-                failure.map(|failure| Rejection::of(record_type, ops, op, failure))
+            let failed = match op.action {
+                Action::Evaluate => self.evaluate(place, op)?,
+                Action::TakeBack { key } => self.take_back(place, ops, op, key)?,
+                _ => {
+                    let failure = self.operation(place, number, ops, op)?.err();
+                    failure.map(|failure| Rejection::of(record_type, ops, op, failure))
+                }
             };
             if let Some(rejection) = failed
                 && let Some(rejects) = self.failures.add(op.severity(record_type), rejection)
@@ -124,7 +126,6 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         Ok(match (op.action, slot) {
             (Action::Take { key }, _) => self.take(place, number, ops, key),
             (Action::Version { key, version }, _) => self.version(place, number, ops, op, key, version)?,
-            (Action::TakeBack { key }, _) => self.take_back(place, ops, op, key)?,
             (Action::Exists { key, keys }, _) => self.exists(ops, key..key + keys),
             (Action::Match { key, item }, _) => self.compare(place, ops, op, key, item)?,
             (Action::Open { parts, .. }, Some(slot)) => cells::open(self.working, slot, ops.opened[parts as usize]),
@@ -159,7 +160,9 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
             (Action::Tally { group }, _) => self.tally(place, op, &ops.groups[group as usize])?,
             (Action::TooPrecise { .. }, _) => Err(Failure::TooPrecise),
             (Action::Overflow, _) => Err(Failure::Overflow),
-            (Action::Absent | Action::Evaluate | Action::Fails | Action::HoldsPrivate, _) => Err(Failure::Rule),
+            (Action::Absent | Action::Evaluate | Action::TakeBack { .. } | Action::Fails | Action::HoldsPrivate, _) => {
+                Err(Failure::Rule)
+            }
             (_, None) => Err(Failure::Missing),
         })
     }
@@ -219,9 +222,9 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         Ok(data.and_then(|data| data.get(field).and_then(Json::as_int)))
     }
 
-    /// Takes back what the newest version did to balances and counts.
-    fn take_back(&mut self, place: Place, ops: &OpChunk, op: Op, key: u32) -> Verdict<E> {
-        let Some(newest) = self.working.holder(self.chunks, ops, key) else { return Ok(Ok(())) };
+    /// Takes back what the newest version did to balances and counts. Where that cannot be, the reason is that of the cell.
+    fn take_back(&mut self, place: Place, ops: &OpChunk, op: Op, key: u32) -> Result<Option<Rejection>, LoadError<E>> {
+        let Some(newest) = self.working.holder(self.chunks, ops, key) else { return Ok(None) };
         let state = self.state;
         let key_hash = |key: &[u8]| state.key_hash(key);
         let earlier = match newest {
@@ -271,12 +274,14 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
                 }
                 _ => Ok(()),
             };
-            if undone.is_err() {
-                return Ok(undone);
+            if let Err(failure) = undone {
+                let record_type = &self.chunks[place.chunk as usize].record_type;
+                let undoing = Op { rule: op.rule, action: done.action };
+                return Ok(Some(Rejection::of(record_type, &earlier, undoing, failure)));
             }
         }
         self.replacing = Some(checks);
-        Ok(Ok(()))
+        Ok(None)
     }
 
     /// The bytes of a record that holds a key.

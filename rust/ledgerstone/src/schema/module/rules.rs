@@ -295,7 +295,7 @@ pub struct Tally {
     pub target: String,
     /// Which votes: (their indexed field, our value).
     pub group: Vec<(String, Expr)>,
-    /// Their text field; for ranked methods a list of texts.
+    /// Their text field; a list of texts, where a vote is for several choices (approval, ranked, copeland).
     pub choice: String,
     /// Their number field, if votes have a weight.
     pub weight: Option<String>,

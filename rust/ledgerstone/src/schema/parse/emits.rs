@@ -110,12 +110,12 @@ impl Draft<'_, '_> {
             self.reader.source.fault(named.span.start, message, found, format!("one of {}", names.join(", ")));
             return None;
         };
-        let ranked = matches!(method, TallyMethod::Ranked | TallyMethod::Copeland);
+        let is_many = matches!(method, TallyMethod::Approval | TallyMethod::Ranked | TallyMethod::Copeland);
         let choice = self.table.required_text("a `tally` rule", "choice")?;
-        let wanted = if ranked { "a list of texts" } else { "a text" };
+        let wanted = if is_many { "a list of texts" } else { "a text" };
         self.their_field(&target, &choice, wanted, |kind| match kind {
-            FieldKind::List { item, .. } => ranked && scalar_kind(&item.kind) == Some(ScalarKind::Text),
-            other => !ranked && scalar_kind(other) == Some(ScalarKind::Text),
+            FieldKind::List { item, .. } => is_many && scalar_kind(&item.kind) == Some(ScalarKind::Text),
+            other => !is_many && scalar_kind(other) == Some(ScalarKind::Text),
         });
         let weight = self.table.text("weight");
         if let Some(weight) = &weight {
