@@ -12,7 +12,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if hasattr(signal, "SIGPIPE"):
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    return _core.cli_main(sys.argv)
+    # `python -m ledgerstone` is the same command, under the same name.
+    return _core.cli_main(["ledgerstone", *sys.argv[1:]])
 
 
 if __name__ == "__main__":

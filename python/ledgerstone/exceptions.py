@@ -37,6 +37,17 @@ class LedgerError(Exception):
     code: str | None = None
     """Stable name of what happened; `ledgerstone.errors` lists them. None only where the error was made by hand without one."""
 
+    @property
+    def remedy(self) -> str | None:
+        """What to do about it, as `ledgerstone.errors` says; None for a module's own code, whose message says so itself.
+
+        >>> LimitError("the id has 70 bytes", "ID_BYTES", 70, 64, "ledger.id_bytes").remedy
+        'use a shorter id, or its hash'
+        """
+        from . import errors  # The native module takes the classes from here.
+
+        return next((entry.remedy for entry in errors() if entry.code == self.code), None)
+
     def __str__(self) -> str:
         # Further arguments are the fields, kept in `args` so that the error can be pickled.
         return str(self.args[0]) if self.args else ""
@@ -68,7 +79,7 @@ class RejectedError(LedgerError):
         self.message = message
         """The reason in words."""
         self.type = type
-        """The record type."""
+        """The record type; empty where the call as a whole is refused, whatever its records."""
         self.row = row
         """Which of the records handed over, from 0."""
         self.field = field
@@ -115,11 +126,13 @@ class VerificationError(LedgerError):
     'link_broken'
     """
 
-    def __init__(self, text: str, code: str | None = None) -> None:
-        super().__init__(text, code)
+    def __init__(self, text: str, code: str | None = None, file: str | None = None) -> None:
+        super().__init__(text, code, file)
         self.code = code
         """What the failure means, where it is known: ``content_changed``, ``link_broken``, ``not_trusted``,
         ``unverifiable_version`` (not an alarm), ``incomplete`` or ``malformed``."""
+        self.file = file
+        """The file of evidence, where one was read."""
 
 
 class StoreError(LedgerError):

@@ -1,7 +1,6 @@
 //! Evidence that does not verify.
 
-use ledgerstone::codes::{self, ErrorClass};
-use ledgerstone::{LogKey, Open};
+use ledgerstone::{Error, LogKey, Open, Proposal, codes};
 use ledgerstone_tests::{books, key, load, transfer};
 use ledgerstone_verify::{Mode, Receipt, VerifierKey, VerifyError, verify_checkpoint};
 
@@ -10,19 +9,19 @@ use crate::records::ready;
 use crate::{Provocation, Provoked};
 
 pub(crate) const ALL: &[Provocation] = &[
-    (codes::CONTENT_CHANGED, || altered("\\\"amount\\\":\\\"7\\\"", "\\\"amount\\\":\\\"8\\\"")),
-    (codes::LINK_BROKEN, || {
+    (codes::CONTENT_CHANGED, "", || altered("\\\"amount\\\":\\\"7\\\"", "\\\"amount\\\":\\\"8\\\"")),
+    (codes::LINK_BROKEN, "", || {
         let ledger = ready();
         let note = ledger.checkpoint().unwrap().note.replacen("\n3\n", "\n4\n", 1);
         unverified(verify_checkpoint(&note, &ledger.verifier_keys().unwrap()[0]).unwrap_err())
     }),
-    (codes::NOT_TRUSTED, || {
+    (codes::NOT_TRUSTED, "", || {
         let other = "example.com/log/testdata+33d7b496+AeHTu4Q3hEIMHNqc6fASMsq3rKNx280NI+oO5xCFkkSx";
         let note = ready().checkpoint().unwrap().note;
         unverified(verify_checkpoint(&note, &VerifierKey::parse(other).unwrap()).unwrap_err())
     }),
-    (codes::UNVERIFIABLE_VERSION, || altered("/v1\"", "/v2\"")),
-    (codes::EVIDENCE_INCOMPLETE, || {
+    (codes::UNVERIFIABLE_VERSION, "", || altered("/v1\"", "/v2\"")),
+    (codes::EVIDENCE_INCOMPLETE, "", || {
         let ledger = ready();
         let rows = [("t1", "7"), ("t2", "-1"), ("t3", "7")].map(|(id, amount)| transfer(id, "cash", "sales", amount).1);
         let overdraft = transfer("t4", "sales", "cash", "999").1;
@@ -32,8 +31,13 @@ pub(crate) const ALL: &[Provocation] = &[
         receipt.exceptions.clear();
         unverified(receipt.verify(&ledger.verifier_keys().unwrap()).unwrap_err())
     }),
-    (codes::EVIDENCE_MALFORMED, || unverified(Receipt::parse(b"hello").unwrap_err())),
-    (codes::WRONG_LOG_KEY, || {
+    (codes::EVIDENCE_MALFORMED, "file books.ledger", || {
+        with_file(|path| {
+            std::fs::write(path, "hello").unwrap();
+            Proposal::load(path).unwrap_err().into()
+        })
+    }),
+    (codes::WRONG_LOG_KEY, "", || {
         with_file(|path| {
             drop(books().at(path).unwrap());
             let other = path.with_extension("pem");
@@ -54,6 +58,5 @@ fn altered(from: &str, to: &str) -> Provoked {
 }
 
 fn unverified(error: VerifyError) -> Provoked {
-    let code = error.kind().code().to_owned();
-    Provoked { code, class: ErrorClass::Verification, message: error.to_string() }
+    Error::verification(error.kind().code(), error.to_string()).into()
 }

@@ -21,8 +21,9 @@ const HEAD: &str = "\
 
 <!-- Made from the catalogue: LEDGERSTONE_BLESS=1 cargo test -p ledgerstone-tests --test catalogue page -->
 
-Every error has a stable code. In Python it is `error.code`, on the command line it stands in brackets behind the message, in Rust it is
-`Error::code()`. Messages name the file, row and field where there is one, and may change; codes do not. `ledgerstone errors` and
+Every error has a stable code. In Python it is `error.code`, on the command line it stands in the message or in brackets behind it, in Rust
+it is `Error::code()`. What to do is `error.remedy`, the line `help: …`, and `Error::remedy()`. Messages name the file, row and field where
+there is one, and may change; codes do not. A command ends with one exit code for one error code. `ledgerstone errors` and
 `ledgerstone.errors()` list what this page lists. Codes of modules, `finance.insufficient_funds`, are declared in their schema files:
 `ledgerstone schema show finance`.
 ";

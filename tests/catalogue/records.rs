@@ -8,20 +8,24 @@ use ledgerstone_tests::{ORIGIN, account, books, key, object, text, transfer};
 use crate::{Provocation, Provoked};
 
 pub(crate) const ALL: &[Provocation] = &[
-    (codes::MISSING_FIELD, || commodity(&[("code", text("AAPL"))])),
-    (codes::UNKNOWN_FIELD, || {
+    (codes::MISSING_FIELD, "row 0, field exponent", || commodity(&[("code", text("AAPL"))])),
+    (codes::UNKNOWN_FIELD, "row 0, field colour", || {
         commodity(&[("code", text("AAPL")), ("exponent", Value::Int(0)), ("colour", text("red"))])
     }),
-    (codes::WRONG_TYPE, || amount(Value::Float(12.5))),
-    (codes::OUT_OF_RANGE, || commodity(&[("code", text("AAPL")), ("exponent", Value::Int(99))])),
-    (codes::TOO_LONG, || commodity(&[("code", text(&"A".repeat(100_000))), ("exponent", Value::Int(0))])),
-    (codes::BAD_FORMAT, || amount(text("twelve"))),
-    (codes::TOO_MANY_DIGITS, || amount(text("0.0000000000001"))),
-    (codes::BAD_TEXT, || commodity(&[("code", text("A\0B")), ("exponent", Value::Int(0))])),
-    (codes::NOT_EXACT, || note(&[("at", text("2026-01-01T00:00:00.1234567Z"))])),
-    (codes::RECORD_TOO_LARGE, || note(&[("lines", Value::List(vec![text(&"x".repeat(65_536)); 17]))])),
-    (codes::OVERFLOW, overflow),
-    (codes::ID_REUSED, || {
+    (codes::WRONG_TYPE, "row 0, field amount", || amount(Value::Float(12.5))),
+    (codes::OUT_OF_RANGE, "row 0, field exponent", || {
+        commodity(&[("code", text("AAPL")), ("exponent", Value::Int(99))])
+    }),
+    (codes::TOO_LONG, "row 0, field code", || {
+        commodity(&[("code", text(&"A".repeat(100_000))), ("exponent", Value::Int(0))])
+    }),
+    (codes::BAD_FORMAT, "row 0, field amount", || amount(text("twelve"))),
+    (codes::TOO_MANY_DIGITS, "row 0, field amount", || amount(text("0.0000000000001"))),
+    (codes::BAD_TEXT, "row 0, field code", || commodity(&[("code", text("A\0B")), ("exponent", Value::Int(0))])),
+    (codes::NOT_EXACT, "row 0, field at", || note(&[("at", text("2026-01-01T00:00:00.1234567Z"))])),
+    (codes::RECORD_TOO_LARGE, "row 0", || note(&[("lines", Value::List(vec![text(&"x".repeat(65_536)); 17]))])),
+    (codes::OVERFLOW, "row 0", overflow),
+    (codes::ID_REUSED, "row 0", || {
         let ledger = ready();
         ledger.append_all(vec![transfer("t1", "cash", "sales", "1")], Some("day-1")).unwrap();
         ledger.append_all(vec![transfer("t2", "cash", "sales", "1")], Some("day-1")).unwrap_err().into()

@@ -5,64 +5,78 @@ use std::path::Path;
 use ledgerstone::codes;
 use ledgerstone::keys::KeyFileError;
 use ledgerstone::store::{MemoryStore, Put, SqliteStore, Store, StoreError, Table, number_key};
-use ledgerstone::{Error, Key, LogKey, Open};
+use ledgerstone::{Error, Key, LogKey, Open, Passphrase};
 use ledgerstone_tests::{books, key};
 
 use crate::members::with_file;
 use crate::{Provocation, Provoked};
 
 pub(crate) const ALL: &[Provocation] = &[
-    (codes::NO_LEDGER, || with_file(opened)),
-    (codes::FILE_EXISTS, || {
+    (codes::NO_LEDGER, "file books.ledger", || with_file(opened)),
+    (codes::FILE_EXISTS, "file books.ledger", || {
         with_file(|path| {
             drop(books().at(path).unwrap());
             books().at(path).unwrap_err().into()
         })
     }),
-    (codes::NOT_A_LEDGER, || {
+    (codes::NOT_A_LEDGER, "file books.ledger", || {
         with_file(|path| {
             std::fs::write(path, "hello, this is no ledger").unwrap();
             opened(path)
         })
     }),
-    (codes::NEWER_FORMAT, || {
+    (codes::NEWER_FORMAT, "file books.ledger", || {
         with_file(|path| {
             drop(books().at(path).unwrap());
             rusqlite::Connection::open(path).unwrap().pragma_update(None, "user_version", 99).unwrap();
             opened(path)
         })
     }),
-    (codes::LOCKED, || {
+    (codes::LOCKED, "file books.ledger", || {
         with_file(|path| {
             let _first = books().at(path).unwrap();
             opened(path)
         })
     }),
-    (codes::STALE_HEAD, || refused(&MemoryStore::new(), 5, vec![envelope(5)])),
-    (codes::ROW_EXISTS, || {
+    (codes::STALE_HEAD, "", || refused(&MemoryStore::new(), 5, vec![envelope(5)])),
+    (codes::ROW_EXISTS, "", || {
         let store = MemoryStore::new();
         store.commit(0, vec![envelope(0)]).unwrap();
         refused(&store, 1, vec![envelope(0)])
     }),
-    (codes::STORAGE_FAILED, || {
+    (codes::STORAGE_FAILED, "", || {
         let put = Put { table: Table::Chunks, key: b"short".to_vec(), value: Vec::new() };
         refused(&MemoryStore::new(), 0, vec![put])
     }),
-    (codes::STORAGE_DAMAGED, || with_file(damaged)),
-    (codes::FILE_FAILED, || with_file(|path| books().at(&path.join("no").join("such")).unwrap_err().into())),
-    (codes::KEY_MISSING, || with_file(|path| Error::from(Key::load(path, None).unwrap_err()).into())),
-    (codes::NOT_A_KEY, || {
+    (codes::STORAGE_DAMAGED, "file books.ledger", || with_file(damaged)),
+    (codes::FILE_FAILED, "file such", || {
+        with_file(|path| books().at(&path.join("no").join("such")).unwrap_err().into())
+    }),
+    (codes::KEY_MISSING, "file books.ledger", || {
+        with_file(|path| Error::from(Key::load(path, None).unwrap_err()).into())
+    }),
+    (codes::NOT_A_KEY, "file books.ledger", || {
         with_file(|path| {
             LogKey::generate().unwrap().save(path, "acme.example/books").unwrap();
             Error::from(Key::load(path, None).unwrap_err()).into()
         })
     }),
+    (codes::NEEDS_PASSPHRASE, "file books.ledger", || with_file(|path| protected(path, None))),
+    (codes::WRONG_PASSPHRASE, "file books.ledger", || with_file(|path| protected(path, Some("wrong")))),
+    (codes::BAD_PASSPHRASE, "", || Error::from(Passphrase::new("").unwrap_err()).into()),
     // No test can take the operating system's random numbers away.
-    (codes::NO_RANDOMNESS, || Error::from(KeyFileError::NoRandomness).into()),
+    (codes::NO_RANDOMNESS, "", || Error::from(KeyFileError::NoRandomness).into()),
 ];
 
 fn opened(path: &Path) -> Provoked {
     Open::default().key(key()).at(path).unwrap_err().into()
+}
+
+/// A protected key file, read with these words.
+fn protected(path: &Path, words: Option<&str>) -> Provoked {
+    let passphrase = |words: &str| Passphrase::new(words).unwrap();
+    key().save(path, Some(&passphrase("right"))).unwrap();
+    Error::from(Key::load(path, words.map(passphrase).as_ref()).unwrap_err()).into()
 }
 
 fn envelope(index: u64) -> Put {

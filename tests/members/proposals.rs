@@ -1,7 +1,7 @@
 //! Proposals: written to a file, endorsed offline, appended later or refused.
 
 use ledgerstone::{Create, Error, Key, Open, Proposal, ProposeOptions};
-use ledgerstone_tests::{ORIGIN, account, key, transfer};
+use ledgerstone_tests::{ORIGIN, account, key, signed_elsewhere, transfer};
 use ledgerstone_verify::{Json, VerifyErrorKind};
 
 use super::{HOUR, VAULT, Vault, audit, payment, refused};
@@ -128,34 +128,6 @@ fn what_was_signed_elsewhere_is_what_its_type_writes() {
         assert_eq!((rejected.code.as_str(), rejected.row), (code, 1), "{rejected}");
     }
     vault.ledger.append_proposal(&proposal).unwrap();
-}
-
-/// The proposal of an author who signs what he likes.
-fn signed_elsewhere(like: &Proposal, records: &[&str]) -> Proposal {
-    use ed25519_dalek::{Signer, SigningKey};
-    use ledgerstone_verify::hash::Sha3_256;
-    use ledgerstone_verify::{EntryList, Salts, Signature, entry_leaf, idempotency_digest, merkle};
-    let (secret, id) = ([9; 32], like.id().to_owned());
-    let mut salts = Salts::new(secret, EntryList::Records);
-    let leaf = |(place, record): (u64, &&str)| entry_leaf(EntryList::Records, &salts.salt(place), record.as_bytes());
-    let leaves: Vec<_> = (0u64..).zip(records).map(leaf).collect();
-    let intent = ledgerstone_verify::Intent {
-        count: records.len() as u64,
-        root: merkle::root::<Sha3_256>(&leaves),
-        idempotency: Some(idempotency_digest(&secret, &id)),
-        ..like.intent().clone()
-    };
-    let sig = SigningKey::from_bytes(&ledgerstone_tests::SEED).sign(&intent.message()).to_bytes();
-    let author = Signature { member: intent.author.clone(), key: intent.key, sig, endorsement: None };
-    let made = ledgerstone_verify::Proposal {
-        origin: like.origin().to_owned(),
-        id,
-        secret,
-        intent,
-        records: records.iter().map(|record| (*record).to_owned()).collect(),
-        signatures: vec![author],
-    };
-    Proposal::parse(made.to_json().as_bytes()).unwrap()
 }
 
 #[test]

@@ -126,6 +126,7 @@ def test_a_code_is_provoked(code: str, ledger: ls.Ledger, path: Path, me: ls.Key
     assert caught.value.code == code, str(caught.value)
     (entry,) = [entry for entry in ls.errors() if entry.code == code]
     assert type(caught.value).__name__ == entry.error
+    assert caught.value.remedy == entry.remedy
     again = pickle.loads(pickle.dumps(caught.value))
     assert (again.code, str(again)) == (code, str(caught.value))
 
@@ -152,6 +153,17 @@ def test_an_error_has_the_fields_that_there_are(ledger: ls.Ledger, tmp_path: Pat
     with pytest.raises(ls.LimitError) as limit:
         ledger.append("finance.transfer", transfer("t1"), id="i" * 65)
     assert (limit.value.code, limit.value.limit, limit.value.value) == ("ledger.id_bytes", "ID_BYTES", 65)
+    junk = tmp_path / "junk"
+    junk.write_text("junk")
+    for read in [ls.Receipt.load, ls.Proposal.load, lambda path: ls.verify(path, trust=ledger.verifier_keys)]:
+        with pytest.raises(ls.VerificationError, match=f"{junk}: malformed") as evidence:
+            read(junk)
+        assert (evidence.value.code, evidence.value.file) == ("malformed", str(junk))
+    receipt = ledger.receipt((3, 0) if ledger.size > 3 else (2, 0))
+    junk.write_text(receipt.to_json().replace("asset", "equity", 1))
+    with pytest.raises(ls.VerificationError, match=f"{junk}: content changed") as evidence:
+        ls.verify(junk, trust=ledger.verifier_keys)
+    assert evidence.value.file == str(junk)
     with pytest.raises(ls.StoreError) as store:
         ls.open(tmp_path / "none.ledger")
     assert (store.value.code, store.value.path) == ("ledger.no_ledger", str(tmp_path / "none.ledger"))

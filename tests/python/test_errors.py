@@ -126,8 +126,23 @@ def test_appending_needs_a_key(path: Path, ledger: ls.Ledger) -> None:
     ):
         strange.append("finance.transfer", transfer("t1"))
     assert caught.value.code == "ledger.not_admitted"
-    with ls.open(path, readonly=True) as reader, pytest.raises(ls.ForbiddenError, match="readonly"):
+    with ls.open(path, readonly=True) as reader, pytest.raises(ls.ForbiddenError, match="readonly") as caught:
         reader.append("finance.transfer", transfer("t1"))
+    # The call is refused, not its first row; and what to do is said.
+    assert str(caught.value).startswith("ledger.read_only: ")
+    assert (caught.value.type, caught.value.remedy) == ("", "open it for writing, with its log key")
+
+
+def test_a_damaged_file_is_named_and_a_modules_own_code_has_no_remedy(ledger: ls.Ledger, path: Path) -> None:
+    with pytest.raises(ls.RejectedError) as refused:
+        ledger.append("finance.transfer", transfer("t1") | {"debit": "nobody"})
+    assert (refused.value.code, refused.value.remedy) == ("finance.account_not_open", None)
+    ledger.close()
+    path.write_bytes(path.read_bytes()[:8192])
+    with pytest.raises(ls.StoreError, match="the file is damaged") as damaged:
+        ls.open(path, readonly=True)
+    assert (damaged.value.code, damaged.value.path) == ("ledger.storage_damaged", str(path))
+    assert str(path) in str(damaged.value)
 
 
 def test_roles_are_granted_and_withdrawn(path: Path, ledger: ls.Ledger, me: ls.Key) -> None:

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ledgerstone::model::Value;
-use ledgerstone::{Create, Error, Key, Ledger, LoadOptions, LoadReport, Sources};
+use ledgerstone::{Create, Error, Key, Ledger, LoadOptions, LoadReport, Proposal, Sources};
 use ledgerstone_verify::Mode;
 
 /// The seed of the first member's key.
@@ -88,6 +88,34 @@ pub fn code_of(error: &Error) -> &str {
         Error::Rejected(rejected) | Error::Forbidden(rejected) => &rejected.code,
         other => panic!("not a refusal: {other}"),
     }
+}
+
+/// The proposal of an author, the holder of [`SEED`], who signs what he likes.
+pub fn signed_elsewhere(like: &Proposal, records: &[&str]) -> Proposal {
+    use ed25519_dalek::{Signer, SigningKey};
+    use ledgerstone_verify::hash::Sha3_256;
+    use ledgerstone_verify::{EntryList, Salts, Signature, entry_leaf, idempotency_digest, merkle};
+    let (secret, id) = ([9; 32], like.id().to_owned());
+    let mut salts = Salts::new(secret, EntryList::Records);
+    let leaf = |(place, record): (u64, &&str)| entry_leaf(EntryList::Records, &salts.salt(place), record.as_bytes());
+    let leaves: Vec<_> = (0u64..).zip(records).map(leaf).collect();
+    let intent = ledgerstone_verify::Intent {
+        count: records.len() as u64,
+        root: merkle::root::<Sha3_256>(&leaves),
+        idempotency: Some(idempotency_digest(&secret, &id)),
+        ..like.intent().clone()
+    };
+    let sig = SigningKey::from_bytes(&SEED).sign(&intent.message()).to_bytes();
+    let author = Signature { member: intent.author.clone(), key: intent.key, sig, endorsement: None };
+    let made = ledgerstone_verify::Proposal {
+        origin: like.origin().to_owned(),
+        id,
+        secret,
+        intent,
+        records: records.iter().map(|record| (*record).to_owned()).collect(),
+        signatures: vec![author],
+    };
+    Proposal::parse(made.to_json().as_bytes()).unwrap()
 }
 
 /// What the fixed sources gave out, in order.

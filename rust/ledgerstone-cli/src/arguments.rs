@@ -16,11 +16,14 @@ struct Arguments {
     /// Tell on standard error what is notable: a module in force, a clock that is behind, a slow commit
     #[arg(short, long, global = true)]
     verbose: bool,
+    /// Print JSON, one object a line: results on standard output, an error on standard error
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 const AFTER: &str = "\
 Exit codes: 0 done, 1 refused or not there, 2 wrong command line, 3 other errors;
-audit and verify: 10 storage corrupt, 11 content changed, 12 link broken, 13 truncated or rolled back,
+damage and evidence: 10 storage corrupt, 11 content changed, 12 link broken, 13 truncated or rolled back,
 14 state differs from replay, 15 unverifiable version (not an alarm), 16 incomplete.
 
 Start:
@@ -38,6 +41,7 @@ enum Verb {
     Query(verbs::query::Arguments),
     Get(verbs::get::Arguments),
     Balance(verbs::balance::Arguments),
+    State(verbs::state::Arguments),
     History(verbs::history::Arguments),
     Statement(verbs::statement::Arguments),
     Held(verbs::held::Arguments),
@@ -73,6 +77,10 @@ pub fn main(arguments: &[String]) -> i32 {
     let parsed = match Arguments::try_parse_from(arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
+            if error.use_stderr() && arguments.iter().any(|argument| argument == "--json") {
+                let words = error.to_string();
+                return Failure::usage(words.strip_prefix("error: ").unwrap_or(&words).trim_end()).report(true);
+            }
             // Help and version are "errors" that go to standard output and end well.
             let _ = error.print();
             return error.exit_code();
@@ -81,14 +89,14 @@ pub fn main(arguments: &[String]) -> i32 {
     if parsed.verbose {
         be_verbose();
     }
-    let mut out = Output::standard();
+    let mut out = Output::standard(parsed.json);
     let ended = parsed.verb.run(&mut out).and_then(|code| out.finish().map(|()| code));
     match ended {
         Ok(code) => code,
         Err(failure) => {
             // What was written before the failure is shown before it.
             let _ = out.finish();
-            failure.report(arguments.iter().any(|argument| argument == "--json"))
+            failure.report(parsed.json)
         }
     }
 }
@@ -105,6 +113,7 @@ impl Verb {
             Verb::Query(arguments) => arguments.run(out),
             Verb::Get(arguments) => arguments.run(out),
             Verb::Balance(arguments) => arguments.run(out),
+            Verb::State(arguments) => arguments.run(out),
             Verb::History(arguments) => arguments.run(out),
             Verb::Statement(arguments) => arguments.run(out),
             Verb::Held(arguments) => arguments.run(out),

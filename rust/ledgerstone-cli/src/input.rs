@@ -133,7 +133,7 @@ impl Input {
 }
 
 /// An error of a file's form.
-fn malformed(name: &str, line: Option<u64>, what: impl std::fmt::Display) -> Error {
+pub(crate) fn malformed(name: &str, line: Option<u64>, what: impl std::fmt::Display) -> Error {
     misfit(codes::INPUT_MALFORMED, name, line, None, what)
 }
 

@@ -8,8 +8,8 @@
 //! | code | meaning |
 //! | --: | --- |
 //! | 0 | done; for `audit` also "ok up to size n" (no checkpoint from outside was given) |
-//! | 1 | refused: a record was rejected, its author may not do this, or a schema file has errors |
-//! | 2 | the command line is wrong |
+//! | 1 | refused: a record was rejected, its author may not do this, a schema file has errors, or what was asked for is not there |
+//! | 2 | the command line is wrong: a word of it, or a type, module, condition or format that does not exist |
 //! | 3 | anything else: a file that is missing or in use, no space, input that is no JSON |
 //! | 10 | storage corrupt |
 //! | 11 | content changed |

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 
 use ledgerstone::schema::{Module, RecordType, parse_builtin, parse_with};
-use ledgerstone::{Ledger, ModuleLoaded};
+use ledgerstone::{Error, Ledger, ModuleLoaded, codes};
 use ledgerstone_schemas::{LEDGER, SHIPPED};
 
 use crate::failure::Failure;
@@ -23,10 +23,13 @@ pub(crate) fn source_of(name: &str) -> Result<(String, String), Failure> {
         return Ok((read_text(path)?, name.to_owned()));
     }
     let shipped: Vec<&str> = SHIPPED.iter().map(|(name, _)| *name).collect();
-    Err(Failure::usage(format!(
-        "no module {name:?}: shipped with ledgerstone are {}; a module of your own is named by its file, books.toml",
-        shipped.join(", ")
-    )))
+    Err(Failure::new(
+        codes::UNKNOWN_MODULE,
+        format!(
+            "no module {name:?}: shipped with ledgerstone are {}; a module of your own is named by its file, books.toml",
+            shipped.join(", ")
+        ),
+    ))
 }
 
 /// Parses a module that is not loaded anywhere. It may refer to shipped ones.
@@ -36,7 +39,7 @@ pub(crate) fn parse(source: &str, file: &str) -> Result<Module, Failure> {
     } else {
         parse_with(source, file, &shipped_type)
     };
-    module.map_err(Failure::refused)
+    Ok(module.map_err(Error::from)?)
 }
 
 /// The record type of a shipped module, by its full name.
@@ -53,7 +56,7 @@ pub(crate) fn loaded(ledger: &Arc<Ledger>) -> Result<Vec<(ModuleLoaded, Module)>
     let mut modules: Vec<(ModuleLoaded, Module)> = Vec::new();
     for loaded in ledger.module_history()? {
         let known = |wanted: &str| modules.iter().rev().find_map(|(_, module)| module.record_type(wanted)).cloned();
-        let parsed = parse_with(&loaded.source, &format!("{}.toml", loaded.name), &known).map_err(Failure::other)?;
+        let parsed = parse_with(&loaded.source, &format!("{}.toml", loaded.name), &known).map_err(Error::from)?;
         modules.push((loaded, parsed));
     }
     Ok(modules)
@@ -62,9 +65,10 @@ pub(crate) fn loaded(ledger: &Arc<Ledger>) -> Result<Vec<(ModuleLoaded, Module)>
 /// The record type of that name, as the ledger's newest module declares it.
 pub(crate) fn record_type(ledger: &Arc<Ledger>, name: &str) -> Result<Arc<RecordType>, Failure> {
     let (module, _) = name.split_once('.').ok_or_else(|| {
-        Failure::usage(format!("{name:?} is no record type; one is named <module>.<type>, like finance.transfer"))
+        let message = format!("{name:?} is no record type; one is named <module>.<type>, like finance.transfer");
+        Failure::new(codes::UNKNOWN_TYPE, message)
     })?;
-    let mut types: Vec<Arc<RecordType>> = parse_builtin(LEDGER).map_err(Failure::other)?.types;
+    let mut types: Vec<Arc<RecordType>> = parse_builtin(LEDGER).map_err(Error::from)?.types;
     if module != "ledger" {
         types.extend(loaded(ledger)?.into_iter().flat_map(|(_, module)| module.types));
     }
@@ -72,6 +76,6 @@ pub(crate) fn record_type(ledger: &Arc<Ledger>, name: &str) -> Result<Arc<Record
         let mut known: Vec<&str> = types.iter().map(|known| known.name.as_str()).collect();
         known.sort_unstable();
         known.dedup();
-        Failure::usage(format!("the ledger has no record type {name}; it has {}", known.join(", ")))
+        Failure::new(codes::UNKNOWN_TYPE, format!("the ledger has no record type {name}; it has {}", known.join(", ")))
     })
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use ledgerstone::model::Observer;
-use ledgerstone::{Ledger, Open};
+use ledgerstone::{Ledger, Open, codes};
 
 use crate::failure::Failure;
 use crate::passphrase::Protection;
@@ -90,11 +90,14 @@ pub(crate) fn writable(open: Open, ledger: &Path, log_key: Option<&Path>) -> Res
     let opened = open.at(ledger)?;
     match opened.readonly_reason() {
         None => Ok(Arc::new(opened)),
-        Some(_) => Err(Failure::other(format!(
-            "{}: its log key is needed to append, and {}.logkey.pem is not there; name it with --log-key",
-            ledger.display(),
-            ledger.display()
-        ))),
+        Some(_) => Err(Failure::new(
+            codes::READ_ONLY,
+            format!(
+                "{}: its log key is needed to append, and {}.logkey.pem is not there; name it with --log-key",
+                ledger.display(),
+                ledger.display()
+            ),
+        )),
     }
 }
 

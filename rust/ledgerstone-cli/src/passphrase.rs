@@ -52,10 +52,13 @@ pub(crate) fn new_passphrase(path: Option<&Path>) -> Result<Option<Passphrase>, 
 
 /// The first line of a file.
 fn from_file(path: &Path) -> Result<Passphrase, Failure> {
-    Passphrase::load(path).map_err(|error| Failure::other(format!("{}: {error}", path.display())))
+    Passphrase::load(path).map_err(|error| match error {
+        KeyFileError::BadPassphrase => Failure::new(error.code(), format!("{}: {error}", path.display())),
+        other => Error::from(other).into(),
+    })
 }
 
 fn from_variable(name: &str) -> Result<Option<Passphrase>, Failure> {
     let words = std::env::var_os(name).map(|words| Passphrase::new(words.to_string_lossy().into_owned()));
-    words.transpose().map_err(|error| Failure::other(format!("{name}: {error}")))
+    words.transpose().map_err(|error| Failure::new(error.code(), format!("{name}: {error}")))
 }

@@ -31,9 +31,10 @@ const HEAD: &str = "\
 
 Results go to standard output, everything else to standard error. A progress line is shown where standard error is a terminal.
 
-**`--json`.** A verb that lists (`query`, `members`, `errors`) prints one object a line and item; a verb with one result prints one object
+**`--json`.** Every verb takes it. A verb that lists (`query`, `members`, `errors`) prints one object a line and item; a verb with one result prints one object
 on one line. Decimals, dates and instants are text, as in record bytes; bytes are base64; an absent field is left out. An error is then one
-object on standard error, `{\"error\":{\"code\":\"ledger.no_ledger\",\"message\":\"…\",\"exit\":3}}`.
+object on standard error, `{\"error\":{\"code\":\"ledger.no_ledger\",\"message\":\"…\",\"help\":\"…\",\"exit\":3}}`, with `file`, `line`, `row` and
+`field` where it names them.
 
 **Exit codes.**
 
@@ -41,7 +42,7 @@ object on standard error, `{\"error\":{\"code\":\"ledger.no_ledger\",\"message\"
 | --: | --- |
 | 0 | done; for `audit` also \"ok up to size n\" (no checkpoint from outside was given) |
 | 1 | refused: a record was rejected, its author may not do this, a schema file has errors, or what was asked for is not there |
-| 2 | the command line is wrong |
+| 2 | the command line is wrong: a word of it, or a type, module, condition or format that does not exist |
 | 3 | anything else: a file that is missing or in use, no space, input that is not in its form |
 | 10 | storage corrupt |
 | 11 | content changed |

@@ -15,10 +15,10 @@ pub(crate) fn show(
     out: &mut Output,
     schema: &Schema,
     rows: impl Iterator<Item = ledgerstone::Result<RecordBatch>>,
-    json: bool,
     limit: Option<u64>,
     what: &str,
 ) -> Result<(), Failure> {
+    let json = out.is_json();
     let mut table = Table::new(schema.fields().iter().map(|field| field.name().as_str()));
     let shown = limit.unwrap_or(if json { u64::MAX } else { TABLE_ROWS });
     let (mut count, mut has_more) = (0, false);

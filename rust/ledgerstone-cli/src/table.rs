@@ -97,7 +97,8 @@ fn value(column: &ArrayRef, row: usize) -> Json {
     }
 }
 
-fn date(days: i32) -> String {
+/// A day as record bytes have it.
+pub(crate) fn date(days: i32) -> String {
     let epoch = jiff::civil::date(1970, 1, 1);
     let span = jiff::Span::new().try_days(days);
     span.and_then(|span| epoch.checked_add(span)).map_or_else(|_| format!("<day {days}>"), |date| date.to_string())

@@ -3,10 +3,11 @@
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::query::{Comparison, Predicate};
 use ledgerstone::schema::{FieldKind, RecordType};
-use ledgerstone::{Moment, parse_day};
-use ledgerstone_verify::{Json, unb64};
+use ledgerstone::{Moment, codes, parse_day};
+use ledgerstone_verify::{Json, b64, unb64};
 
 use crate::failure::Failure;
+use crate::table::{date, instant, json_line};
 
 /// The comparisons of `--where`, longest sign first.
 const SIGNS: [(&str, Comparison); 6] = [
@@ -24,6 +25,7 @@ pub(crate) fn from_json(json: Json) -> Value {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(value),
         Json::Int(value) => Value::Int(value),
+        Json::BigInt(digits) => Value::BigInt(digits),
         Json::Float(value) => Value::Float(value),
         Json::Text(text) => Value::Text(text),
         Json::List(items) => Value::List(items.into_iter().map(from_json).collect()),
@@ -31,6 +33,41 @@ pub(crate) fn from_json(json: Json) -> Value {
             Value::Object(members.into_iter().map(|(name, value)| (name, from_json(value))).collect())
         }
     }
+}
+
+/// A value as JSON: decimals, dates and instants are text, as in record bytes, and bytes are base64.
+pub(crate) fn to_json(value: &Value) -> Json {
+    match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => Json::Bool(*value),
+        Value::Int(value) => Json::Int(*value),
+        Value::BigInt(digits) => Json::BigInt(digits.clone()),
+        Value::Float(value) => Json::Float(*value),
+        Value::Decimal(value) => Json::Text(value.to_string()),
+        Value::Date(days) => Json::Text(date(*days)),
+        Value::Timestamp(micros) => Json::Text(instant(*micros)),
+        Value::Text(text) => Json::Text(text.clone()),
+        Value::Unfit(unfit) => Json::Text(unfit.message.clone()),
+        Value::Bytes(bytes) => Json::Text(b64(bytes)),
+        Value::List(values) => Json::List(values.iter().map(to_json).collect()),
+        Value::Object(members) => {
+            Json::Object(members.iter().map(|(name, value)| (name.clone(), to_json(value))).collect())
+        }
+    }
+}
+
+/// A value for people.
+pub(crate) fn words(value: &Value) -> String {
+    match to_json(value) {
+        Json::Null => "nothing".to_owned(),
+        Json::Text(text) => text,
+        other => json_line(&other),
+    }
+}
+
+/// Named values for people: `posted 12.5, floor 0`.
+pub(crate) fn named_words(values: &[(String, Value)]) -> String {
+    values.iter().map(|(name, value)| format!("{name} {}", words(value))).collect::<Vec<_>>().join(", ")
 }
 
 /// A word of the command line, as the field takes it. What does not fit stays text, so that the engine says what does.
@@ -100,10 +137,13 @@ pub(crate) fn parse_condition(record_type: &RecordType, text: &str) -> Result<Pr
             return Ok(predicate(field, comparison, vec![value]));
         }
     }
-    Err(Failure::usage(format!(
-        "{text:?} is no condition; write field=value, with =, <, <=, >, >= or ^= (begins with), \
-         \"field in a,b\", \"field between low,high\" or \"field is absent\""
-    )))
+    Err(Failure::new(
+        codes::BAD_CONDITION,
+        format!(
+            "{text:?} is no condition; write field=value, with =, <, <=, >, >= or ^= (begins with), \
+             \"field in a,b\", \"field between low,high\" or \"field is absent\""
+        ),
+    ))
 }
 
 fn kind_of<'t>(record_type: &'t RecordType, name: &str) -> Option<&'t FieldKind> {

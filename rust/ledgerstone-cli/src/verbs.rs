@@ -25,6 +25,7 @@ pub(crate) mod receipt;
 pub(crate) mod release;
 pub(crate) mod restore;
 pub(crate) mod schema;
+pub(crate) mod state;
 pub(crate) mod statement;
 pub(crate) mod stats;
 pub(crate) mod suspend;

@@ -44,7 +44,7 @@ pub(crate) fn raise(py: Python<'_>, error: Error) -> PyErr {
             let Misfit { code, file, line, field, .. } = *misfit;
             SchemaError::new_err((text, code, file, line, field))
         }
-        Error::Verification { code, .. } => VerificationError::new_err((text, code)),
+        Error::Verification { code, file, .. } => VerificationError::new_err((text, code, file)),
         Error::Store(error) => StoreError::new_err((text, error.path().map(shown), error.code())),
         Error::KeyFile(error) => StoreError::new_err((text, error.path().map(shown), error.code())),
         Error::Limit { value, limit, bound, .. } => LimitError::new_err((text, limit, value, bound, code)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use ledgerstone::{Doubt, files};
+use ledgerstone::{Doubt, Error, files};
 use ledgerstone_verify::{
     Checkpoint, Envelope, Receipt, SignedNote, Verified, VerifierKey, VerifyError, VerifyErrorKind, verify_checkpoint,
 };
@@ -35,8 +35,11 @@ impl PyReceipt {
     /// Reads a receipt file. Nothing is verified yet.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        let bytes = enter(py, || std::fs::read(&path).map_err(|error| errors::io(&path, error)))?;
-        verifying(py, || Receipt::parse(&bytes)).map(PyReceipt)
+        enter(py, || {
+            let bytes = std::fs::read(&path).map_err(|error| errors::io(&path, error))?;
+            Receipt::parse(&bytes).map_err(|error| Error::evidence(&path, &error))
+        })
+        .map(PyReceipt)
     }
 
     /// Writes the receipt to a file, over what was there.
@@ -110,7 +113,11 @@ pub(crate) enum Evidence<'py> {
 pub(crate) fn verify<'py>(py: Python<'py>, receipt: Evidence<'py>, trust: Texts) -> PyResult<Bound<'py, PyAny>> {
     match receipt {
         Evidence::Receipt(receipt) => receipt.get().verify(py, trust),
-        Evidence::File(path) => PyReceipt::load(py, path)?.verify(py, trust),
+        Evidence::File(path) => {
+            let (receipt, keys) = (PyReceipt::load(py, path.clone())?, verifier_keys(trust)?);
+            let proven = enter(py, || receipt.0.verify(&keys).map_err(|error| Error::evidence(&path, &error)))?;
+            verified(py, proven, None)
+        }
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Json {
     Bool(bool),
     /// A number written without fraction or exponent, within ±(2^53 − 1).
     Int(i64),
+    /// An integer beyond that, as it was written; never in canonical text of this format.
+    BigInt(String),
     /// Any other number; never in canonical text of this format.
     Float(f64),
     /// A string.
@@ -55,6 +57,7 @@ impl Json {
             Json::Bool(true) => out.extend_from_slice(b"true"),
             Json::Bool(false) => out.extend_from_slice(b"false"),
             Json::Int(value) => write_int(out, *value),
+            Json::BigInt(digits) => write_float(out, digits.parse().unwrap_or(f64::NAN)),
             Json::Float(value) => write_float(out, *value),
             Json::Text(text) => write_string(out, text),
             Json::List(items) => {
@@ -112,7 +115,7 @@ impl Json {
 
     fn holds_float(&self) -> bool {
         match self {
-            Json::Float(_) => true,
+            Json::Float(_) | Json::BigInt(_) => true,
             Json::List(items) => items.iter().any(Json::holds_float),
             Json::Object(members) => members.iter().any(|(_, value)| value.holds_float()),
             _ => false,
@@ -405,8 +408,8 @@ mod tests {
         for (text, json) in [
             ("9007199254740991", Json::Int(MAX_INT)),
             ("-9007199254740991", Json::Int(-MAX_INT)),
-            ("9007199254740992", Json::Float(9007199254740992.0)),
-            ("18446744073709551615", Json::Float(18446744073709551615.0)),
+            ("9007199254740993", Json::BigInt("9007199254740993".to_owned())),
+            ("-18446744073709551615", Json::BigInt("-18446744073709551615".to_owned())),
             ("-0", Json::Int(0)),
             ("1.0", Json::Float(1.0)),
             ("1e2", Json::Float(100.0)),

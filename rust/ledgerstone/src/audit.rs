@@ -52,7 +52,7 @@ impl Ledger {
         match self.audited(against, options.progress, &mut findings) {
             Ok((size, counts, has_anchor)) => Ok(AuditReport::new(&self.origin, size, counts, has_anchor, findings)),
             Err(Error::Verification { message: why, .. }) => Ok(self.unread(Verdict::ContentChanged, why, findings)),
-            Err(Error::Store(StoreError::Engine(why) | StoreError::Damaged(why))) => {
+            Err(Error::Store(StoreError::Engine(why) | StoreError::Damaged { why, .. })) => {
                 Ok(self.unread(Verdict::StorageCorrupt, why, findings))
             }
             Err(other) => Err(other),

@@ -167,11 +167,12 @@ catalogue! {
     BAD_MEANING = "ledger.bad_meaning", Schema: "an endorser does not say what he means", "give a meaning, like approved";
     BAD_MEMBER = "ledger.bad_member", Schema: "the text is no member's id", "`members` lists them: 32 hexadecimal digits";
     LOG_KEY_ABSENT = "ledger.log_key_absent", Schema: "the new log key is not at hand to sign with", "rotate it with rotate_log_key";
+    BAD_ARGUMENT = "ledger.bad_argument", Schema: "a word of the command line is not in the form that its argument has", "write it as the message says; --help shows an example";
     BAD_ORIGIN = "ledger.bad_origin", Schema: "the origin is no name that a log can have", "choose a name like acme.example/books";
     TYPE_CHANGED = "ledger.type_changed", Schema: "another version of the type was loaded during the call", "repeat the call; with an id it goes on where it was";
 
     // Evidence.
-    CONTENT_CHANGED = "content_changed", Verification: "stored or shown bytes are not those that were hashed", "audit the ledger; restore it from a copy that verifies";
+    CONTENT_CHANGED = "content_changed", Verification: "stored or shown bytes are not those that were hashed", "go on with a copy that verifies; an audit says what else is changed";
     LINK_BROKEN = "link_broken", Verification: "a root or a signature does not follow", "audit the ledger; ask the sender for the evidence again";
     NOT_TRUSTED = "not_trusted", Verification: "no key that was given as trusted stands behind the evidence", "get the log's verifier keys by a way that you trust";
     UNVERIFIABLE_VERSION = "unverifiable_version", Verification: "written under a version that this build does not know: no alarm", "install a newer ledgerstone";
@@ -192,7 +193,7 @@ catalogue! {
     STALE_HEAD = "ledger.stale_head", Store: "somebody appended in between", "open the ledger again and repeat the call";
     ROW_EXISTS = "ledger.row_exists", Store: "a stored row that should be new exists", "audit the ledger";
     DISK_FULL = "ledger.disk_full", Store: "the disk or a quota is full; nothing of the call's last step was kept", "make space and repeat the call";
-    STORAGE_DAMAGED = "ledger.storage_damaged", Store: "SQLite finds its own structures damaged", "audit the ledger; go on with a backup that verifies";
+    STORAGE_DAMAGED = "ledger.storage_damaged", Store: "SQLite finds its own structures damaged", "go on with a backup that verifies; an audit says how much is damaged";
     STORAGE_FAILED = "ledger.storage_failed", Store: "the storage engine failed", "the message says how; open the ledger again";
     FILE_FAILED = "ledger.file_failed", Store: "the operating system failed at a file", "the message names the file and says how";
     RESTORE_REFUSED = "ledger.restore_refused", Store: "a ledger that goes on from a backup would sign a second history under one name", "open the copy where it is and read it; a restart as an epoch of its own does not exist yet";

@@ -1,5 +1,9 @@
 //! Everything that can go wrong, in the classes that a caller tells apart.
 
+use std::path::Path;
+
+use ledgerstone_verify::VerifyError;
+
 use crate::codes::{self, ErrorClass};
 use crate::keys::KeyFileError;
 use crate::schema::{SchemaErrors, TableError};
@@ -24,6 +28,8 @@ pub enum Error {
         code: &'static str,
         /// What was found, for people.
         message: String,
+        /// The file of evidence, where one was read.
+        file: Option<String>,
     },
     /// The store or a file failed.
     #[error("{0}")]
@@ -81,7 +87,13 @@ impl Error {
 
     /// Evidence or stored bytes that do not verify.
     pub fn verification(code: &'static str, message: impl Into<String>) -> Self {
-        Error::Verification { code, message: message.into() }
+        Error::Verification { code, message: message.into(), file: None }
+    }
+
+    /// Evidence in a file that does not verify.
+    pub fn evidence(file: &Path, error: &VerifyError) -> Self {
+        let file = file.display().to_string();
+        Error::Verification { code: error.kind().code(), message: format!("{file}: {error}"), file: Some(file) }
     }
 
     /// Stored bytes that are not what was written.
@@ -105,6 +117,30 @@ impl Error {
         }
     }
 
+    /// What to do about it, as the catalogue says; `None` for a module's own code, whose message says so itself.
+    pub fn remedy(&self) -> Option<&'static str> {
+        codes::entry(self.code()).map(|entry| entry.remedy)
+    }
+
+    /// What it is about, as far as it names it.
+    pub fn subject(&self) -> Subject {
+        let shown = |path: &Path| path.display().to_string();
+        match self {
+            Error::Rejected(rejected) | Error::Forbidden(rejected) => {
+                Subject { row: rejected.row(), field: rejected.field.clone(), ..Subject::default() }
+            }
+            Error::Schema(misfit) => {
+                let Misfit { file, line, field, .. } = (**misfit).clone();
+                Subject { file, line, field, ..Subject::default() }
+            }
+            Error::Verification { file, .. } => Subject { file: file.clone(), ..Subject::default() },
+            Error::Store(error) => Subject { file: error.path().map(shown), ..Subject::default() },
+            Error::KeyFile(error) => Subject { file: error.path().map(shown), ..Subject::default() },
+            Error::Stopped { source, .. } => source.subject(),
+            _ => Subject::default(),
+        }
+    }
+
     /// The class that it belongs to.
     pub fn class(&self) -> ErrorClass {
         match self {
@@ -120,6 +156,19 @@ impl Error {
     }
 }
 
+/// What an error is about; each is absent where the error is not about one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Subject {
+    /// The file.
+    pub file: Option<String>,
+    /// Line of the file, from 1.
+    pub line: Option<u64>,
+    /// Which of the records handed over, from 0.
+    pub row: Option<u64>,
+    /// Dotted path of the field or column.
+    pub field: Option<String>,
+}
+
 /// Why a record was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejected {
@@ -127,7 +176,7 @@ pub struct Rejected {
     pub code: String,
     /// In words.
     pub message: String,
-    /// The record type.
+    /// The record type; empty where the call as a whole is refused, whatever its records.
     pub record_type: String,
     /// Which of the records handed over, from 0.
     pub row: u64,
@@ -137,13 +186,23 @@ pub struct Rejected {
     pub cell: Option<String>,
 }
 
+impl Rejected {
+    /// Which of the records handed over, from 0, where one is the reason.
+    pub fn row(&self) -> Option<u64> {
+        (!self.record_type.is_empty()).then_some(self.row)
+    }
+}
+
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} row {}", self.record_type, self.row)?;
-        if let Some(field) = &self.field {
-            write!(f, ", field {field}")?;
+        if let Some(row) = self.row() {
+            write!(f, "{} row {row}", self.record_type)?;
+            if let Some(field) = &self.field {
+                write!(f, ", field {field}")?;
+            }
+            f.write_str(": ")?;
         }
-        write!(f, ": {}: {}", self.code, self.message)?;
+        write!(f, "{}: {}", self.code, self.message)?;
         match &self.cell {
             Some(cell) => write!(f, " (cell {cell})"),
             None => Ok(()),

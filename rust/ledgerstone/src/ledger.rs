@@ -170,7 +170,7 @@ impl Ledger {
             Err(why) => Err(Error::Forbidden(Box::new(crate::error::Rejected {
                 code: codes::READ_ONLY.to_owned(),
                 message: format!("{} is open for reading only: {why}", self.origin),
-                record_type: "ledger".to_owned(),
+                record_type: String::new(),
                 row: 0,
                 field: None,
                 cell: None,

@@ -75,7 +75,7 @@ pub mod store;
 pub use audit::{AuditOptions, AuditReport, Counts, Finding, Verdict};
 pub use builder::{Create, Open};
 pub use codes::{ErrorClass, ErrorCode};
-pub use error::{Error, Misfit, Rejected, Result};
+pub use error::{Error, Misfit, Rejected, Result, Subject};
 pub use export::ExportFormat;
 pub use keys::{Key, LogKey, Passphrase};
 pub use ledger::{

@@ -56,9 +56,6 @@ pub(crate) struct Arguments {
     /// Private fields may hold values, which are stored in the clear
     #[arg(long)]
     plain: bool,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -106,7 +103,7 @@ impl Arguments {
 
     fn report(&self, out: &mut Output, report: &LoadReport) -> Result<(), Failure> {
         let first = report.first.map(|row| row.to_string());
-        if !self.json {
+        if !out.is_json() {
             let place = first.map_or_else(String::new, |first| format!("; the first is {first}"));
             let mut marked = String::new();
             for (count, word) in [(report.flagged_total, "flagged"), (report.held_total, "held")] {

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ledgerstone::{Open, Proposal};
+use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
 use crate::open::{Clock, writable};
 use crate::output::Output;
+use crate::table::number;
 
 /// Append a proposal, as its author and endorsers signed it
 #[derive(Args, Debug)]
@@ -37,6 +39,14 @@ impl Arguments {
         let proposal = copies.try_fold(first, |merged, copy| merged.merge(&copy?))?;
         let ledger = writable(self.clock.accepting(Open::default()), &self.ledger, self.log_key.as_deref())?;
         let appended = ledger.append_proposal(&proposal)?;
+        if out.is_json() {
+            out.object([
+                ("count", number(u64::from(appended.count))),
+                ("index", number(appended.index)),
+                ("new", Json::Bool(appended.is_new)),
+            ])?;
+            return Ok(0);
+        }
         let before = if appended.is_new { "" } else { ", as before" };
         out.line(format!("{} records accepted, transaction {}{before}", appended.count, appended.index))?;
         Ok(0)

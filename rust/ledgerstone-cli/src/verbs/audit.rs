@@ -1,11 +1,9 @@
 //! `audit`: re-reads and re-computes everything.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use ledgerstone::store::StoreError;
-use ledgerstone::{AuditOptions, AuditReport, Error, Ledger, Open, Verdict};
+use ledgerstone::{AuditOptions, AuditReport, Verdict};
 use ledgerstone_verify::Json;
 
 use crate::failure::{
@@ -31,21 +29,13 @@ pub(crate) struct Arguments {
     /// A checkpoint that was kept outside the ledger
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
-    /// The report as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let checkpoint = self.checkpoint.as_deref().map(read_text).transpose()?;
-        let ledger = match self.open() {
-            Ok(ledger) => ledger,
-            Err((code, error)) => {
-                eprintln!("error: {error}");
-                return Ok(code);
-            }
-        };
+        // A ledger so damaged that it does not open is a verdict too: errors end with the exit codes of verdicts.
+        let ledger = self.ledger.open()?;
         let progress = Progress::new("transactions", Some(ledger.size()?));
         let mut tell = |done, _all| {
             progress.set(done);
@@ -53,24 +43,12 @@ impl Arguments {
         };
         let report = ledger.audit(AuditOptions { against: checkpoint.as_deref(), progress: &mut tell })?;
         drop(progress);
-        if self.json {
+        if out.is_json() {
             out.line(json_line(&json(&report)))?;
         } else {
             out.text(&report.to_string())?;
         }
         Ok(exit_code(report.verdict))
-    }
-
-    /// A ledger so damaged that it does not open is a verdict too.
-    fn open(&self) -> Result<Arc<Ledger>, (i32, Failure)> {
-        Open::default().readonly(true).at(&self.ledger.ledger).map(Arc::new).map_err(|error| {
-            let code = match &error {
-                Error::Verification { .. } => CONTENT_CHANGED,
-                Error::Store(StoreError::Damaged(_)) => STORAGE_CORRUPT,
-                _ => crate::failure::OTHER,
-            };
-            (code, error.into())
-        })
     }
 }
 

@@ -28,9 +28,6 @@ pub(crate) struct Arguments {
     /// Do not audit the copy
     #[arg(long)]
     no_audit: bool,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -46,7 +43,7 @@ impl Arguments {
         };
         let backup = ledger.backup(&self.output, BackupOptions { audit: !self.no_audit, progress: &mut tell })?;
         drop((pages, transactions));
-        if self.json {
+        if out.is_json() {
             out.object([
                 ("path", text(self.output.display())),
                 ("size", number(backup.size)),

@@ -1,10 +1,10 @@
 //! `balance`: the balances of one record.
 
 use clap::Args;
-use ledgerstone::Moment;
+use ledgerstone::{Moment, codes};
 use ledgerstone_verify::Json;
 
-use crate::failure::{Failure, REFUSED};
+use crate::failure::Failure;
 use crate::modules::record_type;
 use crate::open::Reading;
 use crate::output::Output;
@@ -35,9 +35,6 @@ pub(crate) struct Arguments {
     /// The balance by effective date
     #[arg(long, value_name = "DAY", value_parser = parse_day_word)]
     on: Option<i32>,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -51,14 +48,14 @@ impl Arguments {
             (None, None) => ledger.balances(&self.record_type, &key)?,
         };
         if balances.is_empty() {
-            eprintln!("{} {} has no balance", self.record_type, self.key.join(" "));
-            return Ok(REFUSED);
+            let message = format!("{} {} has no balance", self.record_type, self.key.join(" "));
+            return Err(Failure::new(codes::NO_RECORD, message));
         }
         let objects = balances.iter().map(|(by, parts)| {
             let parts = parts.iter().map(|(part, value)| (part.clone(), Json::Text(value.to_string())));
             (by.join(", "), Json::Object(parts.collect()))
         });
-        if self.json {
+        if out.is_json() {
             out.line(json_line(&Json::Object(objects.collect())))?;
             return Ok(0);
         }

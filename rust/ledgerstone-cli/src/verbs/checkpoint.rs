@@ -21,9 +21,6 @@ pub(crate) struct Arguments {
     /// Over which tree
     #[arg(long, value_enum, default_value_t = Tree::Sha256)]
     tree: Tree,
-    /// One JSON object: origin, size, roots and both notes
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -37,7 +34,7 @@ impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
         let checkpoint = ledger.checkpoint()?;
-        if self.json {
+        if out.is_json() {
             out.object([
                 ("origin", text(ledger.origin())),
                 ("size", number(checkpoint.size)),

@@ -5,6 +5,7 @@ use clap_complete::Shell;
 
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::table::text;
 
 /// Print the completion script of a shell
 #[derive(Args, Debug)]
@@ -23,7 +24,12 @@ impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut crate::arguments::command(), "ledgerstone", &mut script);
-        out.text(&String::from_utf8_lossy(&script))?;
+        let script = String::from_utf8_lossy(&script);
+        if out.is_json() {
+            out.object([("shell", text(self.shell)), ("script", text(script))])?;
+        } else {
+            out.text(&script)?;
+        }
         Ok(0)
     }
 }

@@ -37,9 +37,6 @@ pub(crate) struct Arguments {
     /// Where the log key goes [default: <PATH>.logkey.pem]
     #[arg(long, value_name = "FILE")]
     log_key: Option<PathBuf>,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -53,7 +50,7 @@ impl Arguments {
             create = create.log_key(path);
         }
         let ledger = create.at(&self.path)?;
-        if self.json {
+        if out.is_json() {
             out.object([
                 ("path", text(self.path.display())),
                 ("origin", text(ledger.origin())),

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ledgerstone::Proposal;
+use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase::Protection;
+use crate::table::text;
 
 /// Show a proposal, and endorse it with a member's key; needs no ledger
 #[derive(Args, Debug)]
@@ -35,16 +37,48 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
-        let proposal = Proposal::load(&self.proposal)?;
-        show(out, &proposal)?;
+        let mut proposal = Proposal::load(&self.proposal)?;
+        if !out.is_json() {
+            show(out, &proposal)?;
+        }
         if let (Some(member), Some(key)) = (&self.member, &self.key) {
             let key = self.protection.load_key(key)?;
-            let endorsed = proposal.endorse(&key, member, &self.meaning)?;
-            endorsed.save(&self.proposal)?;
-            out.line(format!("endorsed  by {member}: {:?}", self.meaning))?;
+            proposal = proposal.endorse(&key, member, &self.meaning)?;
+            proposal.save(&self.proposal)?;
+            if !out.is_json() {
+                out.line(format!("endorsed  by {member}: {:?}", self.meaning))?;
+            }
+        }
+        if out.is_json() {
+            as_json(out, &proposal)?;
         }
         Ok(0)
     }
+}
+
+fn as_json(out: &mut Output, proposal: &Proposal) -> Result<(), Failure> {
+    let intent = proposal.intent();
+    // Records are JSON that was checked when the proposal was read.
+    let records = proposal.records().iter().map(|record| Json::parse(record.as_bytes()).unwrap_or(Json::Null));
+    let endorsements = proposal.endorsements().iter().map(|by| {
+        let word = by.endorsement.as_ref();
+        let members = [
+            ("member", text(&by.member)),
+            ("meaning", word.map_or(Json::Null, |word| text(&word.meaning))),
+            ("time", word.map_or(Json::Null, |word| text(&word.time))),
+        ];
+        Json::Object(members.map(|(name, value)| (name.to_owned(), value)).to_vec())
+    });
+    out.object([
+        ("origin", text(proposal.origin())),
+        ("id", text(proposal.id())),
+        ("author", text(&intent.author)),
+        ("time", text(&intent.time)),
+        ("expires", text(&intent.expires)),
+        ("records", Json::List(records.collect())),
+        ("endorsements", Json::List(endorsements.collect())),
+    ])?;
+    Ok(())
 }
 
 fn show(out: &mut Output, proposal: &Proposal) -> Result<(), Failure> {

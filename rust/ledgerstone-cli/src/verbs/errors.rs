@@ -20,9 +20,6 @@ Codes of a module are declared in its schema file: `schema show finance` lists t
 pub(crate) struct Arguments {
     /// Only codes that hold this text
     text: Option<String>,
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -38,13 +35,13 @@ impl Arguments {
             ];
             let members = members.map(|(name, text)| (name.to_owned(), Json::Text(text.to_owned())));
             let object = Json::Object(members.to_vec());
-            if self.json {
+            if out.is_json() {
                 out.line(json_line(&object))?;
             } else {
                 table.push_object(&object);
             }
         }
-        if !self.json {
+        if !out.is_json() {
             out.text(&table.render())?;
         }
         Ok(0)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ledgerstone::{ExportFormat, ExportOptions};
+use ledgerstone::{ExportFormat, ExportOptions, codes};
 
 use crate::failure::Failure;
 use crate::open::Reading;
@@ -31,9 +31,6 @@ pub(crate) struct Arguments {
     /// The file format [default: by the file's ending]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -50,10 +47,9 @@ impl Arguments {
             None => ExportFormat::of_path(&self.output),
         };
         let Some(format) = format else {
-            return Err(Failure::usage(format!(
-                "{}: an export ends in .parquet or .arrow; otherwise name its --format",
-                self.output.display()
-            )));
+            let message =
+                format!("{}: an export ends in .parquet or .arrow; otherwise name its --format", self.output.display());
+            return Err(Failure::new(codes::UNKNOWN_FILE_FORMAT, message));
         };
         let ledger = self.ledger.open()?;
         let progress = Progress::new("rows", None);
@@ -65,7 +61,7 @@ impl Arguments {
         let rows =
             ledger.export(&self.output, ExportOptions { record_type, format: Some(format), progress: &mut tell })?;
         drop(progress);
-        if self.json {
+        if out.is_json() {
             out.object([("path", text(self.output.display())), ("rows", number(rows))])?;
             return Ok(0);
         }

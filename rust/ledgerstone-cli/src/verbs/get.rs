@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use clap::Args;
-use ledgerstone::{Ledger, Moment, StoredRecord};
+use ledgerstone::{Ledger, Moment, StoredRecord, codes};
 use ledgerstone_verify::Json;
 
-use crate::failure::{Failure, REFUSED};
+use crate::failure::Failure;
 use crate::modules::record_type;
 use crate::open::Reading;
 use crate::output::Output;
@@ -63,16 +63,15 @@ impl Which {
     }
 
     /// Says that there is none.
-    pub(crate) fn none(&self) -> i32 {
-        eprintln!("no record {}", self.words.join(" "));
-        REFUSED
+    pub(crate) fn none(&self) -> Failure {
+        Failure::new(codes::NO_RECORD, format!("no record {}", self.words.join(" ")))
     }
 }
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
-        let Some(record) = self.which.find(&ledger, self.as_of)? else { return Ok(self.which.none()) };
+        let Some(record) = self.which.find(&ledger, self.as_of)? else { return Err(self.which.none()) };
         let data = objects(&record.batch).pop().unwrap_or(Json::Null);
         let text = |text: String| Json::Text(text);
         out.line(json_line(&Json::Object(vec![

@@ -6,7 +6,7 @@ use ledgerstone_verify::Json;
 use crate::failure::Failure;
 use crate::open::Writing;
 use crate::output::Output;
-use crate::table::{number, text};
+use crate::table::text;
 use crate::values::parse_time;
 
 /// Give a role to a member, or withdraw it
@@ -34,9 +34,6 @@ pub(crate) struct Arguments {
     /// Withdraw it instead
     #[arg(long, conflicts_with_all = ["from", "until"])]
     withdraw: bool,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -49,17 +46,10 @@ impl Arguments {
         } else {
             ledger.grant(&self.member, &self.role, from, until)?
         };
-        if self.json {
-            out.object([
-                ("member", text(&self.member)),
-                ("role", text(&self.role)),
-                ("granted", Json::Bool(!self.withdraw)),
-                ("index", number(appended.index)),
-            ])?;
-            return Ok(0);
-        }
         let done = if self.withdraw { "withdrawn from" } else { "granted to" };
-        out.line(format!("{} {done} {}, transaction {}", self.role, self.member, appended.index))?;
+        let members =
+            [("member", text(&self.member)), ("role", text(&self.role)), ("granted", Json::Bool(!self.withdraw))];
+        out.done(&format!("{} {done} {}", self.role, self.member), appended.index, members)?;
         Ok(0)
     }
 }

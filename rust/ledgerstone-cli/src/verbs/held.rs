@@ -24,9 +24,6 @@ pub(crate) struct Arguments {
     /// At most so many
     #[arg(long, default_value_t = 100)]
     limit: usize,
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -35,7 +32,7 @@ impl Arguments {
         let mut table = Table::new(["place", "type", "code", "data"]);
         for record in &held {
             let data = objects(&record.batch).pop().unwrap_or(Json::Null);
-            if self.json {
+            if out.is_json() {
                 let text = |text: String| Json::Text(text);
                 out.line(json_line(&Json::Object(vec![
                     ("place".to_owned(), text(record.row.to_string())),
@@ -48,7 +45,7 @@ impl Arguments {
                 table.push(vec![place, kind, code, json_line(&data)]);
             }
         }
-        if !self.json {
+        if !out.is_json() {
             out.text(&table.render())?;
             eprintln!("{} record(s) held", held.len());
         }

@@ -33,9 +33,6 @@ pub(crate) struct Arguments {
     /// At most so many rows [default: 100 for a table, all for --json]
     #[arg(long)]
     limit: Option<u64>,
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -44,7 +41,7 @@ impl Arguments {
         let record_type = record_type(&ledger, &self.record_type)?;
         let key = key_values(&record_type, &self.key);
         let rows = ledger.history(&self.record_type, &key, self.as_of)?;
-        show(out, &rows.schema(), rows, self.json, self.limit, "record")?;
+        show(out, &rows.schema(), rows, self.limit, "record")?;
         Ok(0)
     }
 }

@@ -21,22 +21,24 @@ pub(crate) struct Arguments {
     /// Only the keys by which its receipts are verified, one a line
     #[arg(long)]
     verifier_keys: bool,
-    /// One JSON object
-    #[arg(long, conflicts_with = "verifier_keys")]
-    json: bool,
 }
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let ledger = self.ledger.open()?;
         if self.verifier_keys {
-            for key in ledger.verifier_keys()? {
+            let keys = ledger.verifier_keys()?;
+            if out.is_json() {
+                out.object([("verifier_keys", Json::List(keys.iter().map(text).collect()))])?;
+                return Ok(0);
+            }
+            for key in keys {
                 out.line(key)?;
             }
             return Ok(0);
         }
         let checkpoint = ledger.checkpoint()?;
-        if self.json {
+        if out.is_json() {
             let modules = ledger.modules()?.into_iter().map(|module| {
                 let members =
                     [("name", text(module.name)), ("version", number(module.version)), ("title", text(module.title))];

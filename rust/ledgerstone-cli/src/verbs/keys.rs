@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use ledgerstone::{Error, Key, LogKey};
-use ledgerstone_verify::{b64, unb64};
+use ledgerstone_verify::{Json, b64, unb64};
 
 use crate::failure::Failure;
 use crate::open::Writing;
 use crate::output::Output;
 use crate::passphrase::{Protection, new_passphrase};
+use crate::table::{number, text};
 use crate::values::parse_time;
 
 /// Make and show key files; add, rotate and revoke keys on a ledger
@@ -129,17 +130,15 @@ impl Verb {
             Verb::Generate { file, label, protection } => {
                 let key = Key::generate(label).map_err(Error::from)?;
                 key.save(file, protection.passphrase()?.as_ref()).map_err(Error::from)?;
-                out.line(b64(&key.public()))?;
+                tell_key(out, "member key", &b64(&key.public()), key.label())?;
             }
             Verb::Show { file, protection } => match LogKey::load(file) {
                 Ok(log_key) => {
-                    out.line(b64(log_key.public().as_bytes()))?;
-                    eprintln!("log key");
+                    tell_key(out, "log key", &b64(log_key.public().as_bytes()), "")?;
                 }
                 Err(_) => {
                     let key = protection.load_key(file)?;
-                    out.line(b64(&key.public()))?;
-                    eprintln!("member key {:?}", key.label());
+                    tell_key(out, "member key", &b64(&key.public()), key.label())?;
                 }
             },
             Verb::Passwd { file, protection, new_passphrase_file, remove } => {
@@ -148,7 +147,11 @@ impl Verb {
                     return Err(Failure::usage("a new passphrase is needed: --new-passphrase-file, or --remove"));
                 }
                 Key::change_passphrase(file, protection.for_file(file)?.as_ref(), new.as_ref()).map_err(Error::from)?;
-                out.line(if *remove { "the key file is not protected" } else { "the key file is protected" })?;
+                if out.is_json() {
+                    out.object([("path", text(file.display())), ("protected", Json::Bool(!remove))])?;
+                } else {
+                    out.line(if *remove { "the key file is not protected" } else { "the key file is protected" })?;
+                }
             }
             Verb::Add(arguments) => arguments.run(out)?,
             Verb::Rotate(arguments) => arguments.run(out)?,
@@ -163,7 +166,7 @@ impl Add {
     fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let key = public_key(&self.public)?;
         let appended = self.ledger.open()?.add_key(key, self.member.as_deref())?;
-        Ok(out.line(format!("added, transaction {}", appended.index))?)
+        Ok(out.done("added", appended.index, [("added", text(&self.public))])?)
     }
 }
 
@@ -173,7 +176,7 @@ impl Rotate {
         let new = Key::load(&self.new, words.as_ref()).map_err(Error::from)?;
         let public = b64(&new.public());
         let appended = self.ledger.open()?.rotate_key(new)?;
-        Ok(out.line(format!("{public} from now on, transaction {}", appended.index))?)
+        Ok(out.done(&format!("{public} from now on"), appended.index, [("key", text(&public))])?)
     }
 }
 
@@ -182,7 +185,7 @@ impl Revoke {
         let key = public_key(&self.public)?;
         let since = self.suspected_since.as_deref().map(parse_time).transpose()?;
         let appended = self.ledger.open()?.revoke(key, self.reason.as_deref(), since)?;
-        Ok(out.line(format!("revoked, transaction {}", appended.index))?)
+        Ok(out.done("revoked", appended.index, [("revoked", text(&self.public))])?)
     }
 }
 
@@ -190,12 +193,30 @@ impl RotateLog {
     fn run(&self, out: &mut Output) -> Result<(), Failure> {
         let ledger = self.ledger.open()?;
         let appended = ledger.rotate_log_key()?;
+        let keys = ledger.verifier_keys()?;
+        let keys = &keys[..keys.len().min(2)];
+        if out.is_json() {
+            let keys = keys.iter().map(text).collect();
+            out.object([("verifier_keys", Json::List(keys)), ("index", number(appended.index))])?;
+            return Ok(());
+        }
         out.line(format!("a new log key is in force, transaction {}; its verifier keys:", appended.index))?;
-        for key in ledger.verifier_keys()?.iter().take(2) {
+        for key in keys {
             out.line(key)?;
         }
         Ok(())
     }
+}
+
+/// Tells a public key on standard output, and what it is beside it.
+fn tell_key(out: &mut Output, kind: &str, public: &str, label: &str) -> Result<(), Failure> {
+    if out.is_json() {
+        return Ok(out.object([("public", text(public)), ("kind", text(kind)), ("label", text(label))])?);
+    }
+    out.line(public)?;
+    let label = if label.is_empty() { String::new() } else { format!(" {label:?}") };
+    eprintln!("{kind}{label}");
+    Ok(())
 }
 
 /// A public key, as `keys show` prints it.

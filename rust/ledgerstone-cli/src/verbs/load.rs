@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::modules::source_of;
 use crate::open::Writing;
 use crate::output::Output;
-use crate::table::{number, text};
+use crate::table::text;
 
 /// Load a module, or a later version of it
 #[derive(Args, Debug)]
@@ -22,20 +22,13 @@ pub(crate) struct Arguments {
     /// Do not give the module's roles to the member who loads it
     #[arg(long)]
     no_grant: bool,
-    /// Print the result as one JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let (source, file) = source_of(&self.module)?;
         let appended = self.ledger.open()?.load_module(&source, &file, !self.no_grant)?;
-        if self.json {
-            out.object([("module", text(&self.module)), ("index", number(appended.index))])?;
-            return Ok(0);
-        }
-        out.line(format!("module {} loaded, transaction {}", self.module, appended.index))?;
+        out.done(&format!("module {} loaded", self.module), appended.index, [("module", text(&self.module))])?;
         Ok(0)
     }
 }

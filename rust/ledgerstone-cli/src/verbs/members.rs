@@ -35,12 +35,12 @@ pub(crate) struct Arguments {
     protection: Protection,
     #[command(flatten)]
     clock: Clock,
+    /// The log key's file, for an admission [default: <LEDGER>.logkey.pem]
+    #[arg(long, value_name = "FILE", requires = "admit")]
+    log_key: Option<PathBuf>,
     /// Every key, revoked ones too, and every grant, with the transactions that made and ended them
     #[arg(long)]
     history: bool,
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -48,11 +48,16 @@ impl Arguments {
         if let (Some(public), Some(key)) = (&self.admit, &self.key) {
             let public = public_key(public)?;
             let open = self.clock.accepting(Open::default().key(self.protection.load_key(key)?));
-            out.line(writable(open, &self.ledger.ledger, None)?.admit_member(public)?)?;
+            let member = writable(open, &self.ledger.ledger, self.log_key.as_deref())?.admit_member(public)?;
+            if out.is_json() {
+                out.object([("member", Json::Text(member))])?;
+            } else {
+                out.line(member)?;
+            }
             return Ok(0);
         }
         let members = self.ledger.open()?.members()?;
-        if self.json {
+        if out.is_json() {
             for member in &members {
                 out.line(json_line(&json(member)))?;
             }

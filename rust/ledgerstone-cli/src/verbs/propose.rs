@@ -8,9 +8,11 @@ use ledgerstone::{Open, ProposeOptions};
 use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
+use crate::input::malformed;
 use crate::open::read_text;
 use crate::output::Output;
 use crate::passphrase::Protection;
+use crate::table::{number, text};
 use crate::values::from_json;
 
 /// Sign a transaction into a file, for others to endorse and for anybody with the log key to append
@@ -56,30 +58,39 @@ impl Arguments {
         let proposal = ledger.propose(records, ProposeOptions { id: self.id.as_deref(), lifetime })?;
         proposal.save(&self.out)?;
         let (count, expires) = (proposal.records().len(), &proposal.intent().expires);
+        if out.is_json() {
+            out.object([
+                ("path", text(self.out.display())),
+                ("id", text(proposal.id())),
+                ("count", number(count as u64)),
+                ("expires", text(expires)),
+            ])?;
+            return Ok(0);
+        }
         out.line(format!("{}: {count} records proposed, good until {expires}", self.out.display()))?;
         Ok(0)
     }
 
     fn records(&self) -> Result<Vec<(String, Value)>, Failure> {
-        let (name, text) = match self.records.as_deref().filter(|path| *path != Path::new("-")) {
+        let (name, lines) = match self.records.as_deref().filter(|path| *path != Path::new("-")) {
             Some(path) => (path.display().to_string(), read_text(path)?),
             None => ("standard input".to_owned(), std::io::read_to_string(std::io::stdin())?),
         };
-        let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        lines.map(|(place, line)| self.record(line, &format!("{name}, line {}", place + 1))).collect()
+        let lines = (1u64..).zip(lines.lines()).filter(|(_, line)| !line.trim().is_empty());
+        let records = lines
+            .map(|(number, line)| self.record(line).map_err(|why| Failure::from(malformed(&name, Some(number), why))));
+        records.collect()
     }
 
-    fn record(&self, line: &str, place: &str) -> Result<(String, Value), Failure> {
-        let json = Json::parse(line.trim().as_bytes())
-            .map_err(|error| Failure::other(format!("{place}: no JSON, {error}")))?;
+    /// The record of a line, or what is wrong with it.
+    fn record(&self, line: &str) -> Result<(String, Value), String> {
+        let json = Json::parse(line.trim().as_bytes()).map_err(|error| format!("no JSON, {error}"))?;
         if let Some(name) = &self.record_type {
             return Ok((name.clone(), from_json(json)));
         }
         match (json.get("type").and_then(Json::as_text), json.get("data")) {
             (Some(name), Some(data)) => Ok((name.to_owned(), from_json(data.clone()))),
-            _ => Err(Failure::other(format!(
-                "{place}: no {{\"type\": …, \"data\": {{…}}}}; or name the type of every line with --type"
-            ))),
+            _ => Err("no {\"type\": …, \"data\": {…}}; or name the type of every line with --type".to_owned()),
         }
     }
 }

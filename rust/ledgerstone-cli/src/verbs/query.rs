@@ -55,9 +55,6 @@ pub(crate) struct Arguments {
     /// The ledger as it was: an index, a day (its end, UTC) or a time
     #[arg(long, value_name = "MOMENT", value_parser = parse_moment)]
     as_of: Option<Moment>,
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -71,7 +68,7 @@ impl Arguments {
                 .ok_or_else(|| Failure::usage(format!("{place:?} is no place; write index:position, like 7:0")))
         });
         // One row more than is shown tells whether there are more.
-        let limit = if self.json { self.limit } else { Some(self.limit.unwrap_or(TABLE_ROWS).saturating_add(1)) };
+        let limit = if out.is_json() { self.limit } else { Some(self.limit.unwrap_or(TABLE_ROWS).saturating_add(1)) };
         let request = QueryRequest {
             record_type: self.record_type.clone(),
             predicates,
@@ -85,7 +82,7 @@ impl Arguments {
             as_of: self.as_of,
         };
         let rows = ledger.query(&request)?;
-        show(out, &rows.schema(), rows, self.json, self.limit, "record")?;
+        show(out, &rows.schema(), rows, self.limit, "record")?;
         Ok(0)
     }
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::open::Writing;
 use crate::output::Output;
+use crate::table::text;
 use crate::values::parse_place;
 
 /// Release a held record: its rules run again, those that hold excepted, and its effects happen now
@@ -34,7 +35,7 @@ impl Arguments {
             )));
         };
         let appended = self.ledger.open()?.release(row, self.reason.as_deref())?;
-        out.line(format!("record {row} released, transaction {}", appended.index))?;
+        out.done(&format!("record {row} released"), appended.index, [("released", text(row))])?;
         Ok(0)
     }
 }

@@ -29,7 +29,7 @@ impl Arguments {
         let backup = self.backup.display();
         let what =
             if self.backup.exists() { "it can be opened, queried and audited there" } else { "there is no such file" };
-        Err(Failure::refused_with(
+        Err(Failure::new(
             codes::RESTORE_REFUSED,
             format!(
                 "{}: a ledger does not go on from a backup: it would sign a second history under the first one's name; {backup}: {what}",

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use ledgerstone::codes;
 use ledgerstone::schema::{
     CellKind, Compatibility, Field, FieldKind, LookupSource, Module, Reason, RecordType, Severity, compat,
 };
+use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
 use crate::modules::{loaded, parse, source_of};
 use crate::open::Reading;
 use crate::output::Output;
-use crate::table::Table;
+use crate::table::{Table, json_line, number, text};
+use crate::values::to_json;
 
 /// Check and show schema files
 #[derive(Debug, Subcommand)]
@@ -63,12 +66,13 @@ impl Verb {
             Verb::Check { module } => {
                 let (source, file) = source_of(module)?;
                 let module = parse(&source, &file)?;
-                out.line(format!(
-                    "{file}: module {}, version {}: ok, {} types",
-                    module.name,
-                    module.version,
-                    module.types.len()
-                ))?;
+                let (name, version, types) = (&module.name, module.version, module.types.len());
+                if out.is_json() {
+                    let types = number(types as u64);
+                    out.object([("module", text(name)), ("version", number(version)), ("types", types)])?;
+                } else {
+                    out.line(format!("{file}: module {name}, version {version}: ok, {types} types"))?;
+                }
             }
             Verb::Try(arguments) => return arguments.run(out),
             Verb::Show { module, ledger, version, source } => {
@@ -79,7 +83,9 @@ impl Verb {
                     }
                     Some(path) => loaded_module(path, module, *version)?,
                 };
-                if *source {
+                if out.is_json() {
+                    show_json(out, &shown, *source)?;
+                } else if *source {
                     out.text(&shown.source)?;
                 } else {
                     show(out, &shown)?;
@@ -92,9 +98,16 @@ impl Verb {
                 let Compatibility { reasons, demands } = compat(&old, &new);
                 if !reasons.is_empty() {
                     let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-                    return Err(Failure::refused(reasons.join("\n")));
+                    return Err(Failure::new(codes::MODULE_UPGRADE, reasons.join("\n")));
                 }
-                let may = format!("version {} of {} may follow version {}", new.version, new.name, old.version);
+                let (name, old, new) = (&new.name, old.version, new.version);
+                if out.is_json() {
+                    let demands = Json::List(demands.iter().map(text).collect());
+                    let (old, new) = (number(old), number(new));
+                    out.object([("module", text(name)), ("old", old), ("new", new), ("demands", demands)])?;
+                    return Ok(0);
+                }
+                let may = format!("version {new} of {name} may follow version {old}");
                 out.line(if demands.is_empty() { may } else { format!("{may} where the ledger lets it:") })?;
                 for demand in demands {
                     out.line(demand.to_string())?;
@@ -109,9 +122,20 @@ impl Verb {
 fn history(reading: &Reading, out: &mut Output) -> Result<(), Failure> {
     let mut table = Table::new(["module", "version", "index", "loaded by"]).whole();
     for loaded in reading.open()?.module_history()? {
+        if out.is_json() {
+            out.object([
+                ("module", text(loaded.name)),
+                ("version", number(loaded.version)),
+                ("index", number(loaded.row.index)),
+                ("author", text(loaded.author)),
+            ])?;
+            continue;
+        }
         table.push(vec![loaded.name, loaded.version.to_string(), loaded.row.index.to_string(), loaded.author]);
     }
-    out.text(&table.render())?;
+    if !out.is_json() {
+        out.text(&table.render())?;
+    }
     Ok(())
 }
 
@@ -120,7 +144,21 @@ fn loaded_module(path: &std::path::Path, name: &str, version: Option<u64>) -> Re
     let fits = |module: &Module| module.name == name && version.is_none_or(|version| module.version == version);
     let found = loaded(&ledger)?.into_iter().rev().map(|(_, module)| module).find(fits);
     let which = version.map_or_else(String::new, |version| format!(" version {version}"));
-    found.ok_or_else(|| Failure::other(format!("{} has no module {name}{which}", path.display())))
+    let message = || format!("{} has no module {name}{which}", path.display());
+    found.ok_or_else(|| Failure::new(codes::MODULE_NOT_LOADED, message()))
+}
+
+/// The module's source as a member of an object, or an object for each of its types.
+fn show_json(out: &mut Output, module: &Module, source: bool) -> Result<(), Failure> {
+    if source {
+        let members =
+            [("module", text(&module.name)), ("version", number(module.version)), ("source", text(&module.source))];
+        return Ok(out.object(members)?);
+    }
+    for record_type in &module.types {
+        out.line(json_line(&to_json(&record_type.describe())))?;
+    }
+    Ok(())
 }
 
 fn show(out: &mut Output, module: &Module) -> Result<(), Failure> {

@@ -44,9 +44,6 @@ pub(crate) struct Arguments {
     /// At most so many rows [default: 100 for a table, all for --json]
     #[arg(long)]
     limit: Option<u64>,
-    /// One JSON object a line
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -62,7 +59,7 @@ impl Arguments {
             columns: self.columns.clone(),
         })?;
         let (opening, closing) = (rows.opening(), rows.closing());
-        show(out, &rows.schema(), rows, self.json, self.limit, "movement")?;
+        show(out, &rows.schema(), rows, self.limit, "movement")?;
         eprintln!("opening {}, closing {}", text(&opening), text(&closing));
         Ok(0)
     }

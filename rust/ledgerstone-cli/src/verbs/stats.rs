@@ -19,9 +19,6 @@ Bytes by table are counted page by page, which reads the file once.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Reading,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -32,7 +29,7 @@ impl Arguments {
         };
         let records: Vec<(&str, u64)> = stats.records.iter().map(|(name, count)| (name.as_str(), *count)).collect();
         let total: u64 = stats.bytes.iter().map(|(_, bytes)| bytes).sum();
-        if self.json {
+        if out.is_json() {
             let modules = stats.modules.iter().map(|(name, version)| (name.as_str(), *version)).collect();
             out.object([
                 ("transactions", number(stats.transactions)),

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::failure::Failure;
 use crate::open::Writing;
 use crate::output::Output;
+use crate::table::text;
 
 /// Suspend a module: its records are rejected until it is resumed
 #[derive(Args, Debug)]
@@ -42,7 +43,7 @@ impl Suspend {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let Which { ledger, module, reason } = &self.which;
         let appended = ledger.open()?.suspend(module, reason.as_deref())?;
-        out.line(format!("{module} suspended, transaction {}", appended.index))?;
+        out.done(&format!("{module} suspended"), appended.index, [("suspended", text(module))])?;
         Ok(0)
     }
 }
@@ -51,7 +52,7 @@ impl Resume {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let Which { ledger, module, reason } = &self.which;
         let appended = ledger.open()?.resume(module, reason.as_deref())?;
-        out.line(format!("{module} resumed, transaction {}", appended.index))?;
+        out.done(&format!("{module} resumed"), appended.index, [("resumed", text(module))])?;
         Ok(0)
     }
 }

@@ -9,10 +9,12 @@ use ledgerstone::{CellNow, RecordException, Trial, Tried};
 use ledgerstone_verify::{ExceptionOutcome, Json};
 
 use crate::failure::{Failure, REFUSED};
+use crate::input::malformed;
 use crate::modules::source_of;
 use crate::open::read_text;
 use crate::output::Output;
-use crate::values::from_json;
+use crate::table::{number, text};
+use crate::values::{from_json, named_words, to_json, words};
 
 /// Bytes of a file of records: a trial is for examples, kept in memory.
 const FILE_BYTES: usize = 64 << 20;
@@ -42,6 +44,9 @@ impl Arguments {
         let named = self.modules.iter().chain([&self.module]);
         let modules = named.map(|name| source_of(name)).collect::<Result<Vec<_>, _>>()?;
         let trial = Trial::run(&modules, self.records()?)?;
+        if out.is_json() {
+            return as_json(out, &trial);
+        }
         for (number, tried) in trial.records.iter().enumerate() {
             match &tried.exception {
                 None => out.line(format!("{number} {}: accepted", tried.record_type))?,
@@ -57,10 +62,7 @@ impl Arguments {
         for cell in &trial.cells {
             out.line(cell_line(cell))?;
         }
-        let is_refused = |tried: &Tried| {
-            tried.exception.as_ref().is_some_and(|exception| exception.outcome == ExceptionOutcome::Rejected)
-        };
-        Ok(if trial.records.iter().any(is_refused) { REFUSED } else { 0 })
+        Ok(exit_code(&trial))
     }
 
     fn records(&self) -> Result<Vec<(String, Value)>, Failure> {
@@ -73,17 +75,13 @@ impl Arguments {
             }
         };
         if text.len() > FILE_BYTES {
-            return Err(Failure::other(format!("{name}: a trial takes at most {FILE_BYTES} bytes of records")));
+            return Err(malformed(&name, None, format!("a trial takes at most {FILE_BYTES} bytes of records")).into());
         }
         let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
         lines
             .map(|(number, line)| {
-                record(line).ok_or_else(|| {
-                    Failure::other(format!(
-                        "{name}, line {}: a record is one JSON object {{\"type\": …, \"data\": {{…}}}}",
-                        number + 1
-                    ))
-                })
+                let what = "a record is one JSON object {\"type\": …, \"data\": {…}}";
+                record(line).ok_or_else(|| malformed(&name, Some(number as u64 + 1), what).into())
             })
             .collect()
     }
@@ -100,29 +98,42 @@ fn record(line: &str) -> Option<(String, Value)> {
     }
 }
 
-fn cell_line(cell: &CellNow) -> String {
-    let list = |values: &[Value]| values.iter().map(shown).collect::<Vec<_>>().join(", ");
-    let parts: Vec<String> = cell.value.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
-    let by = if cell.by.is_empty() { String::new() } else { format!(" in {}", list(&cell.by)) };
-    format!("{} {} of {}{by}: {}", cell.record_type, cell.name, list(&cell.key), parts.join(", "))
+/// One where a record was refused.
+fn exit_code(trial: &Trial) -> i32 {
+    let is_refused = |tried: &Tried| {
+        tried.exception.as_ref().is_some_and(|exception| exception.outcome == ExceptionOutcome::Rejected)
+    };
+    if trial.records.iter().any(is_refused) { REFUSED } else { 0 }
 }
 
-/// A value for people.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::Null => "nothing".to_owned(),
-        Value::Bool(value) => value.to_string(),
-        Value::Int(value) | Value::Timestamp(value) => value.to_string(),
-        Value::Float(value) => value.to_string(),
-        Value::Decimal(value) => value.to_string(),
-        Value::Date(value) => value.to_string(),
-        Value::Text(text) | Value::BigInt(text) => text.clone(),
-        Value::Unfit(unfit) => unfit.message.clone(),
-        Value::Bytes(bytes) => format!("{} bytes", bytes.len()),
-        Value::List(values) => format!("[{}]", values.iter().map(shown).collect::<Vec<_>>().join(", ")),
-        Value::Object(members) => {
-            let members: Vec<String> = members.iter().map(|(name, value)| format!("{name} {}", shown(value))).collect();
-            format!("{{{}}}", members.join(", "))
-        }
+/// An object for each record, then one for each cell.
+fn as_json(out: &mut Output, trial: &Trial) -> Result<i32, Failure> {
+    for (place, tried) in trial.records.iter().enumerate() {
+        let reason = tried.exception.as_ref().map(|exception| &exception.reason);
+        out.some([
+            ("record", Some(number(place as u64))),
+            ("type", Some(text(&tried.record_type))),
+            ("outcome", Some(text(tried.exception.as_ref().map_or("accepted", |exception| exception.outcome.name())))),
+            ("code", reason.map(|reason| text(&reason.code))),
+            ("message", reason.map(|reason| text(&reason.message))),
+            ("field", reason.and_then(|reason| reason.field.as_ref()).map(text)),
+            ("cell", reason.and_then(|reason| reason.cell.as_ref()).map(text)),
+        ])?;
     }
+    for cell in &trial.cells {
+        out.object([
+            ("cell", text(&cell.name)),
+            ("type", text(&cell.record_type)),
+            ("key", Json::List(cell.key.iter().map(to_json).collect())),
+            ("by", Json::List(cell.by.iter().map(to_json).collect())),
+            ("value", to_json(&Value::Object(cell.value.clone()))),
+        ])?;
+    }
+    Ok(exit_code(trial))
+}
+
+fn cell_line(cell: &CellNow) -> String {
+    let list = |values: &[Value]| values.iter().map(words).collect::<Vec<_>>().join(", ");
+    let by = if cell.by.is_empty() { String::new() } else { format!(" in {}", list(&cell.by)) };
+    format!("{} {} of {}{by}: {}", cell.record_type, cell.name, list(&cell.key), named_words(&cell.value))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use ledgerstone::{Error, codes};
 use ledgerstone_verify::{Json, Outcome, Receipt, VerifierKey, b64};
 
 use crate::failure::{Failure, REFUSED};
@@ -28,9 +29,6 @@ pub(crate) struct Arguments {
     /// The ledger itself: its keys are trusted, and it says which signatures are doubtful
     #[arg(long, value_name = "LEDGER")]
     ledger: Option<PathBuf>,
-    /// One JSON object
-    #[arg(long)]
-    json: bool,
 }
 
 impl Arguments {
@@ -44,10 +42,11 @@ impl Arguments {
             trust.extend(ledger.verifier_keys()?);
         }
         let bytes = std::fs::read(&self.receipt).map_err(|error| Failure::file(&self.receipt, error))?;
-        let receipt = Receipt::parse(&bytes)?;
-        let proven = receipt.verify(&trust)?;
+        let unverified = |error| Error::evidence(&self.receipt, &error);
+        let receipt = Receipt::parse(&bytes).map_err(unverified)?;
+        let proven = receipt.verify(&trust).map_err(unverified)?;
         let code = if proven.outcome == Outcome::Accepted { 0 } else { REFUSED };
-        if self.json {
+        if out.is_json() {
             // A record is JSON that verified.
             let record = Json::parse(proven.record.as_bytes()).unwrap_or(Json::Null);
             out.object([
@@ -103,9 +102,13 @@ fn verifier_keys(given: &str) -> Result<Vec<VerifierKey>, Failure> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
     let keys = lines
         .map(|(place, line)| {
-            VerifierKey::parse(line.trim())
-                .map_err(|error| Failure::other(format!("{given}, line {}: {error}", place + 1)))
+            VerifierKey::parse(line.trim()).map_err(|error| {
+                Failure::new(codes::EVIDENCE_MALFORMED, format!("{given}, line {}: {error}", place + 1))
+            })
         })
         .collect::<Result<Vec<_>, _>>()?;
-    if keys.is_empty() { Err(Failure::other(format!("{given} holds no verifier key"))) } else { Ok(keys) }
+    if keys.is_empty() {
+        return Err(Failure::new(codes::EVIDENCE_MALFORMED, format!("{given} holds no verifier key")));
+    }
+    Ok(keys)
 }

@@ -192,6 +192,7 @@ impl Reader<'_> {
             return Ok(Json::Int(value));
         }
         match text.parse::<f64>() {
+            Ok(value) if value.is_finite() && integer => Ok(Json::BigInt(text.to_owned())),
             Ok(value) if value.is_finite() => Ok(Json::Float(value)),
             _ => Err(CanonError::new(start, "a number too large")),
         }

@@ -150,7 +150,7 @@ fn row_count(view: &View, table: Table, expected: u64, findings: &mut Findings) 
     });
     match scanned {
         Ok(()) => {}
-        Err(StoreError::Engine(why) | StoreError::Damaged(why)) => {
+        Err(StoreError::Engine(why) | StoreError::Damaged { why, .. }) => {
             findings.add(Finding::of(Verdict::StorageCorrupt, table.name(), why));
             return Ok(());
         }

@@ -142,17 +142,17 @@ impl Ledger {
         for key in keys {
             let member = authority
                 .member_of(&key.public())
-                .ok_or_else(|| self.unknown_key(authority, &key.public(), &format!("{key:?}"), "ledger"))?;
+                .ok_or_else(|| self.unknown_key(authority, &key.public(), &format!("{key:?}"), ""))?;
             endorsers.push(Endorser { member: member.to_owned(), key: key.as_ref(), endorsement: endorsement.clone() });
         }
         endorsers.sort_by(|a, b| a.member.cmp(&b.member));
         if let Some(own) = endorsers.iter().find(|by| by.member == author) {
             let message = format!("{:?} is a key of the author: nobody endorses what he signs himself", own.key);
-            return Err(forbidden(codes::SELF_ENDORSEMENT, message, "ledger"));
+            return Err(forbidden(codes::SELF_ENDORSEMENT, message, ""));
         }
         if let Some(pair) = endorsers.windows(2).find(|pair| pair[0].member == pair[1].member) {
             let message = format!("{:?} and {:?} are keys of one member, who endorses once", pair[0].key, pair[1].key);
-            return Err(forbidden(codes::ENDORSED_TWICE, message, "ledger"));
+            return Err(forbidden(codes::ENDORSED_TWICE, message, ""));
         }
         Ok(endorsers)
     }

@@ -55,8 +55,7 @@ impl Proposal {
         let mut text = Vec::new();
         let file = File::open(path).map_err(failed)?;
         file.take(MAX_PROPOSAL_BYTES as u64 + 1).read_to_end(&mut text).map_err(failed)?;
-        Proposal::parse(&text)
-            .map_err(|error| Error::verification(error.kind().code(), format!("{}: {error}", path.display())))
+        Proposal::parse(&text).map_err(|error| Error::evidence(path, &error))
     }
 
     /// Writes a proposal file, over what was there.
@@ -78,11 +77,11 @@ impl Proposal {
         }
         if member == self.0.intent.author {
             let message = format!("{member} is the author: nobody endorses what he signs himself");
-            return Err(forbidden(codes::SELF_ENDORSEMENT, message, "ledger"));
+            return Err(forbidden(codes::SELF_ENDORSEMENT, message, ""));
         }
         if self.0.endorsements().iter().any(|by| by.member == member) {
             let message = format!("{member} has endorsed this proposal already");
-            return Err(forbidden(codes::ENDORSED_TWICE, message, "ledger"));
+            return Err(forbidden(codes::ENDORSED_TWICE, message, ""));
         }
         let endorsement = Endorsement { meaning: meaning.to_owned(), time: clock::text(clock::now())? };
         let message = self.0.endorsement_message(member, &key.public(), &endorsement);
@@ -142,7 +141,7 @@ impl Ledger {
         let view = self.view()?;
         let author = author_of(&view.authority, &key);
         if view.authority.member_of(&key.public()).is_none() {
-            return Err(self.unknown_key(&view.authority, &key.public(), &format!("{key:?}"), "ledger"));
+            return Err(self.unknown_key(&view.authority, &key.public(), &format!("{key:?}"), ""));
         }
         let records = self.screen_all(&|name| view.record_type(name), records, false)?;
         let id = match options.id {
@@ -176,7 +175,7 @@ impl Ledger {
         let mut writer = self.lock_writer()?;
         if proposal.intent.genesis != writer.genesis {
             let message = format!("the proposal is for another ledger ({}) than this one", proposal.origin);
-            return Err(refused(codes::OTHER_LEDGER, message, 0, "ledger"));
+            return Err(refused(codes::OTHER_LEDGER, message, 0, ""));
         }
         let earlier = self.earlier(&writer, &proposal.intent.author, Some(&proposal.id))?;
         let type_of = |name: &str| type_for(&writer.authority, earlier.as_ref(), name);
@@ -215,7 +214,7 @@ impl Ledger {
         if now >= intent.expires {
             let message =
                 format!("the proposal expired at {}, and ledger time is {now}: propose it again", intent.expires);
-            return Err(refused(codes::INTENT_EXPIRED, message, 0, "ledger"));
+            return Err(refused(codes::INTENT_EXPIRED, message, 0, ""));
         }
         let is_past = match intent.seen {
             Some(seen) => seen.size <= writer.trees.size() && root_at(view, seen.size)? == seen.root,
@@ -225,7 +224,7 @@ impl Ledger {
             return Ok(());
         }
         let message = "its author has seen a state that is not in this log's past: the ledger is another copy, or was rolled back";
-        Err(refused(codes::UNKNOWN_PAST, message.to_owned(), 0, "ledger"))
+        Err(refused(codes::UNKNOWN_PAST, message.to_owned(), 0, ""))
     }
 }
 

@@ -191,7 +191,7 @@ impl Ledger {
             Error::Forbidden(Box::new(Rejected {
                 code: codes::NO_KEY.to_owned(),
                 message: "every record is signed by its author: open the ledger with key=".to_owned(),
-                record_type: "ledger".to_owned(),
+                record_type: String::new(),
                 row: 0,
                 field: None,
                 cell: None,

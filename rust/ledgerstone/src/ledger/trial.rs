@@ -121,6 +121,7 @@ fn plain(json: &Json) -> Value {
         Json::Null => Value::Null,
         Json::Bool(value) => Value::Bool(*value),
         Json::Int(value) => Value::Int(*value),
+        Json::BigInt(digits) => Value::BigInt(digits.clone()),
         Json::Float(value) => Value::Float(*value),
         Json::Text(text) => Value::Text(text.clone()),
         Json::List(items) => Value::List(items.iter().map(plain).collect()),

@@ -170,8 +170,13 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// SQLite finds its structures damaged, or a row is not what the format says.
-    #[error("storage: the file is damaged ({0}); audit the ledger")]
-    Damaged(String),
+    #[error("{}: the file is damaged ({why})", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        why: String,
+    },
     /// The storage engine failed.
     #[error("storage: {0}")]
     Engine(String),
@@ -196,6 +201,7 @@ impl StoreError {
     pub(super) fn at(self, path: &Path) -> Self {
         match self {
             StoreError::DiskFull { .. } => StoreError::DiskFull { path: path.to_owned() },
+            StoreError::Damaged { why, .. } => StoreError::Damaged { path: path.to_owned(), why },
             other => other,
         }
     }
@@ -211,7 +217,7 @@ impl StoreError {
             StoreError::StaleHead { .. } => codes::STALE_HEAD,
             StoreError::Conflict { .. } => codes::ROW_EXISTS,
             StoreError::DiskFull { .. } => codes::DISK_FULL,
-            StoreError::Damaged(_) => codes::STORAGE_DAMAGED,
+            StoreError::Damaged { .. } => codes::STORAGE_DAMAGED,
             StoreError::Engine(_) => codes::STORAGE_FAILED,
             StoreError::Io { .. } => codes::FILE_FAILED,
         }
@@ -225,6 +231,7 @@ impl StoreError {
             | StoreError::NewerFormat { path, .. }
             | StoreError::Locked { path, .. }
             | StoreError::DiskFull { path }
+            | StoreError::Damaged { path, .. }
             | StoreError::Io { path, .. } => Some(path),
             _ => None,
         }

@@ -205,6 +205,11 @@ fn tables_of(connection: &Connection) -> rusqlite::Result<Vec<String>> {
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
+/// Damage; whoever knows the file says which.
+pub(super) fn damaged(why: String) -> StoreError {
+    StoreError::Damaged { path: PathBuf::new(), why }
+}
+
 /// What SQLite says, in words that help.
 pub(super) fn engine(error: rusqlite::Error) -> StoreError {
     // Whoever knows the file says which.
@@ -214,7 +219,7 @@ pub(super) fn engine(error: rusqlite::Error) -> StoreError {
     }
     let advice = match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => return full,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return StoreError::Damaged(error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return damaged(error.to_string()),
         Some(ErrorCode::SystemIoFailure) => "the disk failed to read or write",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "another process holds the file in a way that ledgers do not"

@@ -92,9 +92,8 @@ impl SqliteStore {
     pub fn open_readonly(path: &Path) -> Result<Self, StoreError> {
         let resolved = resolve_existing(path)?;
         let readers = Arc::new(Readers::new(resolved, true));
-        let reader = readers.take()?;
-        check_ledger(&reader.connection, path)?;
-        readers.give_back(reader);
+        let checked = readers.take().and_then(|reader| check_ledger(&reader.connection, path).map(|()| reader));
+        readers.give_back(checked.map_err(|error| error.at(path))?);
         Ok(Self { writer: None, readers, _lock: None })
     }
 

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 use super::super::contract::number_of;
 use super::super::{KeyKind, Snapshot, StoreError, Table, number_key};
 use super::beside;
-use super::connection::{Mode, TABLES, connect, engine};
+use super::connection::{Mode, TABLES, connect, damaged, engine};
 use super::copy;
 
 /// Connections kept for the next snapshot; opening one costs about as much as a hundred lookups.
@@ -148,7 +148,7 @@ impl SqliteSnapshot {
             let why = "the file was changed while it was read without write permission: take a new snapshot";
             return Err(StoreError::Engine(why.into()));
         }
-        found
+        found.map_err(|error| error.at(self.readers.path()))
     }
 }
 
@@ -315,7 +315,7 @@ pub(super) fn last_envelope(connection: &Connection) -> Result<u64, StoreError> 
 }
 
 fn odd(table: Table) -> StoreError {
-    StoreError::Damaged(format!("table {}: a key or value is not what the format says", table.name()))
+    damaged(format!("table {}: a key or value is not what the format says", table.name()))
 }
 
 fn bytes<'a>(row: &'a Row<'_>, column: usize, table: Table) -> Result<&'a [u8], StoreError> {
