@@ -8,7 +8,7 @@ use arrow_schema::{Field, Schema};
 use ledgerstone::codes;
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::query::{Comparison, Predicate};
-use ledgerstone::{Create, Error, ExportOptions, Key, Ledger, Moment, QueryRequest, Sources, StatementRequest};
+use ledgerstone::{Create, Error, ExportOptions, Key, Ledger, Moment, QueryRequest, Sources};
 use ledgerstone_tests::{ORIGIN, account, books, key, load, object, text, transfer};
 use ledgerstone_verify::Mode;
 
@@ -47,10 +47,9 @@ pub(crate) const ALL: &[Provocation] = &[
     (codes::NO_BALANCE, "", || ready().balances("finance.transfer", &[text("t1")]).unwrap_err().into()),
     (codes::NO_EFFECTIVE_DATE, "", || points("").balances_on("points.card", &[text("a")], 0, None).unwrap_err().into()),
     (codes::NOT_SUMMABLE, "", || {
-        let hold = "[[types.gain.rules]]\nrequire = \"points < 100\"\nseverity = \"hold\"\ncode = \"many\"\n";
-        let record_type = "points.card".to_owned();
-        let request = StatementRequest { record_type, key: vec![text("a")], ..StatementRequest::default() };
-        Arc::new(points(hold)).statement(&request).err().unwrap().into()
+        let by_author = "[[types.gain.rules]]\nwhen = \"author == 'me'\"\nbalance = \"card.balance\"\nat = [\"card\"]\n\
+            add = { points = \"points\" }\n";
+        points(by_author).balances_on("points.card", &[text("a")], 0, None).unwrap_err().into()
     }),
     (codes::BAD_MOMENT, "", || Moment::parse("soon").unwrap_err().into()),
     (codes::NO_RECEIPT, "", || {
