@@ -121,6 +121,7 @@ def open(
     A transaction more than 366 days after the last one is refused (``ledger.max_clock_step``): one wrong clock would bind all later
     ones. With `accept_clock_step` the first transaction is taken however late it is, for a ledger that rested; look at the clock first.
     """
+    def _repr_html_(self) -> str: ...
 
 @final
 class Ledger:
@@ -361,12 +362,13 @@ class Transaction:
     """Records that are appended together, all or none."""
 
     def append(self, type: str, record: Mapping[str, Any]) -> None:
-        """Adds a record. Nothing is checked against the ledger before the block ends."""
+        """Adds a record, within the ``with`` block. Nothing is checked against the ledger before the block ends."""
     @property
     def result(self) -> Appended | None:
         """What was appended; None while the block runs, where it raised, and where it was empty."""
     def __enter__(self) -> Self: ...
     def __exit__(self, kind: type[BaseException] | None, *_rest: BaseException | TracebackType | None) -> None: ...
+    def _repr_html_(self) -> str: ...
 
 @final
 class LoadResult:

@@ -6,11 +6,22 @@ called `index` or `count` it hides the method of that name that tuples have, whi
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .exceptions import VerificationError
 
+_Fact = TypeVar("_Fact", bound=type[NamedTuple])
 
+
+def _shown(fact: _Fact) -> _Fact:
+    """Gives a named tuple its table in a notebook, under its name in words, where it has none of its own."""
+    words = "".join(f" {char.lower()}" if char.isupper() else char for char in fact.__name__).strip()
+    if "_repr_html_" not in vars(fact):
+        fact._repr_html_ = lambda self: _table(words, self._asdict())  # type: ignore[attr-defined]
+    return fact
+
+
+@_shown
 class RowId(NamedTuple):
     """The place of a record: its transaction, and its position in it.
 
@@ -25,6 +36,7 @@ class RowId(NamedTuple):
     """Position among the records of the transaction."""
 
 
+@_shown
 class ErrorCode(NamedTuple):
     """One entry of the catalogue of errors.
 
@@ -42,6 +54,7 @@ class ErrorCode(NamedTuple):
     """What to do."""
 
 
+@_shown
 class Backup(NamedTuple):
     """What a backup holds.
 
@@ -57,6 +70,7 @@ class Backup(NamedTuple):
     """Its newest checkpoint, a signed note."""
 
 
+@_shown
 class Outcome(NamedTuple):
     """What became of a record, and why.
 
@@ -72,6 +86,7 @@ class Outcome(NamedTuple):
     """The reason in words."""
 
 
+@_shown
 class Appended(NamedTuple):
     """A transaction that stands in the log, durably.
 
@@ -113,9 +128,6 @@ class Appended(NamedTuple):
         if not 0 <= position < self.count:
             raise IndexError(f"the transaction has {self.count} record(s)")
         return RowId(self.index, position)
-
-    def _repr_html_(self) -> str:
-        return _table("appended", self._asdict())
 
 
 _ACCEPTED = Outcome("accepted")
@@ -186,8 +198,15 @@ class Record(Mapping[str, Any]):
         return _table(f"{self.type}, transaction {self.index}, position {self.position}", self._data)
 
 
+@_shown
 class Checkpoint(NamedTuple):
-    """The signed state of a log."""
+    """The signed state of a log.
+
+    >>> ledger = getfixture("books")
+    >>> checkpoint = ledger.checkpoint()
+    >>> checkpoint.size, len(checkpoint.root)
+    (4, 32)
+    """
 
     origin: str
     """Name of the log."""
@@ -200,12 +219,16 @@ class Checkpoint(NamedTuple):
     note_sha3: str | None = None
     """The signed note of the SHA3-256 tree; None where only one note was verified."""
 
-    def _repr_html_(self) -> str:
-        return _table("checkpoint", self._asdict())
 
-
+@_shown
 class Verified(NamedTuple):
-    """What a receipt proved. Look at the outcome: a record can be in the log as rejected."""
+    """What a receipt proved. Look at the outcome: a record can be in the log as rejected.
+
+    >>> ledger = getfixture("books")
+    >>> verified = ledger.receipt((3, 0)).verify(ledger.verifier_keys)
+    >>> verified.outcome, verified.data["id"], verified.checked_sha3
+    ('accepted', 't1', True)
+    """
 
     outcome: str
     """``accepted``, ``flagged``, ``held`` or ``rejected``."""
@@ -238,10 +261,8 @@ class Verified(NamedTuple):
     doubts: "list[Doubt] | None" = None
     """Signatures that are doubtful, as `Ledger.verify` knows them; None where the ledger was not asked."""
 
-    def _repr_html_(self) -> str:
-        return _table("verified", self._asdict())
 
-
+@_shown
 class Doubt(NamedTuple):
     """A signature that holds, by a key that is under suspicion for the time in which it signed. Evidence, and no verdict.
 
@@ -262,6 +283,7 @@ class Doubt(NamedTuple):
     """Index of the transaction that revoked it."""
 
 
+@_shown
 class MemberKey(NamedTuple):
     """A key of a member, and its history.
 
@@ -288,6 +310,7 @@ class MemberKey(NamedTuple):
         return self.revoked is None
 
 
+@_shown
 class Grant(NamedTuple):
     """A role given to a member and not withdrawn.
 
@@ -305,6 +328,7 @@ class Grant(NamedTuple):
     """Ledger time at which it ends; None: it does not."""
 
 
+@_shown
 class LogKey(NamedTuple):
     """A log key, and the part of the log that it signs for.
 
@@ -322,6 +346,7 @@ class LogKey(NamedTuple):
     """Index of the transaction that put another in its place, whose checkpoint both signed; None: it is in force."""
 
 
+@_shown
 class Endorsement(NamedTuple):
     """A member's signature on a proposal.
 
@@ -339,8 +364,14 @@ class Endorsement(NamedTuple):
     """When, by the member's clock."""
 
 
+@_shown
 class Member(NamedTuple):
-    """An admitted identity."""
+    """An admitted identity.
+
+    >>> [member] = getfixture("books").members()
+    >>> len(member.id), "ledger.admin" in member.roles
+    (32, True)
+    """
 
     id: str
     """32 hexadecimal digits."""
@@ -355,12 +386,15 @@ class Member(NamedTuple):
     grants: list[Grant]
     """All roles given and not withdrawn, with their limits in time."""
 
-    def _repr_html_(self) -> str:
-        return _table("member", self._asdict())
 
-
+@_shown
 class Module(NamedTuple):
-    """A module in force."""
+    """A module in force.
+
+    >>> module = getfixture("books").modules()[0]
+    >>> module.name, module.state, "finance.transfer" in module.types
+    ('finance', 'active', True)
+    """
 
     name: str
     """Name."""
@@ -375,12 +409,15 @@ class Module(NamedTuple):
     state: str = "active"
     """``active``; ``suspended`` by a record; ``faulted``: its rules failed since the ledger was opened, and it takes no records here."""
 
-    def _repr_html_(self) -> str:
-        return _table("module", self._asdict())
 
-
+@_shown
 class ModuleLoaded(NamedTuple):
-    """A version of a module that was loaded."""
+    """A version of a module that was loaded.
+
+    >>> [loaded] = getfixture("books").module_history()
+    >>> loaded.name, loaded.row, "[types.transfer]" in loaded.source
+    ('finance', RowId(index=1, position=0), True)
+    """
 
     name: str
     """Name."""
@@ -393,12 +430,14 @@ class ModuleLoaded(NamedTuple):
     source: str
     """The text of the schema file."""
 
-    def _repr_html_(self) -> str:
-        return _table("module loaded", self._asdict())
 
-
+@_shown
 class Finding(NamedTuple):
-    """One thing that an audit found wrong, as precisely as it can be named."""
+    """One thing that an audit found wrong, as precisely as it can be named.
+
+    >>> Finding("content changed", "chunks", 3, (0, 0), "the bytes are not those that were hashed").table
+    'chunks'
+    """
 
     verdict: str
     """What it means."""
@@ -411,12 +450,16 @@ class Finding(NamedTuple):
     message: str
     """In words."""
 
-    def _repr_html_(self) -> str:
-        return _table("finding", self._asdict())
 
-
+@_shown
 class AuditReport(NamedTuple):
-    """What an audit found, and what it read. Look at `ok`, or let `check` raise."""
+    """What an audit found, and what it read. Look at `ok`, or let `check` raise.
+
+    >>> ledger = getfixture("books")
+    >>> report = ledger.audit(against=ledger.checkpoint())
+    >>> report.ok, report.verdict, report.check() == report
+    (True, 'ok', True)
+    """
 
     origin: str
     """Name of the ledger."""
@@ -478,6 +521,7 @@ class AuditReport(NamedTuple):
         return _table(f"audit of {self.origin}", facts) + findings
 
 
+@_shown
 class Tried(NamedTuple):
     """What became of one record of a trial.
 
@@ -499,6 +543,7 @@ class Tried(NamedTuple):
     """Name of the cell, where the state is the reason."""
 
 
+@_shown
 class Cell(NamedTuple):
     """A cell of the state that a trial left.
 
@@ -518,6 +563,7 @@ class Cell(NamedTuple):
     """What it holds: the parts of a balance as Decimal."""
 
 
+@_shown
 class Trial(NamedTuple):
     """What a module makes of records: see `try_module`.
 

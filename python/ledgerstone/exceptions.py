@@ -32,7 +32,14 @@ __all__ = [
 
 
 class LedgerError(Exception):
-    """Anything that ledgerstone raises on its own account; arguments of a wrong Python type are a ``TypeError``."""
+    """Anything that ledgerstone raises on its own account; arguments of a wrong Python type are a ``TypeError``.
+
+    >>> try:
+    ...     getfixture("books").append("finance.transfer", {"id": "t1"})
+    ... except LedgerError as error:
+    ...     print(error.code)
+    ledger.missing_field
+    """
 
     code: str | None = None
     """Stable name of what happened; `ledgerstone.errors` lists them. None only where the error was made by hand without one."""

@@ -1,5 +1,6 @@
 """The package: what importing costs, what it exports, how things show themselves, the command."""
 
+import base64
 import copy
 import inspect
 import io
@@ -8,6 +9,8 @@ import re
 import subprocess
 import sys
 import types
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,20 +44,9 @@ def test_all_names_what_there_is() -> None:
 
 # Public names that need no example, and why.
 WITHOUT_EXAMPLE = {
-    "Verified": "the example of Receipt makes one",
-    "Member": "the example of Ledger.members makes some",
-    "Reading": "what a Query, a Statement and a History are: theirs show it",
-    "Reading.to_dicts": "the examples of Query and Ledger.statement read so",
-    "Module": "the example of Ledger.modules makes some",
-    "ModuleLoaded": "the example of Ledger.module_history makes some",
-    "Finding": "the example of AuditReport would have to damage a ledger",
-    "AuditReport": "the example of Ledger.audit makes one",
-    "AuditReport.check": "the report itself, or an exception",
-    "Checkpoint": "the examples of Ledger.checkpoint and verify_checkpoint make some",
-    "ForbiddenError": "raised, never made",
-    "LedgerError": "raised, never made",
+    "ForbiddenError": "raised as any RejectedError is",
+    "FaultError": "what must not happen cannot be shown",
     "PlainPrivateWarning": "given, never made",
-    "FaultError": "raised, never made",
 }
 
 
@@ -180,23 +172,65 @@ def test_what_is_known_travels(ledger: ls.Ledger) -> None:
             pickle.dumps(open_thing)
 
 
-def test_everything_shows_itself_escaped(ledger: ls.Ledger) -> None:
-    nasty = "<script>"
-    ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0, "name": nasty})
+NASTY = "<script>"
+
+
+def everything(ledger: ls.Ledger, me: ls.Key, tmp_path: Path) -> list[Any]:
+    """One of each class that can be had, with a text in it that HTML must not run."""
+    ledger.append("finance.commodity", {"code": "AAPL", "exponent": 0, "name": NASTY})
     result = ledger.append_many(
-        "finance.commodity", [{"code": "MSFT", "exponent": nasty}, {"code": nasty * 8, "exponent": 0}]
+        "finance.commodity", [{"code": "MSFT", "exponent": NASTY}, {"code": NASTY * 8, "exponent": 0}]
     )
-    trial = ls.try_module("finance", [("finance.commodity", {"code": nasty, "exponent": nasty})])
+    trial = ls.try_module("finance", [("finance.commodity", {"code": NASTY, "exponent": NASTY})])
+    accounts = [{"id": NASTY, "currency": "EUR", "kind": "asset"}]
+    state = ls.try_module("finance", {"finance.account": accounts}).cells
     record = ledger.get("finance.commodity", "AAPL")
     receipt = ledger.receipt(record)
-    shown = [ledger, result, result.rejections, trial, record, receipt, receipt.verify(ledger.verifier_keys)]
-    shown += [
-        ledger.query("finance.commodity"),
-        ledger.schema("finance.commodity"),
-        ledger.audit(),
-        ledger.transaction(),
+    proposal = ledger.propose([("finance.commodity", {"code": "GOOG", "exponent": 0, "name": NASTY})])
+    clerk = ls.Key.generate(NASTY)
+    endorsed = proposal.endorse(clerk, member=ledger.admit(clerk.public), meaning=NASTY)
+    member = ledger.members()[0]
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    doubt = ls.Doubt(NASTY, bytes(32), now, revoked=9)
+    finding = ls.Finding("content changed", "chunks", 3, None, NASTY)
+    assert record is not None
+    return [
+        *(me, clerk, ledger, result, result.rejections, trial, *trial.records, *state, record, record.row, receipt),
+        *(receipt.verify(ledger.verifier_keys), ledger.query("finance.commodity"), ledger.schema("finance.commodity")),
+        *(ledger.history("finance.account", "cash"), ledger.statement("finance.account", "cash"), ledger.audit()),
+        *(ledger.transaction(), proposal, endorsed, *endorsed.endorsements, member, *member.history, *member.grants),
+        *(ledger.modules()[0], ledger.module_history()[0], ledger.log_keys()[0], ledger.checkpoint(), ls.errors()[0]),
+        *(ledger.backup(tmp_path / "copy.ledger"), ledger.append("finance.commodity", {"code": "IBM", "exponent": 0})),
+        *(ls.Outcome("held", "orders.large", NASTY), ls.Grant(NASTY, 7, None, now), doubt, finding),
     ]
-    for thing in shown:
+
+
+def test_everything_shows_itself_escaped(ledger: ls.Ledger, me: ls.Key, tmp_path: Path) -> None:
+    things = everything(ledger, me, tmp_path)
+    public = [getattr(ls, name) for name in ls.__all__ if name != "__version__"]
+    classes = {one for one in public if inspect.isclass(one) and not issubclass(one, (Exception, Mapping))}
+    # What a query, a statement and a history are has no things of its own.
+    assert {type(thing) for thing in things} >= classes - {ls.Reading}
+    for thing in things:
         assert type(thing).__name__ in repr(thing)
-        if hasattr(thing, "_repr_html_"):
-            assert nasty not in thing._repr_html_()
+        html = thing._repr_html_()
+        assert html.startswith("<table>")
+        assert NASTY not in html
+
+
+def test_a_closed_ledger_shows_itself(ledger: ls.Ledger) -> None:
+    ledger.close()
+    assert "<td>closed</td>" in ledger._repr_html_()
+
+
+def test_a_key_shows_nothing_of_its_private_half(me: ls.Key, tmp_path: Path) -> None:
+    me.save(tmp_path / "me.pem")
+    lines = (tmp_path / "me.pem").read_text().splitlines()
+    body = base64.b64decode("".join(line for line in lines if ":" not in line and "-" not in line))
+    # PKCS #8 of Ed25519 (RFC 8410): the seed follows two octet string headers.
+    seed = body[body.index(b"\x04\x22\x04\x20") + 4 :][:32]
+    assert len(seed) == 32
+    for shown in (repr(me), me._repr_html_()):
+        assert base64.b64encode(me.public).decode() in shown
+        for secret in (seed.hex(), base64.b64encode(seed).decode().rstrip("="), repr(seed)):
+            assert secret not in shown

@@ -80,6 +80,25 @@ def test_a_reading_process_sees_whole_transactions(ledger: ls.Ledger, path: Path
 HAMMER_SECONDS = float(os.environ.get("LEDGERSTONE_HAMMER_SECONDS", "3"))
 
 
+# What a reading process does: every view is of one moment, and none is older than the one before.
+READER = """
+import sys, time
+import ledgerstone as ls
+
+path, seconds = sys.argv[1], float(sys.argv[2])
+end, rounds, size = time.monotonic() + seconds, 0, 0
+while rounds == 0 or time.monotonic() < end:
+    with ls.open(path, readonly=True) as ledger:
+        assert ledger.size >= size, (ledger.size, size)
+        size = ledger.size
+        rows = ledger.query("finance.transfer", columns=["amount"], as_of=size - 1).to_dicts()
+        balance = ledger.balance("finance.account", "cash", by="EUR", as_of=size - 1)
+        assert sum(row["amount"] for row in rows) == balance["posted"], (size, balance)
+    rounds += 1
+print(rounds)
+"""
+
+
 def test_threads_hammer_one_ledger(ledger: ls.Ledger, tmp_path: Path) -> None:
     failures: list[BaseException] = []
     end = time.monotonic() + HAMMER_SECONDS
@@ -100,13 +119,21 @@ def test_threads_hammer_one_ledger(ledger: ls.Ledger, tmp_path: Path) -> None:
         ledger.receipt((newest, 0)).verify(ledger.verifier_keys)
         assert ls.verify_checkpoint(ledger.checkpoint().note, trust=ledger.verifier_keys).size > newest
 
+    copies = iter(range(1_000_000))
+
     def copy() -> None:
         # Each view is of one moment: the books balance in it.
-        target = tmp_path / f"trail-{threading.get_ident()}.parquet"
-        ledger.export(target, type="finance.transfer", progress=False)
+        ledger.export(tmp_path / "trail.parquet", type="finance.transfer", progress=False)
         size = ledger.size
         assert ledger.audit(progress=False).size >= size
         ledger.query("finance.transfer", where={"id": "a0-0"}).to_dicts()
+        target = tmp_path / f"copy-{next(copies)}.ledger"
+        made = ledger.backup(target, progress=False)
+        with ls.open(target, readonly=True) as copied:
+            assert copied.size == made.size >= size
+            assert copied.audit(against=made.checkpoint, progress=False).ok
+            assert posted(copied) == sum(row["amount"] for row in copied.query("finance.transfer", columns=["amount"]))
+        target.unlink()
 
     def write(thread: int) -> None:
         number = rounds[thread]
@@ -120,11 +147,16 @@ def test_threads_hammer_one_ledger(ledger: ls.Ledger, tmp_path: Path) -> None:
 
     work = [read, read, copy, *(partial(write, thread) for thread in range(len(rounds)))]
     threads = [threading.Thread(target=until_the_end, args=(one,)) for one in work]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(HAMMER_SECONDS + PATIENCE_SECONDS)
+    # Another process reads the file meanwhile.
+    reader = [sys.executable, "-c", READER, ledger.path, str(HAMMER_SECONDS)]
+    with subprocess.Popen(reader, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(HAMMER_SECONDS + PATIENCE_SECONDS)
+        said, _ = process.communicate(timeout=HAMMER_SECONDS + PATIENCE_SECONDS)
     assert failures == []
+    assert (process.returncode, int(said.split()[-1]) > 0) == (0, True), said
     assert not any(thread.is_alive() for thread in threads)
     assert min(rounds) > 0
     assert posted(ledger) == sum(rounds) * (1 + Decimal("12.5") + 1)

@@ -10,10 +10,11 @@ use crate::failure::Failure;
 use crate::table::{date, instant, json_line};
 
 /// The comparisons of `--where`, longest sign first.
-const SIGNS: [(&str, Comparison); 6] = [
+const SIGNS: [(&str, Comparison); 7] = [
     ("<=", Comparison::AtMost),
     (">=", Comparison::AtLeast),
     ("^=", Comparison::StartsWith),
+    ("!=", Comparison::NotEqual),
     ("<", Comparison::Less),
     (">", Comparison::More),
     ("=", Comparison::Equal),
@@ -140,7 +141,7 @@ pub(crate) fn parse_condition(record_type: &RecordType, text: &str) -> Result<Pr
     Err(Failure::new(
         codes::BAD_CONDITION,
         format!(
-            "{text:?} is no condition; write field=value, with =, <, <=, >, >= or ^= (begins with), \
+            "{text:?} is no condition; write field=value, with =, !=, <, <=, >, >= or ^= (begins with), \
              \"field in a,b\", \"field between low,high\" or \"field is absent\""
         ),
     ))
@@ -175,6 +176,7 @@ mod tests {
         for (given, comparison, values) in [
             ("debit=cash", Comparison::Equal, vec![text("cash")]),
             ("amount <= 10.5", Comparison::AtMost, vec![text("10.5")]),
+            ("debit != cash", Comparison::NotEqual, vec![text("cash")]),
             ("id^=t-", Comparison::StartsWith, vec![text("t-")]),
             ("narrative=a = b, in c", Comparison::Equal, vec![text("a = b, in c")]),
             ("debit in cash, bank", Comparison::In, vec![text("cash"), text("bank")]),

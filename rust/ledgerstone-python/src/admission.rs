@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use ledgerstone::{Error, Rejected, codes};
 use pyo3::prelude::*;
@@ -15,7 +14,7 @@ use crate::proposal::{self, Proposed, PyProposal};
 use crate::receipt::{self, PyReceipt};
 use crate::transaction::PyTransaction;
 use crate::values::to_micros;
-use crate::{errors, facts};
+use crate::{arguments, errors, facts};
 
 #[pymethods]
 impl PyLedger {
@@ -61,8 +60,9 @@ impl PyLedger {
         records: Vec<(String, Bound<'_, PyAny>)>,
         path: Option<PathBuf>,
         id: Option<&str>,
-        lifetime: Option<Duration>,
+        lifetime: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<PyProposal> {
+        let lifetime = arguments::lifetime(lifetime)?;
         proposal::propose(py, &*self.engine()?, &records, path.as_deref(), id, lifetime)
     }
 

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use ledgerstone::{Key, Passphrase};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::door::enter;
+use crate::show;
 
 /// A member's Ed25519 key: signs what the member appends. Its private half never becomes a Python object.
 ///
@@ -71,6 +72,13 @@ impl PyKey {
 
     fn __repr__(&self) -> String {
         format!("{:?}", self.0)
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        let facts = PyDict::new(py);
+        facts.set_item("label", self.label())?;
+        facts.set_item("public", ledgerstone_verify::b64(&self.0.public()))?;
+        show::table(py, "key", vec![facts])
     }
 }
 

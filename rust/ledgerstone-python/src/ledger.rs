@@ -9,12 +9,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyTuple};
 
+use crate::arguments::{count, names};
 use crate::door::enter;
 use crate::key::PyKey;
 use crate::load::{self, PyLoadResult};
 use crate::opening::module_source;
 use crate::past::{self, PyHistory, PyStatement, key_values, moment};
-use crate::query::{PyQuery, joins, order, predicates};
+use crate::query::{PyQuery, columns_of, joins, order, predicates};
 use crate::reading::Request;
 use crate::receipt::{PyReceipt, Texts};
 use crate::schema::PySchema;
@@ -247,33 +248,36 @@ impl PyLedger {
     /// >>> ledger = getfixture("books")
     /// >>> ledger.query("finance.transfer", where={"amount": {">=": 10}}, columns=["id", "amount", "_index"]).to_dicts()
     /// [{'id': 't1', 'amount': Decimal('12.5'), '_index': 3}]
-    #[pyo3(signature = (
-        r#type, *, r#where=None, columns=None, join=None, order_by=None, after=None, offset=0, limit=None, held=false, as_of=None
-    ))]
+    #[pyo3(
+        signature = (
+            r#type, *, r#where=None, columns=None, join=None, order_by=None, after=None, offset=None, limit=None, held=false, as_of=None
+        ),
+        text_signature = "($self, type, *, where=None, columns=None, join=None, order_by=None, after=None, offset=0, limit=None, held=False, as_of=None)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
     fn query<'py>(
         this: &Bound<'py, Self>,
         r#type: String,
-        r#where: Option<&Bound<'py, PyDict>>,
-        columns: Option<Vec<String>>,
-        join: Option<&Bound<'py, PyDict>>,
+        r#where: Option<&Bound<'py, PyAny>>,
+        columns: Option<&Bound<'py, PyAny>>,
+        join: Option<&Bound<'py, PyAny>>,
         order_by: Option<&Bound<'py, PyAny>>,
         after: Option<&Bound<'py, PyAny>>,
-        offset: u64,
-        limit: Option<u64>,
+        offset: Option<&Bound<'py, PyAny>>,
+        limit: Option<&Bound<'py, PyAny>>,
         held: bool,
         as_of: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyQuery>> {
         let request = QueryRequest {
             record_type: r#type,
             predicates: predicates(r#where)?,
-            columns,
+            columns: columns_of(columns)?,
             joins: joins(join)?,
             order_by: order(order_by)?,
             after: after.map(facts::place).transpose()?,
-            offset,
+            offset: count("offset", offset)?.unwrap_or(0),
             held,
-            limit,
+            limit: count("limit", limit)?,
             as_of: moment(as_of)?,
         };
         PyQuery::new(this, request)
@@ -368,7 +372,7 @@ impl PyLedger {
         by: Option<Texts>,
         start: Option<&Bound<'py, PyAny>>,
         end: Option<&Bound<'py, PyAny>>,
-        columns: Option<Vec<String>>,
+        columns: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyStatement>> {
         let request = StatementRequest {
             record_type: r#type,
@@ -376,7 +380,7 @@ impl PyLedger {
             by: by.map(Texts::into_vec),
             start: moment(start)?,
             end: moment(end)?,
-            columns: columns.unwrap_or_default(),
+            columns: names("columns", columns)?.unwrap_or_default(),
         };
         PyStatement::new(this, request)
     }
@@ -405,17 +409,17 @@ impl PyLedger {
     }
 
     /// Re-reads every stored row, checks every signature and tree, replays every decision, and says what is wrong. `against` is a
-    /// checkpoint note that left the file: without one, truncation cannot be seen.
+    /// checkpoint that left the file, or its note: without one, truncation cannot be seen.
     ///
     /// >>> ledger = getfixture("books")
-    /// >>> note = ledger.checkpoint().note
-    /// >>> ledger.audit(against=note).verdict
-    /// 'ok'
+    /// >>> kept = ledger.checkpoint()
+    /// >>> ledger.audit(against=kept).verdict, ledger.audit(against=kept.note).verdict
+    /// ('ok', 'ok')
     #[pyo3(signature = (*, against=None, progress=None))]
     fn audit<'py>(
         &self,
         py: Python<'py>,
-        against: Option<&str>,
+        against: Option<&Bound<'py, PyAny>>,
         progress: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         whole::audit(py, &*self.engine()?, against, progress)
@@ -582,7 +586,10 @@ impl PyLedger {
     fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
         let facts = PyDict::new(py);
         facts.set_item("origin", &self.origin)?;
-        facts.set_item("transactions", self.size(py)?)?;
+        match self.size(py) {
+            Ok(size) => facts.set_item("transactions", size)?,
+            Err(_) => facts.set_item("transactions", "closed")?,
+        }
         facts.set_item("path", &self.path)?;
         facts.set_item("open for", if self.is_readonly { "reading" } else { "writing" })?;
         show::table(py, "ledger", vec![facts])

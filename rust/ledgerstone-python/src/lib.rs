@@ -4,6 +4,7 @@
 //! [`errors`] alone, and unsafe code stands in [`arrow`] alone.
 
 mod admission;
+mod arguments;
 mod arrow;
 mod command;
 mod dicts;

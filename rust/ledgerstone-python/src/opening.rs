@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use crate::door::enter;
 use crate::key::PyKey;
 use crate::ledger::PyLedger;
-use crate::{errors, events};
+use crate::{arguments, errors, events};
 
 /// Makes a ledger at a path where nothing is yet. The key is that of its first member; the log key goes to `<path>.logkey.pem` unless
 /// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files.
@@ -30,10 +30,11 @@ pub(crate) fn create(
     key: &Bound<'_, PyKey>,
     modules: Vec<Bound<'_, PyAny>>,
     log_key: Option<PathBuf>,
-    threads: Option<usize>,
+    threads: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyLedger> {
     let modules = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
     let key = key.get();
+    let threads = arguments::threads(threads)?;
     let engine = enter(py, || {
         let mut create = Create::new(origin, key.0.clone()).observer(events::observer());
         create = create.threads(threads.unwrap_or_default());
@@ -65,9 +66,10 @@ pub(crate) fn open(
     log_key: Option<PathBuf>,
     readonly: bool,
     accept_clock_step: bool,
-    threads: Option<usize>,
+    threads: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyLedger> {
     let key = key.map(Bound::get);
+    let threads = arguments::threads(threads)?;
     let engine = enter(py, || {
         let mut open = Open::default().observer(events::observer()).readonly(readonly);
         open = open.accept_clock_step(accept_clock_step).threads(threads.unwrap_or_default());

@@ -3,9 +3,11 @@
 use ledgerstone::model::Value;
 use ledgerstone::query::{Comparison, OrderBy, Predicate};
 use ledgerstone::{Join, QueryRequest, codes};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use crate::arguments::{dict, names};
 use crate::errors;
 use crate::ledger::PyLedger;
 use crate::reading::{PyReading, Request};
@@ -34,7 +36,7 @@ pub(crate) fn order(order: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<OrderBy>> 
     let Some(order) = order else { return Ok(Vec::new()) };
     let names: Vec<String> = match order.cast::<PyString>() {
         Ok(name) => vec![name.to_str()?.to_owned()],
-        Err(_) => order.extract()?,
+        Err(_) => names("order_by", Some(order))?.unwrap_or_default(),
     };
     let names = names.iter().map(|name| match name.strip_prefix('-') {
         Some(field) => OrderBy { field: field.to_owned(), is_descending: true },
@@ -43,16 +45,26 @@ pub(crate) fn order(order: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<OrderBy>> 
     Ok(names.collect())
 }
 
+/// A `columns=`: at least one name, or every field.
+pub(crate) fn columns_of(columns: Option<&Bound<'_, PyAny>>) -> PyResult<Option<Vec<String>>> {
+    let columns = names("columns", columns)?;
+    if columns.as_ref().is_some_and(Vec::is_empty) {
+        return Err(PyValueError::new_err("columns names no column; leave it out for every field"));
+    }
+    Ok(columns)
+}
+
 /// A `join=`: `{field: record type}`.
-pub(crate) fn joins(join: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Join>> {
+pub(crate) fn joins(join: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Join>> {
+    let join = dict("join", join, "{\"debit\": \"finance.account\"}")?;
     let pairs = join.into_iter().flat_map(|join| join.iter());
     pairs.map(|(field, named)| Ok(Join { field: field.extract()?, record_type: named.extract()? })).collect()
 }
 
 /// The conditions of a `where=`: `{field: value}`, or `{field: {operator: value}}`.
-pub(crate) fn predicates(conditions: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Predicate>> {
+pub(crate) fn predicates(conditions: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<Predicate>> {
     let mut predicates = Vec::new();
-    let Some(conditions) = conditions else {
+    let Some(conditions) = dict("where", conditions, "{\"debit\": \"cash\"}")? else {
         return Ok(predicates);
     };
     for (field, condition) in conditions {
@@ -77,6 +89,7 @@ pub(crate) fn predicates(conditions: Option<&Bound<'_, PyDict>>) -> PyResult<Vec
 fn comparison(operator: &str) -> PyResult<Comparison> {
     Ok(match operator {
         "==" => Comparison::Equal,
+        "!=" => Comparison::NotEqual,
         "<" => Comparison::Less,
         "<=" => Comparison::AtMost,
         ">" => Comparison::More,
@@ -87,7 +100,7 @@ fn comparison(operator: &str) -> PyResult<Comparison> {
         other => {
             return Err(errors::schema(
                 codes::BAD_CONDITION,
-                format!("there is no operator {other:?}; there are ==, <, <=, >, >=, in, between, starts-with"),
+                format!("there is no operator {other:?}; there are ==, !=, <, <=, >, >=, in, between, starts-with"),
             ));
         }
     })

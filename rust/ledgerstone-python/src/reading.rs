@@ -57,6 +57,10 @@ impl Iterator for Rows {
 
 /// Rows of a ledger. Reading them runs what was asked for: as an Arrow stream (`polars.DataFrame(rows)`, `pyarrow.table(rows)`), or as
 /// dicts. Each reading sees the ledger as it is at that moment, whole, whatever is appended meanwhile.
+///
+/// >>> history = getfixture("books").history("finance.account", "cash")
+/// >>> isinstance(history, Reading), len(history.to_dicts())
+/// (True, 2)
 #[pyclass(frozen, subclass, name = "Reading", module = "ledgerstone")]
 pub(crate) struct PyReading {
     ledger: Py<PyLedger>,
@@ -91,7 +95,10 @@ impl PyReading {
 
 #[pymethods]
 impl PyReading {
-    /// The rows as dicts: decimals as Decimal, timestamps as datetime in UTC.
+    /// The rows as dicts: decimals as Decimal, timestamps as datetime in UTC, fractions as text (`fractions.Fraction` reads it).
+    ///
+    /// >>> getfixture("books").query("finance.transfer", columns=["id", "amount"]).to_dicts()
+    /// [{'id': 't1', 'amount': Decimal('12.5')}]
     fn to_dicts<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyDict>>> {
         self.dicts(py, usize::MAX)
     }

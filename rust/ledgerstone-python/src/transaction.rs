@@ -6,11 +6,11 @@ use ledgerstone::Key;
 use ledgerstone::model::Value;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::ledger::PyLedger;
 use crate::values::to_record;
-use crate::{facts, held};
+use crate::{facts, held, show};
 
 /// Records that are appended together, all or none.
 ///
@@ -96,6 +96,13 @@ impl PyTransaction {
             State::Done(Some(appended)) => format!("Transaction({appended})"),
             State::Done(None) => "Transaction(nothing appended)".to_owned(),
         }
+    }
+
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        let facts = PyDict::new(py);
+        facts.set_item("id", &self.id)?;
+        facts.set_item("state", self.__repr__())?;
+        show::table(py, "transaction", vec![facts])
     }
 }
 

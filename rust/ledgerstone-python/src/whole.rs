@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use ledgerstone::{AuditOptions, AuditReport, ExportOptions, Ledger};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -14,16 +15,26 @@ use crate::show::Progress;
 pub(crate) fn audit<'py>(
     py: Python<'py>,
     ledger: &Ledger,
-    against: Option<&str>,
+    against: Option<&Bound<'py, PyAny>>,
     progress: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let against = against.map(note_of).transpose()?;
     let progress = Progress::new(py, "audit", progress)?;
     let audited = enter_long(py, |watch| {
         let mut tell = |done, of| progress.tell(watch, &[("transactions", done), ("of", of)]);
-        ledger.audit(AuditOptions { against, progress: &mut tell })
+        ledger.audit(AuditOptions { against: against.as_deref(), progress: &mut tell })
     });
     progress.close(py)?;
     report(py, &audited?)
+}
+
+/// The note of a checkpoint, or the note itself.
+fn note_of(against: &Bound<'_, PyAny>) -> PyResult<String> {
+    let note = against.getattr_opt("note")?;
+    note.as_ref().unwrap_or(against).extract().map_err(|_| {
+        let name = against.get_type().name().map_or_else(|_| String::new(), |name| name.to_string());
+        PyTypeError::new_err(format!("against is a Checkpoint or its note, not {name}"))
+    })
 }
 
 /// Writes the audit trail to a file; gives the number of rows.

@@ -20,7 +20,7 @@ Example:
   ledgerstone query books.ledger finance.transfer --join debit=finance.account --columns id,debit.name,amount,_time
   ledgerstone query books.ledger finance.transfer --order-by=-amount,id --limit 10 --as-of 2026-06-30
 
-Conditions: = < <= > >= ^= (begins with), 'field in a,b', 'field between low,high', 'field is absent'; all must hold.
+Conditions: = != < <= > >= ^= (begins with), 'field in a,b', 'field between low,high', 'field is absent'; all must hold.
 The columns _index, _position, _time, _author and _version say where a record stands, when and by whom it was appended,
 _outcome and _code what became of it and why, _cause the position of the signed record that it follows.")]
 pub(crate) struct Arguments {

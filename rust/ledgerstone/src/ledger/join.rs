@@ -8,13 +8,14 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 
 use super::Ledger;
+use super::effects::moved_cell;
 use super::read::unique_key_of;
 use super::view::{View, damage};
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::model::{RowId, State};
 use crate::query::{Gathered, Positions, Wanted, column_at, gather, read_rows, unknown_field};
-use crate::schema::{Field, RecordType, Scalar, column_scalars, scalar_kind};
+use crate::schema::{Expr, Field, Primitive, RecordType, Scalar, column_scalars, scalar_kind};
 
 /// Fields of the record that a field names, beside those of the record itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +41,12 @@ impl Joined {
         let place = record_type.fields.iter().position(|field| field.name == *name);
         let place = place.ok_or_else(|| Error::schema(codes::UNKNOWN_COLUMN, unknown_field(record_type, name)))?;
         let target = view.record_type(target)?;
+        let declared = declared_targets(record_type, name);
+        if !declared.is_empty() && !declared.contains(target.name.as_str()) {
+            let declared = declared.into_iter().collect::<Vec<_>>().join(" or ");
+            let message = format!("{name} of {} names a {declared}, not a {}", record_type.name, target.name);
+            return Err(Error::schema(codes::BAD_CONDITION, message));
+        }
         let key = match target.key() {
             Some([only]) if target.key_is_total() => target.field(only.source()),
             _ => None,
@@ -88,6 +95,26 @@ impl Joined {
         let batch = records.batch.with_schema(nullable(&self.target.schema)).map_err(fault)?;
         take_record_batch(&batch, &places).map_err(fault)
     }
+}
+
+/// The other types whose key a field holds, by what the rules of its own do with it: look for a record, or move a cell. Empty where none
+/// says so; a field that is a key itself may hold that of any other type.
+fn declared_targets<'t>(record_type: &'t RecordType, field: &str) -> BTreeSet<&'t str> {
+    let is_field = |at: &[Expr]| matches!(at, [only] if only.source() == field);
+    let mut found = BTreeSet::new();
+    for rule in &record_type.rules {
+        match &rule.primitive {
+            Primitive::Ref { targets, at, .. } if is_field(at) => found.extend(targets.iter().map(String::as_str)),
+            Primitive::Match { target, at, .. } if is_field(at) => {
+                found.insert(target.as_str());
+            }
+            primitive => {
+                let moved = moved_cell(primitive).filter(|moved| is_field(moved.at));
+                found.extend(moved.map(|moved| moved.cell.owner.as_str()));
+            }
+        }
+    }
+    if found.contains(record_type.name.as_str()) { BTreeSet::new() } else { found }
 }
 
 /// The same columns, each of which may be absent.

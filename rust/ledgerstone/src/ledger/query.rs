@@ -414,6 +414,7 @@ fn projection(
             }
         }
         Some(names) => {
+            check_distinct(names)?;
             for name in names {
                 chosen.push(column(record_type, joins, &joined, name)?);
             }
@@ -421,6 +422,14 @@ fn projection(
     }
     let (fields, columns): (Vec<ArrowField>, Vec<Column>) = chosen.into_iter().unzip();
     Ok((Arc::new(Schema::new(fields)), columns))
+}
+
+/// Refuses columns of which one is asked for twice: a row by names could hold it once.
+pub(crate) fn check_distinct(names: &[String]) -> Result<()> {
+    let twice = names.iter().enumerate().find(|(place, name)| names[..*place].contains(name));
+    twice.map_or(Ok(()), |(_, name)| {
+        Err(Error::schema(codes::DUPLICATE_COLUMN, format!("the column {name} is asked for twice")))
+    })
 }
 
 /// The column of that name.

@@ -21,6 +21,7 @@ use super::moment::Moment;
 use super::movement::{Movements, Window};
 use super::read::{Balance, balance_cell, by_values, key_json};
 use super::telling::{Teller, Told};
+use super::query::check_distinct;
 use super::view::View;
 use super::{Ledger, clock};
 use crate::codes;
@@ -353,6 +354,7 @@ fn fields_of(view: &View, cell: &CellType, names: &[String]) -> Result<Vec<Arrow
         cells.any(|moved| moved.cell.is_same(cell))
     };
     let movers: Vec<&Arc<RecordType>> = view.authority.in_force().filter(moves).collect();
+    check_distinct(names)?;
     names
         .iter()
         .map(|name| {

@@ -18,6 +18,8 @@ use crate::schema::{Field, FieldKind, RecordType, Rows, from_values, lookup_path
 pub enum Comparison {
     /// Equal to the one value; `Null`: absent.
     Equal,
+    /// Not equal to the one value, absent values among them; `Null`: present.
+    NotEqual,
     /// Less than the one value.
     Less,
     /// At most the one value.
@@ -103,7 +105,7 @@ impl Term {
         }
         let operands = operands(name, kind, values)?;
         let has_null = operands.null_count() > 0;
-        if has_null && !matches!(comparison, Comparison::Equal | Comparison::In) {
+        if has_null && !is_equality(*comparison) {
             return Err(format!("{name} can be compared with an absent value by equality only"));
         }
         Ok(Term { steps, comparison: *comparison, operands })
@@ -116,6 +118,7 @@ impl Term {
         };
         Ok(match self.comparison {
             Comparison::Equal => compare(cmp::not_distinct, 0)?,
+            Comparison::NotEqual => compare(cmp::distinct, 0)?,
             Comparison::Less => compare(cmp::lt, 0)?,
             Comparison::AtMost => compare(cmp::lt_eq, 0)?,
             Comparison::More => compare(cmp::gt, 0)?,
@@ -159,6 +162,11 @@ pub(crate) fn column_at(batch: &RecordBatch, wanted: &Wanted, steps: &[usize]) -
     Ok(column)
 }
 
+/// Whether a comparison needs no order.
+fn is_equality(comparison: Comparison) -> bool {
+    matches!(comparison, Comparison::Equal | Comparison::NotEqual | Comparison::In)
+}
+
 /// The kind that operands are read as: a text is compared as text whatever its format.
 fn comparable(field: &Field, comparison: Comparison) -> Result<FieldKind, String> {
     let text = FieldKind::Text { max: FIELD_BYTES, format: None };
@@ -168,7 +176,7 @@ fn comparable(field: &Field, comparison: Comparison) -> Result<FieldKind, String
         }
         (FieldKind::Text { .. } | FieldKind::Enum(_) | FieldKind::Uuid, _) => Ok(text),
         (_, Comparison::StartsWith) => Err(format!("{} is no text and begins with nothing", field.name)),
-        (FieldKind::Fraction, comparison) if !matches!(comparison, Comparison::Equal | Comparison::In) => {
+        (FieldKind::Fraction, comparison) if !is_equality(comparison) => {
             Err(format!("{} is a fraction and is compared for equality only", field.name))
         }
         (FieldKind::Decimal { scale, .. }, _) => Ok(FieldKind::Decimal { precision: 28, scale: *scale }),
