@@ -147,7 +147,13 @@ pub(crate) fn parse_condition(record_type: &RecordType, text: &str) -> Result<Pr
     ))
 }
 
+/// What the columns of numbers beside a record hold.
+const NUMBER: FieldKind = FieldKind::Int { min: 0, max: i64::MAX };
+
 fn kind_of<'t>(record_type: &'t RecordType, name: &str) -> Option<&'t FieldKind> {
+    if ["_index", "_position", "_version", "_cause"].contains(&name) {
+        return Some(&NUMBER);
+    }
     let mut fields = &record_type.fields;
     let mut names = name.split('.').peekable();
     loop {
@@ -181,6 +187,7 @@ mod tests {
             ("narrative=a = b, in c", Comparison::Equal, vec![text("a = b, in c")]),
             ("debit in cash, bank", Comparison::In, vec![text("cash"), text("bank")]),
             ("date between 2026-01-01,2026-02-01", Comparison::Between, vec![text("2026-01-01"), text("2026-02-01")]),
+            ("_index >= 7", Comparison::AtLeast, vec![Value::Int(7)]),
             ("book is absent", Comparison::Equal, vec![Value::Null]),
         ] {
             let predicate = parse_condition(&transfer(), given).unwrap();

@@ -3,6 +3,7 @@
 mod admission;
 mod append;
 mod backup;
+mod beside;
 mod clock;
 mod commit;
 mod cut;

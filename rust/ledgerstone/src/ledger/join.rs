@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, UInt32Array, new_null_array};
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_schema::{ArrowError, Field as ArrowField, Schema, SchemaRef};
 use arrow_select::take::take_record_batch;
 
 use super::Ledger;
@@ -65,6 +65,12 @@ impl Joined {
             ));
         }
         Ok(Joined { field: name.clone(), place, target: Wanted::all(&target) })
+    }
+
+    /// The column of a field of the named record: `debit.name`.
+    pub(crate) fn column(&self, place: usize) -> ArrowField {
+        let column = self.target.schema.field(place);
+        ArrowField::new(format!("{}.{}", self.field, column.name()), column.data_type().clone(), true)
     }
 
     /// The named record of each row, as it was below an index; absent where there is none.

@@ -64,7 +64,7 @@ impl View {
     }
 
     /// The first transaction whose ledger time is later; the size where none is. Ledger time never decreases.
-    fn first_after(&self, time: i64) -> Result<u64> {
+    pub(crate) fn first_after(&self, time: i64) -> Result<u64> {
         let (mut low, mut high) = (0, self.size);
         while low < high {
             let middle = low + (high - low) / 2;

@@ -9,6 +9,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
+use super::beside::{Beside, Sight, is_own, narrowed};
 use super::join::{Join, Joined};
 use super::moment::Moment;
 use super::outcomes::Standing;
@@ -31,7 +32,8 @@ use crate::schema::{RecordType, arrow_schema, resolve};
 pub struct QueryRequest {
     /// Full name of the record type.
     pub record_type: String,
-    /// Conditions, all of which hold.
+    /// Conditions, all of which hold: on fields, and on every other column that can be asked for. Those on `_index` and `_time` narrow what is
+    /// read.
     pub predicates: Vec<Predicate>,
     /// Columns, in this order; `None`: every field, then those of the joined records. `_index`, `_position`, `_time`, `_author` and
     /// `_version` say where a record stands, when and by whom it was appended, and which version of its module checked it, `_outcome` and
@@ -60,6 +62,11 @@ pub struct QueryRows {
     /// Transactions of the view that are looked at.
     end: u64,
     scan: Scan,
+    /// What conditions and orders look at beside the fields that are read.
+    beside: Beside,
+    beside_filter: Filter,
+    /// The columns of a page: those that are read, and those beside them.
+    wanted: Wanted,
     sorting: Option<Sorting>,
     after: Option<RowId>,
     /// Whether records that are held have to be found, and left out.
@@ -74,7 +81,7 @@ pub struct QueryRows {
 
 /// A column of the result.
 #[derive(Clone, Debug)]
-enum Column {
+pub(crate) enum Column {
     /// A field, by positions from the outside in.
     Field(Vec<usize>),
     Index,
@@ -110,18 +117,29 @@ impl Ledger {
         let view = self.view()?;
         let end = view.size_at(request.as_of)?;
         let record_type = view.record_type(&request.record_type)?;
-        let filter =
-            Filter::new(&record_type, &request.predicates).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
-        let order =
-            Order::new(&record_type, &request.order_by).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let joins = request.joins.iter().map(|join| Joined::new(&view, &record_type, join));
         let joins = joins.collect::<Result<Vec<_>>>()?;
+        let order_by = order_of(request);
+        let predicates = request.predicates.iter();
+        let names = predicates.clone().map(|predicate| &predicate.field).chain(order_by.iter().map(|by| &by.field));
+        let beside = Beside::new(&record_type, &joins, names.map(String::as_str))?;
+        let (own, others): (Vec<Predicate>, Vec<Predicate>) =
+            predicates.cloned().partition(|predicate| is_own(&record_type, &predicate.field));
+        let bad = |why| Error::schema(codes::BAD_CONDITION, why);
+        let filter = Filter::new(&record_type, &own).map_err(bad)?;
+        let beside_filter = Filter::new(&beside.record_type, &others).map_err(bad)?;
+        let order = Order::new(&beside.record_type, order_by).map_err(bad)?;
         let (schema, columns) = projection(&record_type, &joins, request.columns.as_deref())?;
-        let wanted = wanted(&record_type, &columns, &joins, &filter, &order);
+        let read = read_fields(&record_type, &columns, &joins, &filter, &order);
+        let wanted = beside.wanted(&read);
         let limit = request.limit.unwrap_or(u64::MAX);
         let is_ordered = !order.is_empty();
         let sorting = if is_ordered {
-            let cursor = request.after.map(|row| self.cursor(&view, row, &wanted)).transpose()?;
+            let cursor = request.after.map(|row| {
+                let sight = Sight { ledger: self, view: &view, joins: &joins, end };
+                beside.extend(self.cursor(&view, row, &read)?, &wanted, &sight)
+            });
+            let cursor = cursor.transpose()?;
             let first = usize::try_from(limit.saturating_add(request.offset)).unwrap_or(usize::MAX);
             Some(Sorting::new(order, first, cursor.as_ref(), &wanted).map_err(fault)?)
         } else {
@@ -129,12 +147,15 @@ impl Ledger {
         };
         let first = request.after.filter(|_| !is_ordered).map_or(0, |row| row.index);
         let can_be_held = view.can_be_held(&record_type.name);
-        let source = source(&view, &record_type, request, (first, end))?;
+        let source = source(&view, &record_type, request, narrowed(&view, &others, (first, end))?)?;
         Ok(QueryRows {
             ledger: Arc::clone(self),
             view,
             end,
-            scan: Scan::new(source, wanted, filter),
+            scan: Scan::new(source, read, filter),
+            beside,
+            beside_filter,
+            wanted,
             after: request.after.filter(|_| !is_ordered),
             hides_held: !request.held && can_be_held,
             sorting,
@@ -174,7 +195,7 @@ impl QueryRows {
             }
             let Some(pages) = self.read_wave()? else {
                 let Some(sorting) = self.sorting.take() else { return Ok(None) };
-                let whole = sorting.finish(self.scan.wanted()).map_err(fault)?;
+                let whole = sorting.finish(&self.wanted).map_err(fault)?;
                 let starts = (0..whole.rows.len()).step_by(CHUNK_ROWS);
                 self.pages = starts.map(|start| whole.slice(start, CHUNK_ROWS)).collect();
                 continue;
@@ -183,7 +204,7 @@ impl QueryRows {
                 None => self.pages = pages.into(),
                 Some(sorting) => {
                     for page in pages {
-                        let bytes = sorting.add(page, self.scan.wanted()).map_err(fault)?;
+                        let bytes = sorting.add(page, &self.wanted).map_err(fault)?;
                         check_ordered(bytes)?;
                     }
                 }
@@ -201,7 +222,8 @@ impl QueryRows {
         pages.into_iter().map(|page| self.visible(page)).collect::<Result<_>>().map(Some)
     }
 
-    /// The rows of a page that come after the row asked for, without those that are held.
+    /// The rows of a page that come after the row asked for, without those that are held, with what conditions and orders look at beside
+    /// them.
     fn visible(&self, page: Gathered) -> Result<Gathered> {
         let page = match self.after {
             None => page,
@@ -210,21 +232,30 @@ impl QueryRows {
                 page.retain(&kept).map_err(fault)?
             }
         };
-        if !self.hides_held {
+        let page = match self.hides_held {
+            false => page,
+            true => {
+                let standings = self.view.standings(&page.rows, self.end)?;
+                let kept: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Held(_))).collect();
+                page.retain(&kept).map_err(fault)?
+            }
+        };
+        let sight = Sight { ledger: &self.ledger, view: &self.view, joins: &self.joins, end: self.end };
+        let page = self.beside.extend(page, &self.wanted, &sight)?;
+        if self.beside_filter.is_empty() {
             return Ok(page);
         }
-        let standings = self.view.standings(&page.rows, self.end)?;
-        let kept: Vec<bool> = standings.iter().map(|standing| !matches!(standing, Standing::Held(_))).collect();
-        page.retain(&kept).map_err(fault)
+        let mask = self.beside_filter.mask(&page.batch, &self.wanted).map_err(fault)?;
+        page.retain(&mask.values().iter().collect::<Vec<bool>>()).map_err(fault)
     }
 
     fn project(&self, page: &Gathered) -> Result<RecordBatch> {
-        let wanted = self.scan.wanted();
+        let wanted = &self.wanted;
         let joined = self.joins.iter().map(|join| join.columns(&self.ledger, &self.view, page, wanted, self.end));
         let joined = joined.collect::<Result<Vec<_>>>()?;
         let standings = self.standings(page)?;
         let is_fact = |column: &Column| matches!(column, Column::Time | Column::Author);
-        let facts = if self.columns.iter().any(is_fact) { self.facts(page)? } else { BTreeMap::new() };
+        let facts = if self.columns.iter().any(is_fact) { self.view.facts(page)? } else { BTreeMap::new() };
         let fact = |row: &RowId| &facts[&row.index];
         let columns = self.columns.iter().map(|column| -> Result<ArrayRef> {
             Ok(match column {
@@ -267,20 +298,20 @@ impl QueryRows {
         }
         Ok(standings)
     }
+}
 
+impl View {
     /// Ledger time and author of the transactions of a page.
-    fn facts(&self, page: &Gathered) -> Result<BTreeMap<u64, (i64, String)>> {
+    pub(crate) fn facts(&self, page: &Gathered) -> Result<BTreeMap<u64, (i64, String)>> {
         let mut facts = BTreeMap::new();
         for row in &page.rows {
             if let Entry::Vacant(vacant) = facts.entry(row.index) {
-                vacant.insert(self.view.fact(row.index)?);
+                vacant.insert(self.fact(row.index)?);
             }
         }
         Ok(facts)
     }
-}
 
-impl View {
     /// Ledger time and author of a transaction.
     pub(crate) fn fact(&self, index: u64) -> Result<(i64, String)> {
         let envelope = self.envelope(index)?.envelope;
@@ -327,12 +358,23 @@ fn check_ordered(bytes: usize) -> Result<()> {
     })
 }
 
-fn fault(error: arrow_schema::ArrowError) -> Error {
+pub(crate) fn fault(error: arrow_schema::ArrowError) -> Error {
     Error::Fault(error.to_string())
 }
 
+/// The order asked for; none where it is that of the ledger.
+fn order_of(request: &QueryRequest) -> &[OrderBy] {
+    let rises = |by: &OrderBy, name: &str| !by.is_descending && by.field == name;
+    match request.order_by.as_slice() {
+        // Ledger time never decreases, and rows that are equal stand as in the ledger.
+        [only] if rises(only, "_index") || rises(only, "_time") => &[],
+        [index, position] if rises(index, "_index") && rises(position, "_position") => &[],
+        order => order,
+    }
+}
+
 /// The fields that are read: those shown, and those that are looked at.
-fn wanted(
+fn read_fields(
     record_type: &Arc<RecordType>,
     columns: &[Column],
     joins: &[Joined],
@@ -343,7 +385,8 @@ fn wanted(
         Column::Field(steps) => steps.first().copied(),
         _ => None,
     });
-    let looked_at = joins.iter().map(|join| join.place).chain(filter.fields()).chain(order.fields());
+    let ordered = order.fields().filter(|field| *field < record_type.fields.len());
+    let looked_at = joins.iter().map(|join| join.place).chain(filter.fields()).chain(ordered);
     let mut fields: Vec<usize> = shown.chain(looked_at).collect();
     fields.sort_unstable();
     fields.dedup();
@@ -396,11 +439,6 @@ fn projection(
     columns: Option<&[String]>,
 ) -> Result<(SchemaRef, Vec<Column>)> {
     let whole = arrow_schema(record_type);
-    let joined = |join: usize, place: usize| {
-        let Joined { field, target, .. } = &joins[join];
-        let column = target.schema.field(place);
-        ArrowField::new(format!("{field}.{}", column.name()), column.data_type().clone(), true)
-    };
     let mut chosen: Vec<(ArrowField, Column)> = Vec::new();
     match columns {
         None => {
@@ -410,13 +448,13 @@ fn projection(
                 let key = join.target.record_type.key().and_then(|key| Some(key.first()?.source().to_owned()));
                 let others = join.target.schema.fields().iter().enumerate();
                 let others = others.filter(|(_, field)| Some(field.name()) != key.as_ref());
-                chosen.extend(others.map(|(place, _)| (joined(number, place), Column::Joined(number, place))));
+                chosen.extend(others.map(|(place, _)| (join.column(place), Column::Joined(number, place))));
             }
         }
         Some(names) => {
             check_distinct(names)?;
             for name in names {
-                chosen.push(column(record_type, joins, &joined, name)?);
+                chosen.push(column(record_type, joins, name)?);
             }
         }
     }
@@ -433,12 +471,7 @@ pub(crate) fn check_distinct(names: &[String]) -> Result<()> {
 }
 
 /// The column of that name.
-fn column(
-    record_type: &RecordType,
-    joins: &[Joined],
-    joined: &dyn Fn(usize, usize) -> ArrowField,
-    name: &str,
-) -> Result<(ArrowField, Column)> {
+pub(crate) fn column(record_type: &RecordType, joins: &[Joined], name: &str) -> Result<(ArrowField, Column)> {
     if let Some((column, kind)) = pseudo_column(name) {
         let is_nullable = matches!(column, Column::Code | Column::Cause);
         return Ok((ArrowField::new(name, kind, is_nullable), column));
@@ -452,7 +485,7 @@ fn column(
         && let Some(number) = joins.iter().position(|join| join.field == *field)
     {
         let place = joins[number].target.schema.index_of(inner);
-        return place.map(|place| (joined(number, place), Column::Joined(number, place))).map_err(|_| {
+        return place.map(|place| (joins[number].column(place), Column::Joined(number, place))).map_err(|_| {
             Error::schema(codes::UNKNOWN_COLUMN, unknown_field(&joins[number].target.record_type, inner))
         });
     }

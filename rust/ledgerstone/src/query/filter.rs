@@ -39,7 +39,7 @@ pub enum Comparison {
 /// A condition on one field of a record type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predicate {
-    /// Name of a field, dotted where it stands in a struct: `options.max_clock_step`.
+    /// Name of a field, dotted where it stands in a struct: `options.max_clock_step`; or another column of a query: `_time`, `debit.kind`.
     pub field: String,
     /// How.
     pub comparison: Comparison,
@@ -92,8 +92,7 @@ impl Filter {
 impl Term {
     fn new(record_type: &RecordType, predicate: &Predicate) -> Result<Self, String> {
         let Predicate { field: name, comparison, values } = predicate;
-        let names: Vec<&str> = name.split('.').collect();
-        let (field, steps) = resolve(&record_type.fields, &names).ok_or_else(|| unknown_field(record_type, name))?;
+        let (field, steps) = located(record_type, name).ok_or_else(|| unknown_field(record_type, name))?;
         let kind = comparable(field, *comparison)?;
         let wanted = match comparison {
             Comparison::In => values.len(),
@@ -139,6 +138,15 @@ impl Term {
                 })
             }
         })
+    }
+}
+
+/// The field of that name, which can have dots in it where it stands beside a record, or at that path; with positions from the outside in.
+pub(crate) fn located<'f>(record_type: &'f RecordType, name: &str) -> Option<(&'f Field, Vec<usize>)> {
+    let fields = &record_type.fields;
+    match fields.iter().position(|field| field.name == name) {
+        Some(place) => Some((&fields[place], vec![place])),
+        None => resolve(fields, &name.split('.').collect::<Vec<_>>()),
     }
 }
 

@@ -9,7 +9,7 @@ mod scan;
 mod segments;
 
 pub use filter::{Comparison, Predicate};
-pub(crate) use filter::{Filter, column_at, unknown_field, value_json};
+pub(crate) use filter::{Filter, column_at, located, unknown_field, value_json};
 pub(crate) use gather::{Gathered, Piece, Wanted, gather};
 pub(crate) use lookup::{Lookup, Positions, history_key, moving_transactions, posting_prefix};
 pub use order::OrderBy;

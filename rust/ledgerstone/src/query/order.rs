@@ -11,13 +11,13 @@ use arrow_select::concat::concat_batches;
 use arrow_select::filter::filter_record_batch;
 use arrow_select::take::take_record_batch;
 
-use super::filter::{column_at, unknown_field};
+use super::filter::{column_at, located, unknown_field};
 use super::gather::{Gathered, Wanted};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
-use crate::schema::{RecordType, resolve};
+use crate::schema::RecordType;
 
-/// What rows are ordered by: a field, dotted where it stands in a struct. Absent values come first, and last where it descends.
+/// What rows are ordered by: a field, dotted where it stands in a struct, or another column of a query: `_time`, `debit.kind`. Absent values come first, and last where it descends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderBy {
     /// The field.
@@ -48,9 +48,7 @@ impl Order {
     /// Checks an order; the message says what does not fit.
     pub(crate) fn new(record_type: &RecordType, order: &[OrderBy]) -> Result<Self, String> {
         let keys = order.iter().map(|OrderBy { field: name, is_descending }| {
-            let names: Vec<&str> = name.split('.').collect();
-            let (field, steps) =
-                resolve(&record_type.fields, &names).ok_or_else(|| unknown_field(record_type, name))?;
+            let (field, steps) = located(record_type, name).ok_or_else(|| unknown_field(record_type, name))?;
             if field.kind.is_nested() {
                 return Err(format!("{name} is a list or a struct: rows are ordered by single values"));
             }
