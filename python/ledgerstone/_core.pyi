@@ -217,12 +217,13 @@ class Ledger:
         """A query of the records of one type.
 
         `where` maps fields to a value, None (absent), a list (one of them), or operators: ``{"amount": {">=": 10, "<": 20}}``
-        with ==, <, <=, >, >=, in, between, starts-with. Columns are fields (``debit``), fields of structs (``options.limit``), fields of
+        with ==, !=, <, <=, >, >=, in, between, starts-with. Columns are fields (``debit``), fields of structs (``options.limit``), fields of
         joined records (``debit.name`` with ``join={"debit": "finance.account"}``), and ``_index``, ``_position``, ``_time``, ``_author``
         and ``_version``, which say where a record stands, when and by whom it was appended, and which version of its module checked it,
         ``_outcome`` and ``_code``, what became of it and why, and ``_cause``, the position of the signed record that it follows. Records
         that are held and not released show where `held` is true.
-        `order_by` names fields, with a ``-`` before from large to small; ties, and everything without it, come in the order of the
+        `where` and `order_by` may name every one of them; conditions on ``_index`` and ``_time`` narrow what is read.
+        `order_by` names columns, with a ``-`` before from large to small; ties, and everything without it, come in the order of the
         ledger. `after` is the place of the last row of the page before. `as_of` is an index, a datetime, a date (its end, UTC), or a text
         of one of them: only records that were in the ledger then.
         """
@@ -267,10 +268,10 @@ class Ledger:
         """The newest durable checkpoint."""
     def receipt(self, at: RowId | tuple[int, int] | Appended | Record) -> Receipt:
         """The receipt of a record: of a RowId, of a Record, or of the first record of what `append` gave."""
-    def audit(self, *, against: str | None = None, progress: _Progress = None) -> AuditReport:
+    def audit(self, *, against: Checkpoint | str | None = None, progress: _Progress = None) -> AuditReport:
         """Re-reads every stored row, checks every signature and tree, replays every decision, and says what is wrong.
 
-        `against` is a checkpoint note that left the file: without one, truncation cannot be seen.
+        `against` is a checkpoint that left the file, or its note: without one, truncation cannot be seen.
         """
     def backup(self, path: _Path, *, audit: bool = True, progress: _Progress = None) -> Backup:
         """Copies the ledger to a file that must not exist, while others read and append.

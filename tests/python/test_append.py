@@ -71,9 +71,11 @@ def test_a_transaction_is_all_or_nothing(ledger: ls.Ledger) -> None:
         tx.append("finance.transfer", transfer("t2"))
         assert tx.result is None
     assert tx.result == ls.Appended(index=3, count=2, is_new=True)
-    with pytest.raises(ls.RejectedError) as caught, ledger.transaction() as tx:
-        tx.append("finance.transfer", transfer("t3"))
-        tx.append("finance.transfer", transfer("t1"))
+    tx = ledger.transaction().__enter__()
+    tx.append("finance.transfer", transfer("t3"))
+    tx.append("finance.transfer", transfer("t1"))
+    with pytest.raises(ls.RejectedError) as caught:
+        tx.__exit__(None, None, None)
     assert (caught.value.code, caught.value.row) == ("finance.duplicate", 1)
     assert tx.result is None
     assert ledger.get("finance.transfer", "t3") is None
@@ -99,9 +101,14 @@ def test_a_transaction_takes_records_within_its_block_alone(ledger: ls.Ledger) -
 
 
 def test_an_exception_ends_a_transaction_without_a_trace(ledger: ls.Ledger) -> None:
-    with pytest.raises(ZeroDivisionError), ledger.transaction() as tx:
-        tx.append("finance.transfer", transfer("t1"))
-        raise ZeroDivisionError
+    def fail() -> None:
+        with tx:
+            tx.append("finance.transfer", transfer("t1"))
+            raise ZeroDivisionError
+
+    tx = ledger.transaction()
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert (tx.result, ledger.size) == (None, 3)
     with pytest.raises(RuntimeError, match="has ended"):
         tx.append("finance.transfer", transfer("t1"))

@@ -117,7 +117,9 @@ def test_a_key_that_nothing_has_is_an_error_in_every_verb(moved: ls.Ledger) -> N
     for ask in asked:
         for more in ({}, {"by": "EUR"}, {"on": "2026-06-30"}, {"as_of": 0}):
             if set(more) <= set(inspect.signature(ask).parameters):
-                with pytest.raises(ls.SchemaError, match='no record of finance.account with the key "chas"') as caught:
+                with pytest.raises(
+                    ls.SchemaError, match=r'no record of finance\.account with the key "chas"'
+                ) as caught:
                     ask(ACCOUNT, "chas", **more)
                 assert caught.value.code == "ledger.no_record"
     # What came to be later had nothing then.

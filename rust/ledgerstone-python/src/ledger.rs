@@ -243,7 +243,9 @@ impl PyLedger {
         facts::appended(py, &appended)
     }
 
-    /// A query of the records of one type: conditions, columns, joins, an order, pages, and the ledger as it was.
+    /// A query of the records of one type: conditions, columns, joins, an order, pages, and the ledger as it was. Conditions and the order
+    /// may name every column that can be shown: fields, `_index`, `_position`, `_time`, `_author`, `_version`, `_outcome`, `_code`, `_cause`,
+    /// and fields of joined records (`debit.kind`).
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.query("finance.transfer", where={"amount": {">=": 10}}, columns=["id", "amount", "_index"]).to_dicts()
