@@ -88,6 +88,7 @@ class Key:
     @property
     def public(self) -> bytes:
         """The public key, 32 bytes."""
+    def _repr_html_(self) -> str: ...
 
 def create(
     path: _Path,
@@ -121,7 +122,6 @@ def open(
     A transaction more than 366 days after the last one is refused (``ledger.max_clock_step``): one wrong clock would bind all later
     ones. With `accept_clock_step` the first transaction is taken however late it is, for a ledger that rested; look at the clock first.
     """
-    def _repr_html_(self) -> str: ...
 
 @final
 class Ledger:
