@@ -7,11 +7,14 @@ values, by way of every library.
 import base64
 import collections
 import datetime as dt
+import math
+import re
 import string
 import tempfile
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -37,8 +40,11 @@ class Field(NamedTuple):
     bounds: dict[str, Any]
 
     def toml(self) -> str:
+        if self.kind == "document":
+            return f'{{ type = "document", required = {str(self.required).lower()} }}'
         bounds = "".join(f", {key} = {shown(value)}" for key, value in self.bounds.items())
-        return f'{{ type = "{self.kind}", required = {str(self.required).lower()}{bounds} }}'
+        kind = "text" if self.kind == "format" else self.kind
+        return f'{{ type = "{kind}", required = {str(self.required).lower()}{bounds} }}'
 
 
 def shown(value: Any) -> str:
@@ -46,7 +52,7 @@ def shown(value: Any) -> str:
         return value.toml()
     if isinstance(value, tuple):
         return "{ " + ", ".join(f"{field.name} = {field.toml()}" for field in value) + " }"
-    return str(value).replace("'", '"')
+    return f'"{value}"' if isinstance(value, str) else str(value).replace("'", '"')
 
 
 class Refused(Exception):  # noqa: N818
@@ -75,9 +81,15 @@ def judge_record(fields: tuple[Field, ...], record: dict[str, Any], path: str = 
     return {field.name: judge(field, record.get(field.name), f"{at}{field.name}") for field in fields}
 
 
+def as_text(value: Any) -> Any:
+    """UUIDs and fractions go in as their text, whatever the field."""
+    if isinstance(value, Fraction):
+        return f"{value.numerator}/{value.denominator}"
+    return str(value) if isinstance(value, uuid.UUID) else value
+
+
 def judge_text(bounds: dict[str, Any], value: Any, path: str) -> str:
-    if isinstance(value, uuid.UUID):
-        value = str(value)
+    value = as_text(value)
     if not isinstance(value, str):
         raise refuse(path, "wrong_type")
     if len(value.encode()) > bounds["max"]:
@@ -88,8 +100,7 @@ def judge_text(bounds: dict[str, Any], value: Any, path: str) -> str:
 
 
 def judge_enum(bounds: dict[str, Any], value: Any, path: str) -> str:
-    if isinstance(value, uuid.UUID):
-        value = str(value)
+    value = as_text(value)
     if not isinstance(value, str):
         raise refuse(path, "wrong_type")
     if value not in bounds["values"]:
@@ -112,6 +123,7 @@ def judge_int(bounds: dict[str, Any], value: Any, path: str) -> int:
 
 
 def judge_decimal(bounds: dict[str, Any], value: Any, path: str) -> Decimal:
+    value = as_text(value)
     if isinstance(value, bool) or not isinstance(value, (int, str, Decimal, uuid.UUID)):
         raise refuse(path, "wrong_type")
     if isinstance(value, (str, uuid.UUID)):
@@ -135,10 +147,11 @@ def judge_decimal(bounds: dict[str, Any], value: Any, path: str) -> Decimal:
 def judge_date(bounds: dict[str, Any], value: Any, path: str) -> dt.date:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return value
-    if not isinstance(value, (str, uuid.UUID)):
+    value = as_text(value)
+    if not isinstance(value, str):
         raise refuse(path, "wrong_type")
     try:
-        return dt.datetime.strptime(str(value), "%Y-%m-%d").date()
+        return dt.datetime.strptime(value, "%Y-%m-%d").date()
     except ValueError:
         raise refuse(path, "bad_format") from None
 
@@ -146,22 +159,24 @@ def judge_date(bounds: dict[str, Any], value: Any, path: str) -> dt.date:
 def judge_timestamp(bounds: dict[str, Any], value: Any, path: str) -> dt.datetime:
     if isinstance(value, dt.datetime):
         return value.astimezone(UTC)
-    if not isinstance(value, (str, uuid.UUID)):
+    value = as_text(value)
+    if not isinstance(value, str):
         raise refuse(path, "wrong_type")
     try:
-        instant = dt.datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S%z")
+        instant = dt.datetime.strptime(value, "%Y-%m-%dT%H:%M:%S%z")
     except ValueError:
         raise refuse(path, "bad_format") from None
     return instant.astimezone(UTC)
 
 
 def judge_bytes(bounds: dict[str, Any], value: Any, path: str) -> bytes:
-    if isinstance(value, (str, uuid.UUID)):
+    value = as_text(value)
+    if isinstance(value, str):
         try:
-            decoded = base64.b64decode(str(value), validate=True)
+            decoded = base64.b64decode(value, validate=True)
         except ValueError:
             raise refuse(path, "bad_format") from None
-        if base64.b64encode(decoded).decode() != str(value):
+        if base64.b64encode(decoded).decode() != value:
             raise refuse(path, "bad_format")
         value = decoded
     if not isinstance(value, bytes):
@@ -172,8 +187,7 @@ def judge_bytes(bounds: dict[str, Any], value: Any, path: str) -> bytes:
 
 
 def judge_uuid(bounds: dict[str, Any], value: Any, path: str) -> str:
-    if isinstance(value, uuid.UUID):
-        return str(value)
+    value = as_text(value)
     if not isinstance(value, str):
         raise refuse(path, "wrong_type")
     try:
@@ -199,6 +213,52 @@ def judge_struct(bounds: dict[str, Any], value: Any, path: str) -> dict[str, Any
     return judge_record(bounds["fields"], value, path)
 
 
+# What each format lets pass, told in Python on its own.
+def is_period(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{4}-(0[1-9]|1[0-2])", text) is not None and text[:4] != "0000"
+
+
+def is_lei(text: str) -> bool:
+    """ISO 17442: 18 letters and digits, and two digits that make the whole 1 modulo 97 (ISO 7064)."""
+    if re.fullmatch(r"[0-9A-Z]{18}[0-9]{2}", text) is None:
+        return False
+    return int("".join(str(int(char, 36)) for char in text)) % 97 == 1
+
+
+def is_currency(text: str) -> bool:
+    return text in {"EUR", "USD", "JPY", "CHF"}
+
+
+FORMATS = {"period": is_period, "lei": is_lei, "iso4217": is_currency}
+
+
+def judge_format(bounds: dict[str, Any], value: Any, path: str) -> str:
+    value = judge_text({"max": 2**16}, value, path)
+    if not FORMATS[bounds["format"]](value):
+        raise refuse(path, "bad_format")
+    return value
+
+
+def judge_fraction(bounds: dict[str, Any], value: Any, path: str) -> str:
+    value = as_text(value)
+    if not isinstance(value, str):
+        raise refuse(path, "wrong_type")
+    if re.fullmatch(r"(0|-?[1-9][0-9]*)/[1-9][0-9]*", value) is None:
+        raise refuse(path, "bad_format")
+    numerator, denominator = map(int, value.split("/"))
+    is_lowest = math.gcd(numerator, denominator) == 1
+    if not is_lowest or abs(numerator) >= 2**53 or denominator >= 2**53:
+        raise refuse(path, "bad_format")
+    return value
+
+
+def judge_digest(bounds: dict[str, Any], value: Any, path: str) -> bytes:
+    value = judge_bytes({"max": 32}, value, path)
+    if len(value) < 32:
+        raise refuse(path, "out_of_range")
+    return value
+
+
 JUDGES: dict[str, Callable[[dict[str, Any], Any, str], Any]] = {
     "text": judge_text,
     "enum": judge_enum,
@@ -211,8 +271,22 @@ JUDGES: dict[str, Callable[[dict[str, Any], Any, str], Any]] = {
     "uuid": judge_uuid,
     "list": judge_list,
     "struct": judge_struct,
+    "document": judge_struct,
+    "format": judge_format,
+    "fraction": judge_fraction,
+    "digest": judge_digest,
 }
-SCALARS = sorted(set(JUDGES) - {"list", "struct"})
+# A digest is a field of a document alone.
+KINDS = sorted(set(JUDGES) - {"digest"})
+NESTED = {"list", "struct", "document"}
+SCALARS = sorted(set(KINDS) - NESTED)
+# What every document has.
+DOCUMENT = (
+    ("digest", "digest", True, {}),
+    ("size", "int", True, {"min": 0, "max": 2**53 - 1}),
+    ("media_type", "text", False, {"max": 255}),
+    ("name", "text", False, {"max": 255}),
+)
 
 
 @st.composite
@@ -232,6 +306,10 @@ def a_field(draw: st.DrawFn, name: str, kinds: list[str], must: bool | None = No
             bounds = {"precision": scale + draw(st.integers(1, 8)), "scale": scale}
         case "list":
             bounds = {"max": draw(st.integers(1, 3)), "item": draw(a_field("item", [*SCALARS, "struct"], must=True))}
+        case "document":
+            bounds = {"fields": tuple(Field(*field) for field in DOCUMENT)}
+        case "format":
+            bounds = {"format": draw(st.sampled_from(sorted(FORMATS)))}
         case "struct":
             bounds = {"fields": tuple(draw(a_field(f"s{place}", SCALARS)) for place in range(2))}
     required = draw(st.booleans()) if must is None else must
@@ -259,8 +337,22 @@ TEXTS = st.one_of(
 )
 ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), dt.timezone(dt.timedelta(hours=-5))])
 TIMES = st.datetimes(dt.datetime(2, 1, 1), dt.datetime(9998, 1, 1), timezones=ZONES, allow_imaginary=False)
+FRACTIONS = st.one_of(
+    st.fractions(-5, 5, max_denominator=40), st.just(Fraction(1, 2**53)), st.just(Fraction(2**53 - 1))
+)
+WORDS = ["2026-03", "2026-13", "0000-01", "529900T8BM49AURSDO55", "529900T8BM49AURSDO56", "EUR", "JPY", "eur", ""]
 PLAIN = st.one_of(
-    st.none(), st.booleans(), NUMBERS, TEXTS, TIMES, st.dates(), st.binary(max_size=14), st.uuids(), st.just(1.5)
+    FRACTIONS,
+    st.sampled_from([*WORDS, "1/3", "2/6", "0/1", "-0/1", "1/-3", "3"]),
+    st.none(),
+    st.booleans(),
+    NUMBERS,
+    TEXTS,
+    TIMES,
+    st.dates(),
+    st.binary(max_size=14),
+    st.uuids(),
+    st.just(1.5),
 )
 
 
@@ -290,6 +382,12 @@ def values(field: Field) -> st.SearchStrategy[Any]:
             )
         case "uuid":
             own = st.one_of(st.uuids(), st.uuids().map(str))
+        case "format":
+            own = st.sampled_from(WORDS)
+        case "fraction":
+            own = st.one_of(FRACTIONS, FRACTIONS.map(lambda one: f"{one.numerator}/{one.denominator}"))
+        case "digest":
+            own = st.binary(min_size=32, max_size=32)
         case "list":
             own = st.lists(values(bounds["item"]), max_size=bounds["max"] + 1)
         case _:
@@ -304,7 +402,7 @@ def records(fields: tuple[Field, ...]) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def loads(draw: st.DrawFn) -> tuple[tuple[Field, ...], list[dict[str, Any]]]:
-    fields = draw(types(sorted(JUDGES)))
+    fields = draw(types(KINDS))
     return fields, draw(st.lists(records(fields), min_size=1, max_size=8))
 
 
@@ -351,7 +449,7 @@ def arrow_types(field: Field) -> list[tuple[pa.DataType, st.SearchStrategy[Any]]
     texts = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string())]
     as_text: list[tuple[pa.DataType, st.SearchStrategy[Any]]] = []
     match field.kind:
-        case "text" | "enum" | "uuid":
+        case "text" | "enum" | "uuid" | "format" | "fraction":
             own = values(field).filter(lambda value: isinstance(value, str))
             return [(kind, st.one_of(own, TEXTS)) for kind in texts]
         case "bool":
@@ -380,8 +478,9 @@ def arrow_types(field: Field) -> list[tuple[pa.DataType, st.SearchStrategy[Any]]
                 (pa.timestamp(unit, zone), own) for unit, own in units.items() for zone in ("UTC", "Europe/Berlin")
             ]
             return [*zoned, (pa.string(), TEXTS)]
-        case "bytes":
-            return [(kind, st.binary(max_size=14)) for kind in (pa.binary(), pa.large_binary(), pa.binary_view())]
+        case "bytes" | "digest":
+            own = st.one_of(st.binary(max_size=14), st.binary(min_size=31, max_size=33))
+            return [(kind, own) for kind in (pa.binary(), pa.large_binary(), pa.binary_view())]
         case "list":
             items = arrow_types(field.bounds["item"])
             most = field.bounds["max"] + 1
@@ -413,7 +512,7 @@ CARRIERS: dict[str, Callable[[pa.Table], Any]] = {
 
 @st.composite
 def tables(draw: st.DrawFn) -> tuple[tuple[Field, ...], pa.Table, str]:
-    fields = draw(types(sorted(JUDGES)))
+    fields = draw(types(KINDS))
     rows = draw(st.integers(1, 6))
     columns = {}
     for field in fields:
