@@ -27,7 +27,7 @@ fn bounded_process() {
             ledger.backup(&folder.join("copy.ledger"), options).err()
         }
         format => {
-            let options = ExportOptions { record_type: None, format: None, progress: &mut |_| Ok(()) };
+            let options = ExportOptions { record_type: None, format: None, overwrite: true, progress: &mut |_| Ok(()) };
             reading(&folder).export(&folder.join(format!("trail.{format}")), options).err()
         }
     };

@@ -241,7 +241,8 @@ fn a_load_says_what_was_held_and_flagged() {
     let row = report.row(report.held[3].row).unwrap();
     assert_eq!(verified(&ledger, row).outcome, Outcome::Held("orders.large".to_owned()));
     let exported = folder.path().join("trail.arrow");
-    let options = ledgerstone::ExportOptions { record_type: None, format: None, progress: &mut |_| Ok(()) };
+    let options =
+        ledgerstone::ExportOptions { record_type: None, format: None, overwrite: false, progress: &mut |_| Ok(()) };
     assert!(ledger.export(&exported, options).unwrap() > 3000);
     drop(ledger);
     let opened = ledgerstone::Open::default().key(key()).at(&path).unwrap();

@@ -285,11 +285,13 @@ class Ledger:
         ``transactions``, ``time`` of the newest, ``records`` by type, ``bytes`` by table, ``members``, ``modules`` with their versions,
         and the newest ``checkpoint``.
         """
-    def export(self, path: _Path, *, type: str | None = None, progress: _Progress = None) -> int:
+    def export(
+        self, path: _Path, *, type: str | None = None, overwrite: bool = False, progress: _Progress = None
+    ) -> int:
         """Writes the audit trail to a ``.parquet`` or ``.arrow`` file; gives the number of rows.
 
         Of one type, its fields as columns; or of everything, its fields as one JSON text. Beside them: author, times, index, module
-        version, leaf hash and outcome.
+        version, leaf hash and outcome. A file that exists is refused, unless ``overwrite``.
         """
     def members(self) -> list[Member]:
         """The members, with the history of their keys and grants."""

@@ -146,6 +146,6 @@ fn append_tables(ledger: &Ledger, tables: Vec<RecordBatch>, mode: Mode) -> Provo
 
 fn export(ledger: &Ledger, path: &std::path::Path) -> Provoked {
     let format = path.ends_with("books.ledger").then_some(ledgerstone::ExportFormat::Arrow);
-    let options = ExportOptions { record_type: None, format, progress: &mut |_| Ok(()) };
+    let options = ExportOptions { record_type: None, format, overwrite: false, progress: &mut |_| Ok(()) };
     ledger.export(path, options).unwrap_err().into()
 }

@@ -76,7 +76,7 @@ def test_paths_say_create_or_open(path: Path, me: ls.Key, ledger: ls.Ledger, tmp
         ls.open(missing)
     assert caught.value.path == str(missing)
     assert not missing.exists()
-    with pytest.raises(ls.StoreError, match="exists; `open` opens it") as caught:
+    with pytest.raises(ls.StoreError, match="exists, and nothing is overwritten") as caught:
         ls.create(path, origin="acme.example/books", key=me)
     assert caught.value.path == str(path)
     text = tmp_path / "text.ledger"

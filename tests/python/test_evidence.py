@@ -185,6 +185,10 @@ def test_an_export_is_the_audit_trail(ledger: ls.Ledger, tmp_path: Path, suffix:
     trail = pl.read_parquet(path) if suffix == "parquet" else pl.read_ipc(path)
     assert trail["amount"].sum() == Decimal(1_250)
     assert ledger.export(tmp_path / f"all.{suffix}") > 1_000
+    with pytest.raises(ls.StoreError, match="nothing is overwritten") as caught:
+        ledger.export(path)
+    assert (caught.value.code, caught.value.path) == ("ledger.file_exists", str(path))
+    assert ledger.export(path, overwrite=True) > 1_000
     with pytest.raises(ls.SchemaError, match="ends in"):
         ledger.export(tmp_path / "trail.csv")
 

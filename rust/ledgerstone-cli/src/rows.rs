@@ -2,10 +2,35 @@
 
 use arrow_array::RecordBatch;
 use arrow_schema::Schema;
+use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::table::{Table, json_line, objects};
+
+/// The lines of a table that show a row: one, or one for each of its changes, `field: before → after`.
+fn lines_of(row: Json) -> Vec<Json> {
+    let Json::Object(members) = row else { return vec![row] };
+    let (mut members, changes): (Vec<_>, Vec<_>) = members.into_iter().partition(|(name, _)| name != CHANGES);
+    let changes: Vec<Json> = match changes.into_iter().next() {
+        Some((_, Json::List(changes))) => changes.iter().map(|change| Json::Text(change_words(change))).collect(),
+        _ => Vec::new(),
+    };
+    let mut lines = Vec::new();
+    for change in changes {
+        members.push((CHANGES.to_owned(), change));
+        lines.push(Json::Object(std::mem::take(&mut members)));
+    }
+    if lines.is_empty() { vec![Json::Object(members)] } else { lines }
+}
+
+fn change_words(change: &Json) -> String {
+    let word = |name: &str| change.get(name).and_then(Json::as_text).unwrap_or("nothing");
+    format!("{}: {} → {}", word("field"), word("before"), word("after"))
+}
+
+/// The column of a history that lists what each record changed.
+const CHANGES: &str = "changes";
 
 /// Rows of a table where no `--limit` is given.
 pub(crate) const TABLE_ROWS: u64 = 100;
@@ -32,7 +57,7 @@ pub(crate) fn show(
             if json {
                 out.line(json_line(&object))?;
             } else {
-                table.push_object(&object);
+                lines_of(object).iter().for_each(|line| table.push_object(line));
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::query::{Comparison, Predicate};
-use ledgerstone::schema::{FieldKind, RecordType};
+use ledgerstone::schema::{FieldKind, RecordType, field_at};
 use ledgerstone::{Moment, codes, parse_day};
 use ledgerstone_verify::{Json, b64, unb64};
 
@@ -154,17 +154,7 @@ fn kind_of<'t>(record_type: &'t RecordType, name: &str) -> Option<&'t FieldKind>
     if ["_index", "_position", "_version", "_cause"].contains(&name) {
         return Some(&NUMBER);
     }
-    let mut fields = &record_type.fields;
-    let mut names = name.split('.').peekable();
-    loop {
-        let wanted = names.next()?;
-        let kind = &fields.iter().find(|field| field.name == wanted)?.kind;
-        match (kind, names.peek()) {
-            (FieldKind::Struct(inner), Some(_)) => fields = inner,
-            (kind, None) => return Some(kind),
-            _ => return None,
-        }
-    }
+    field_at(&record_type.fields, name).map(|field| &field.kind)
 }
 
 #[cfg(test)]

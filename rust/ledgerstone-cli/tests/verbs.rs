@@ -232,6 +232,13 @@ fn the_audit_trail_is_exported() {
         assert_eq!((run.code, run.out), (0, format!("{file}: 2 rows\n")), "{}", run.err);
         assert!(std::fs::read(folder.path().join(file)).unwrap().starts_with(head));
     }
+    let taken = folder.run("export books.ledger t.arrow");
+    assert!(
+        taken.code == 3 && taken.err.contains("t.arrow exists") && taken.err.contains("--overwrite"),
+        "{}",
+        taken.err
+    );
+    assert_eq!(folder.run("export books.ledger t.arrow --overwrite").code, 0);
     assert_eq!(folder.run("export books.ledger all.parquet").code, 0);
     assert_eq!(folder.run("export books.ledger t.csv").code, 2);
     assert_eq!(folder.run("export books.ledger t.parquet --type finance.transfr").code, 2);
@@ -384,4 +391,14 @@ fn a_protected_key_signs_and_a_proposal_travels() {
     assert!(history.contains("1 transactions are doubtful"), "{history}");
     let report = &folder.json("audit books.ledger --json", 0)[0];
     assert_eq!(report["doubtful_transactions"], 1);
+}
+
+#[test]
+fn a_history_shows_each_change_on_a_line() {
+    let folder = Folder::with_books();
+    let told = folder.run("history books.ledger finance.account cash").out;
+    let changes: Vec<&str> = told.lines().filter(|line| line.contains(" → ")).map(str::trim).collect();
+    assert!(changes.iter().any(|line| line.ends_with("currency: nothing → EUR")), "{told}");
+    assert!(changes.iter().any(|line| line.contains("12.5 → 1012.5")), "{told}");
+    assert!(!told.contains('…'), "{told}");
 }

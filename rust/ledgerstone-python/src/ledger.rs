@@ -453,20 +453,21 @@ impl PyLedger {
     }
 
     /// Writes the audit trail to a `.parquet` or `.arrow` file: of one type, its fields as columns, or of everything. Gives the number
-    /// of rows.
+    /// of rows. A file that exists is refused, unless `overwrite`: then it is replaced once the new one is whole.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.export(getfixture("tmp_path") / "trail.parquet", type="finance.account")
     /// 2
-    #[pyo3(signature = (path, *, r#type=None, progress=None))]
+    #[pyo3(signature = (path, *, r#type=None, overwrite=false, progress=None))]
     fn export(
         &self,
         py: Python<'_>,
         path: PathBuf,
         r#type: Option<&str>,
+        overwrite: bool,
         progress: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<u64> {
-        whole::export(py, &*self.engine()?, &path, r#type, progress)
+        whole::export(py, &*self.engine()?, &path, r#type, overwrite, progress)
     }
 
     /// The modules in force.

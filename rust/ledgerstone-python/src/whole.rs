@@ -43,12 +43,13 @@ pub(crate) fn export(
     ledger: &Ledger,
     path: &Path,
     record_type: Option<&str>,
+    overwrite: bool,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<u64> {
     let progress = Progress::new(py, "export", progress)?;
     let exported = enter_long(py, |watch| {
         let mut tell = |rows| progress.tell(watch, &[("rows", rows)]);
-        ledger.export(path, ExportOptions { record_type, format: None, progress: &mut tell })
+        ledger.export(path, ExportOptions { record_type, format: None, overwrite, progress: &mut tell })
     });
     progress.close(py)?;
     exported

@@ -186,7 +186,7 @@ catalogue! {
 
     // Files and storage.
     NO_LEDGER = "ledger.no_ledger", Store: "there is no such file", "correct the path; `create` makes a new ledger";
-    FILE_EXISTS = "ledger.file_exists", Store: "the file exists, and nothing is overwritten", "choose another path; `open` opens a ledger";
+    FILE_EXISTS = "ledger.file_exists", Store: "the file exists, and nothing is overwritten", "choose another path; `open` opens a ledger, and an export takes overwrite=True, on the command line --overwrite";
     NOT_A_LEDGER = "ledger.not_a_ledger", Store: "the file is something else", "correct the path";
     NEWER_FORMAT = "ledger.newer_format", Store: "the file was written by a newer build", "install a newer ledgerstone";
     LOCKED = "ledger.locked", Store: "another process has the ledger open for writing", "open it read-only, or close it there";

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
 use ledgerstone::limits::LINE_BYTES;
 use ledgerstone::model::Value;
-use ledgerstone::schema::{Field, FieldKind, RecordType};
+use ledgerstone::schema::{Field, FieldKind, RecordType, field_at};
 use ledgerstone::{Error, codes};
 use ledgerstone_verify::Json;
 
@@ -85,7 +85,7 @@ fn columns(name: &str, header: &StringRecord, record_type: &RecordType) -> Resul
             return Err(misfit(codes::DUPLICATE_COLUMN, name, first, Some(title), what));
         }
         let path: Vec<String> = title.split('.').map(str::to_owned).collect();
-        let Some(field) = field_at(&record_type.fields, &path) else {
+        let Some(field) = field_at(&record_type.fields, title) else {
             return Err(misfit(codes::UNKNOWN_COLUMN, name, first, Some(title), unknown(title, header, record_type)));
         };
         columns.push(Column { path, kind: field.kind.clone() });
@@ -116,17 +116,6 @@ fn unknown(title: &str, header: &StringRecord, record_type: &RecordType) -> Stri
         record_type.name,
         known.join(", ")
     )
-}
-
-/// The field at a path through structs.
-fn field_at<'f>(fields: &'f [Field], path: &[String]) -> Option<&'f Field> {
-    let (first, rest) = path.split_first()?;
-    let field = fields.iter().find(|field| field.name == *first)?;
-    match (&field.kind, rest) {
-        (_, []) => Some(field),
-        (FieldKind::Struct(inner), rest) => field_at(inner, rest),
-        _ => None,
-    }
 }
 
 /// A cell as its field takes it. What does not fit stays text, so that the engine says what would.

@@ -18,7 +18,7 @@ Example:
   ledgerstone export books.ledger transfers.parquet --type finance.transfer
   ledgerstone export books.ledger everything.arrow
 
-Beside the fields stand author, times, place, module version, leaf hash and outcome.
+Nothing is overwritten without --overwrite. Beside the fields stand author, times, place, module version, leaf hash and outcome.
 Without --type every record is written, its fields as one JSON text.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// Only records of this type, their fields as columns
     #[arg(long = "type", value_name = "TYPE")]
     record_type: Option<String>,
+    /// Replace the file if it exists
+    #[arg(long)]
+    overwrite: bool,
     /// The file format [default: by the file's ending]
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -58,8 +61,9 @@ impl Arguments {
             Ok(())
         };
         let record_type = self.record_type.as_deref();
+        let (format, overwrite) = (Some(format), self.overwrite);
         let rows =
-            ledger.export(&self.output, ExportOptions { record_type, format: Some(format), progress: &mut tell })?;
+            ledger.export(&self.output, ExportOptions { record_type, format, overwrite, progress: &mut tell })?;
         drop(progress);
         if out.is_json() {
             out.object([("path", text(self.output.display())), ("rows", number(rows))])?;

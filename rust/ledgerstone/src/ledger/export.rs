@@ -21,6 +21,7 @@ use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
 use crate::query::{ChunkRows, Filter, Gathered, Scan, Segments, Source, Wanted};
 use crate::schema::{RecordType, Rows, arrow_schema};
+use crate::store::StoreError;
 
 /// What to export, and how.
 pub struct ExportOptions<'a> {
@@ -28,6 +29,8 @@ pub struct ExportOptions<'a> {
     pub record_type: Option<&'a str>,
     /// The file format; `None`: by the file name's ending.
     pub format: Option<ExportFormat>,
+    /// Whether a file of that name is replaced, once the new one is whole.
+    pub overwrite: bool,
     /// Told the rows written so far; an error stops the export and leaves no file.
     pub progress: &'a mut dyn FnMut(u64) -> Result<()>,
 }
@@ -45,8 +48,8 @@ struct Export<'a, 'o> {
 }
 
 impl Ledger {
-    /// Writes the audit trail to a file: streaming, one consistent view. Gives the number of rows. A file of that name is replaced when
-    /// the new one is whole.
+    /// Writes the audit trail to a file: streaming, one consistent view. Gives the number of rows. A file that exists is left alone unless
+    /// [`ExportOptions::overwrite`] says otherwise.
     pub fn export(&self, path: &Path, options: ExportOptions<'_>) -> Result<u64> {
         let format = options.format.or_else(|| ExportFormat::of_path(path)).ok_or_else(|| {
             Error::schema(
@@ -62,6 +65,9 @@ impl Ledger {
         };
         if self.path.as_deref().is_some_and(|own| std::path::absolute(own).ok() == std::path::absolute(path).ok()) {
             return Err(Error::schema(codes::OWN_FILE, format!("{} is the ledger itself", path.display())));
+        }
+        if !options.overwrite && path.symlink_metadata().is_ok() {
+            return Err(StoreError::Exists(path.to_owned()).into());
         }
         let sink = Sink::create(path, format, &schema)?;
         let progress = options.progress;

@@ -82,6 +82,12 @@ pub(crate) fn resolve<'f>(fields: &'f [Field], names: &[&str]) -> Option<(&'f Fi
     Some((found, steps))
 }
 
+/// The field at a dotted path of names through structs: `address.city`.
+pub fn field_at<'f>(fields: &'f [Field], dotted: &str) -> Option<&'f Field> {
+    let names: Vec<&str> = dotted.split('.').collect();
+    resolve(fields, &names).map(|(field, _)| field)
+}
+
 /// Resolves a dotted path that may lead through one top-level list (`legs.amount`), as `match` writes them.
 pub fn lookup_path(rt: &RecordType, dotted: &str) -> Option<FieldPath> {
     lookup_field(&rt.fields, dotted).map(|(path, _)| path)

@@ -123,7 +123,7 @@ pub enum StoreError {
     #[error("{0}: no such ledger; `create` makes a new one")]
     Missing(PathBuf),
     /// The file is there already.
-    #[error("{0} exists; `open` opens it, and `create` never overwrites")]
+    #[error("{0} exists, and nothing is overwritten")]
     Exists(PathBuf),
     /// The file is something else.
     #[error("{path} is not a ledger: {why}")]
