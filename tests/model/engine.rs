@@ -152,10 +152,10 @@ impl<R: Rules> Play<'_, R> {
         self.codes.extend(fate.codes().map(str::to_owned));
         self.codes.extend(decided.outcomes().map(str::to_owned));
         if let Some(id) = &full_id
-            && decided.signed
             && let Some(earlier) = self.ids.get(id)
         {
-            if earlier.mode == call.mode && earlier.records == records {
+            // What is refused before it is signed was not what the earlier one holds.
+            if decided.signed && earlier.mode == call.mode && earlier.records == records {
                 same("retry", (earlier.fate.clone(), Some(earlier.index)), (fate, index))?;
             } else {
                 same("reused id", Fate::Refused(0, "ledger.id_reused".to_owned()), fate)?;
