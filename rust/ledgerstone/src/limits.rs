@@ -17,11 +17,15 @@ pub const ATOMIC_RECORDS: usize = 1 << 20;
 /// Most rows of a chunk, and rows that are prepared or read together: large enough that what is done once for all of them costs
 /// nothing per row, small enough that a core holds them in its cache.
 pub const CHUNK_ROWS: usize = 8_192;
-/// Rows of a chunk as this build writes them: a record alone is read with its chunk, a page or two, and an account statement is a
-/// thousand such reads; with a quarter of them, heads of chunks would be a tenth of the file.
+/// Most rows of a chunk as this build writes them, and the bytes that it aims at: a record alone is read with its chunk, and an account
+/// statement is a thousand such reads, so a chunk is to lie in one page of the store. With fewer rows, heads of chunks would be a tenth of
+/// the file.
 pub const WRITTEN_CHUNK_ROWS: usize = 128;
-/// Postings of one bucket, about: what one lookup reads, a few hundred bytes.
-pub const BUCKET_POSTINGS: usize = 256;
+/// See [`WRITTEN_CHUNK_ROWS`]; a page of 4,096 bytes holds a value of 4,050 beside its own head.
+pub const WRITTEN_CHUNK_BYTES: usize = 3_900;
+/// Postings of one bucket, about: what one lookup reads, some hundred bytes. SQLite keeps a value of up to about 900 beside its key; a
+/// longer one it fetches from further pages each time that it compares its key with another.
+pub const BUCKET_POSTINGS: usize = 128;
 /// Bytes of rows in memory that a query puts in order: with a limit only the first rows are kept, without one all of them have to fit.
 pub const ORDERED_BYTES: usize = 512 << 20;
 /// Entries of one row of `cell_runs`: one cell as it was is read with its neighbours, some pages.

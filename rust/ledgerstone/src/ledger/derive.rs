@@ -11,7 +11,7 @@ use super::commit::put;
 use super::view::FileSecret;
 use crate::error::{Error, Result};
 use crate::execute::{PreparedChunk, Working};
-use crate::limits::{CELL_RUN_ENTRIES, SMALL_CHUNK_ROWS, WRITTEN_CHUNK_ROWS};
+use crate::limits::{CELL_RUN_ENTRIES, SMALL_CHUNK_ROWS, WRITTEN_CHUNK_BYTES, WRITTEN_CHUNK_ROWS};
 use crate::model::RowId;
 use crate::query::{history_key, posting_prefix, segment_prefix};
 use crate::schema::codec::{self, ChunkHeader, Postings, bucket_bits, bucket_of};
@@ -65,9 +65,13 @@ impl KeptRows {
         let positions: Vec<u32> = rows.iter().map(|&row| chunk.positions[row]).collect();
         let (Some(first), Some(last)) = (positions.first(), positions.last()) else { return Ok(None) };
         let record_type = &chunk.record_type;
-        let mut puts = Vec::new();
-        let mut start = 0;
-        for length in lengths(rows.len(), cuts) {
+        let mut puts: Vec<Put> = Vec::new();
+        let (mut start, mut before) = (0, None);
+        while start < rows.len() {
+            let length = match cuts {
+                Some(cuts) => cuts[puts.len()],
+                None => next_length(rows.len() - start, before),
+            };
             let range = start..start + length;
             start += length;
             let header = ChunkHeader::new(
@@ -82,6 +86,7 @@ impl KeptRows {
             } else {
                 codec::encode_columns(&header, &record_type.fields, &batch.slice(range.start, length))
             };
+            before = Some((length, body.len()));
             puts.push(put(Table::Chunks, key, body));
         }
         check_decoding(&puts, record_type, &batch)?;
@@ -98,10 +103,17 @@ impl KeptRows {
     }
 }
 
-/// Rows of each stored chunk.
-fn lengths(rows: usize, cuts: Option<&[usize]>) -> Vec<usize> {
-    let even = || (0..rows).step_by(WRITTEN_CHUNK_ROWS).map(|start| WRITTEN_CHUNK_ROWS.min(rows - start)).collect();
-    cuts.map_or_else(even, <[usize]>::to_vec)
+/// Rows of the next stored chunk, of so many that are left: as many as would have come near the wanted size in the chunk before, of which
+/// the rows and bytes are given. Rows behind it that are too few for columns are taken along, or given some of its own.
+fn next_length(left: usize, before: Option<(usize, usize)>) -> usize {
+    let aim = before.map_or(SMALL_CHUNK_ROWS, |(rows, bytes)| rows * WRITTEN_CHUNK_BYTES / bytes);
+    let aim = aim.clamp(SMALL_CHUNK_ROWS, WRITTEN_CHUNK_ROWS);
+    match left.saturating_sub(aim) {
+        0 => left,
+        behind if behind >= SMALL_CHUNK_ROWS => aim,
+        _ if left >= 2 * SMALL_CHUNK_ROWS => left - SMALL_CHUNK_ROWS,
+        _ => left,
+    }
 }
 
 /// What is written must read back as it was: a ledger keeps nothing that it could not hash again.
@@ -233,4 +245,34 @@ pub(crate) fn cell_rows(
     }
     puts.extend(history.into_iter().map(|(key, places)| put(Table::CellHistory, key, places)));
     puts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lengths into which rows of one size, and of a head for each chunk, are cut.
+    fn lengths(rows: usize, row_bytes: usize) -> Vec<usize> {
+        let (mut left, mut before, mut lengths) = (rows, None, Vec::new());
+        while left > 0 {
+            let length = next_length(left, before);
+            before = Some((length, 80 + length * row_bytes));
+            left -= length;
+            lengths.push(length);
+        }
+        lengths
+    }
+
+    #[test]
+    fn chunks_lie_in_a_page_and_none_is_too_short_for_columns() {
+        for (row_bytes, usual) in [(4, 128), (50, 75), (500, 64)] {
+            for rows in (1..2_000).chain([8_192]) {
+                let lengths = lengths(rows, row_bytes);
+                assert_eq!(lengths.iter().sum::<usize>(), rows);
+                assert!(lengths.iter().all(|length| *length >= SMALL_CHUNK_ROWS.min(rows)), "{rows}: {lengths:?}");
+                assert!(lengths.iter().all(|length| *length <= WRITTEN_CHUNK_ROWS), "{rows}: {lengths:?}");
+            }
+            assert!(lengths(8_192, row_bytes)[3..8].iter().all(|length| length.abs_diff(usual) <= 1));
+        }
+    }
 }
