@@ -9,7 +9,7 @@ use super::effects::{Batch, Target, moved_cell};
 use super::moment::Moment;
 use super::movement::Movements;
 use super::read::{Balance, balance_cell, by_values, key_json};
-use super::statement::{effective_day, moved_parts};
+use super::statement::{effective_day, effective_path, moved_parts};
 use super::view::{View, damage};
 use crate::codes;
 use crate::error::{Error, Result};
@@ -47,6 +47,7 @@ impl Ledger {
         let mut movements = Movements::new(&view, Target { key, names, kinds, end }, 0)?;
         while let Some(window) = movements.next(self, &view)? {
             let views = window.views()?;
+            let paths: Vec<_> = views.iter().map(|view| effective_path(view.record_type())).collect();
             let mut times = BTreeMap::new();
             for &(number, place) in &window.order {
                 let batch = &window.batches[number];
@@ -61,7 +62,8 @@ impl Ledger {
                 {
                     apply(&mut sums, batch, back.effects(), &parts)?;
                 }
-                let is_due = effective_day(&views[number], place, time(batch.happened_at(place).index)?) <= day;
+                let (rows, path) = (&views[number], &paths[number]);
+                let is_due = effective_day(rows, path.as_ref(), place, time(batch.happened_at(place).index)?) <= day;
                 let counts = |(_, action): &(usize, Action)| is_due || matches!(action, Action::Open { .. });
                 apply(&mut sums, batch, batch.own_effects(place).filter(counts), &parts)?;
             }
@@ -80,7 +82,10 @@ impl Ledger {
 /// The day on which the movements counted that a later version took back.
 fn earlier_day(view: &View, row: RowId, end: u64, time: &mut dyn FnMut(u64) -> Result<i64>) -> Result<i32> {
     let time = time(view.released_at(row, end)?.unwrap_or(row.index))?;
-    view.with_row(row, |chunk, place| Ok(effective_day(&chunk.view(row).map_err(damage)?, place, time)))
+    view.with_row(row, |chunk, place| {
+        let path = effective_path(&chunk.record_type);
+        Ok(effective_day(&chunk.view(row).map_err(damage)?, path.as_ref(), place, time))
+    })
 }
 
 /// Adds what a record opened and added. An opening counts whatever its date: it says that the balance exists. One after a closing adds

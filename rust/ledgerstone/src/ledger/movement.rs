@@ -18,10 +18,9 @@ use crate::execute::authority::RELEASE;
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
 use crate::query::{
-    Filter, Lookup, Piece, Positions, Scan, Segments, Source, Wanted, gather, moving_transactions, posting_prefix,
-    read_rows,
+    Filter, Lookup, Piece, Positions, Scan, Segments, Source, Wanted, gather, has_segments, moving_transactions,
+    posting_prefix, read_rows,
 };
-use crate::schema::codec::decode_header;
 use crate::schema::{Expr, RecordType, Rows};
 
 /// Records that are read together, about.
@@ -81,6 +80,9 @@ impl Movements {
         let can_be_held = rules.keys().any(|name| view.can_be_held(name));
         let mut sources = Vec::with_capacity(rules.len() + usize::from(can_be_held));
         for (name, rules) in rules {
+            if !has_records(view, name, first, target.end)? {
+                continue;
+            }
             let finders = finders(view, &rules, &target, first)?;
             sources.push(TypeSource::new(name, finders));
         }
@@ -118,8 +120,7 @@ impl Movements {
                         rows += positions.positions.len();
                         let (read, _) = read_rows(&*view.snapshot, positions, usize::MAX).map_err(damage)?;
                         for piece in read {
-                            let version = decode_header(&piece.bytes).map_or(0, |(_, header, _)| header.version);
-                            pieces.entry((source.name.clone(), version)).or_default().push(piece);
+                            pieces.entry((source.name.clone(), piece.header.version)).or_default().push(piece);
                         }
                     }
                 }
@@ -192,6 +193,9 @@ fn whole_transaction(
     let authority = &*view.authority;
     let types = |name: &str, version: u64| authority.version(name, version).cloned();
     let mut batches = Vec::new();
+    if !has_records(view, name, index, index + 1)? {
+        return Ok(batches);
+    }
     for record_type in authority.versions_of(name) {
         let filter = Filter::new(record_type, &[]).map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let source = Source::All(Segments::new(name, index, index + 1));
@@ -207,6 +211,11 @@ fn whole_transaction(
         }
     }
     Ok(batches)
+}
+
+/// Whether there are records of a type in some transactions.
+fn has_records(view: &View, name: &str, first: u64, end: u64) -> Result<bool> {
+    has_segments(&*view.snapshot, name, first, end).map_err(|error| damage(error.into()))
 }
 
 /// How the movers of one type are found: `rules` are, in all its versions, the key values of the cells that it moves.

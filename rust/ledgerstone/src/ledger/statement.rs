@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 use crate::execute::Action;
 use crate::limits::DECIMAL_DIGITS;
 use crate::model::{CellValue, Decimal, Parts, Value};
-use crate::schema::{BalanceType, CellKind, CellType, Primitive, RecordType, Rows, Scalar, lookup_path};
+use crate::schema::{BalanceType, CellKind, CellType, FieldPath, Primitive, RecordType, Rows, Scalar, lookup_path};
 
 /// Which statement.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -279,16 +279,23 @@ fn added(batch: &Batch, place: usize, part: usize) -> Option<i128> {
 /// The effective date of each line.
 fn dates(window: &Window, order: &[(usize, usize)], times: &[i64]) -> Result<Vec<i32>> {
     let views = window.views()?;
+    let paths: Vec<Option<FieldPath>> = views.iter().map(|view| effective_path(view.record_type())).collect();
     let lines = order.iter().zip(times);
-    Ok(lines.map(|(&(batch, place), time)| effective_day(&views[batch], place, *time)).collect())
+    let day = |(&(batch, place), time): (&(usize, usize), &i64)| {
+        effective_day(&views[batch], paths[batch].as_ref(), place, *time)
+    };
+    Ok(lines.map(day).collect())
 }
 
-/// The effective date of a record: its field that the type declares, else the UTC day of its ledger time.
-pub(crate) fn effective_day(rows: &Rows<'_>, row: usize, time: i64) -> i32 {
-    let record_type = rows.record_type();
-    let field = record_type.effective.and_then(|place| lookup_path(record_type, &record_type.fields[place].name));
+/// The field of a type that says when its records take effect.
+pub(crate) fn effective_path(record_type: &RecordType) -> Option<FieldPath> {
+    record_type.effective.and_then(|place| lookup_path(record_type, &record_type.fields[place].name))
+}
+
+/// The effective date of a record: that in its [`effective_path`], else the UTC day of its ledger time.
+pub(crate) fn effective_day(rows: &Rows<'_>, path: Option<&FieldPath>, row: usize, time: i64) -> i32 {
     let day = |micros: i64| micros.div_euclid(clock::DAY_MICROS) as i32;
-    match field.map(|path| rows.scalar(&path, row, None)) {
+    match path.map(|path| rows.scalar(path, row, None)) {
         Some(Scalar::Date(days)) => days,
         Some(Scalar::Timestamp(micros)) => day(micros),
         _ => day(time),

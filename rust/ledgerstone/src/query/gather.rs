@@ -8,16 +8,31 @@ use arrow_select::concat::concat_batches;
 
 use super::read::{ReadError, Types, damaged, positions, record_type_of};
 use crate::model::RowId;
-use crate::schema::codec::{self, CodecError, Encoding};
+use crate::schema::codec::{self, ChunkHeader, CodecError, Encoding};
 use crate::schema::{RecordType, arrow_schema, from_record_bytes, widened};
 
-/// A stored chunk that is not yet decoded, and which of its rows are wanted.
+/// A stored chunk of which no more than the head is decoded, and which of its rows are wanted.
 #[derive(Debug)]
 pub(crate) struct Piece {
     pub(crate) first: RowId,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) encoding: Encoding,
+    pub(crate) header: ChunkHeader,
+    bytes: Vec<u8>,
     /// Positions in the transaction, ascending; `None`: all that the chunk has.
     pub(crate) wanted: Option<Vec<u32>>,
+}
+
+impl Piece {
+    /// All rows of a chunk.
+    pub(crate) fn new(first: RowId, bytes: Vec<u8>) -> Result<Self, ReadError> {
+        let (encoding, header, _) = codec::decode_header(&bytes).map_err(|error| damaged(first, &error.to_string()))?;
+        Ok(Piece { first, encoding, header, bytes, wanted: None })
+    }
+
+    /// The position behind its last row.
+    pub(crate) fn end(&self) -> u32 {
+        self.header.runs.last().map_or(0, |(start, count)| start.saturating_add(*count))
+    }
 }
 
 /// Rows, and where they stand.
@@ -99,16 +114,16 @@ struct Head {
 
 fn head(piece: &Piece, wanted: &Wanted, types: Types<'_>) -> Result<Head, ReadError> {
     let wrong = |why: &dyn std::fmt::Display| damaged(piece.first, &why.to_string());
-    let (encoding, header, _) = codec::decode_header(&piece.bytes).map_err(|error| wrong(&error))?;
+    let header = &piece.header;
     if header.type_name != wanted.record_type.name {
         return Err(wrong(&format!("it holds {}, not {}", header.type_name, wanted.record_type.name)));
     }
     let record_type = if u64::from(header.version) == wanted.record_type.version {
         Arc::clone(&wanted.record_type)
     } else {
-        record_type_of(piece.first, &header, types)?
+        record_type_of(piece.first, header, types)?
     };
-    let mut rows = positions(piece.first, &header)?;
+    let mut rows = positions(piece.first, header)?;
     if rows.first() != Some(&piece.first) {
         return Err(wrong(&"its positions are not those of its rows"));
     }
@@ -119,7 +134,7 @@ fn head(piece: &Piece, wanted: &Wanted, types: Types<'_>) -> Result<Head, ReadEr
         rows = found.iter().map(|&place| rows[place as usize]).collect();
         places = Some(found);
     }
-    Ok(Head { encoding, record_type, rows, places })
+    Ok(Head { encoding: piece.encoding, record_type, rows, places })
 }
 
 /// Decodes pieces of one encoding and one version.

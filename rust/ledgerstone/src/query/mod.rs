@@ -16,4 +16,4 @@ pub use order::OrderBy;
 pub(crate) use order::{Order, Sorting};
 pub(crate) use read::{ChunkRows, ReadError, Reader, Types, chunk_key, decode};
 pub(crate) use scan::{Scan, Source, read_rows};
-pub(crate) use segments::{Segments, segment_prefix, stored_rows};
+pub(crate) use segments::{Segments, has_segments, segment_prefix, stored_rows};

@@ -13,7 +13,6 @@ use super::read::{ReadError, Types, chunk_key, not_as_named};
 use super::segments::{Run, Segments};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
-use crate::schema::codec::decode_header;
 use crate::store::{Snapshot, Table, number_key};
 
 /// Most pages that are decoded side by side. The first wave is one page: whoever wants a few rows does not wait for many.
@@ -110,9 +109,14 @@ impl Scan {
                         return false;
                     }
                 };
-                rows += decode_header(bytes).map_or(CHUNK_ROWS, |(_, header, _)| header.rows as usize);
-                pieces.push(Piece { first, bytes: bytes.to_vec(), wanted: None });
-                true
+                match Piece::new(first, bytes.to_vec()) {
+                    Ok(piece) => {
+                        rows += piece.header.rows as usize;
+                        pieces.push(piece);
+                    }
+                    Err(error) => failed = Some(error),
+                }
+                failed.is_none()
             })?;
             if let Some(error) = failed {
                 return Err(error);
@@ -178,14 +182,13 @@ pub(crate) fn read_rows(
         let Some((key, bytes)) = snapshot.last_at(Table::Chunks, &number_key(row.number()))? else {
             return Err(not_there(row));
         };
-        let first = chunk_key(&key)?;
-        let last =
-            decode_header(&bytes).ok().and_then(|(_, header, _)| header.runs.last().map(|(at, count)| at + count));
-        let Some(end) = last.filter(|end| first.index == index && *end > row.position) else {
+        let mut piece = Piece::new(chunk_key(&key)?, bytes)?;
+        if piece.first.index != index || piece.end() <= row.position {
             return Err(not_there(row));
-        };
-        let length = positions[start..].iter().take_while(|position| **position < end).count();
-        pieces.push(Piece { first, bytes, wanted: Some(positions[start..start + length].to_vec()) });
+        }
+        let length = positions[start..].iter().take_while(|position| **position < piece.end()).count();
+        piece.wanted = Some(positions[start..start + length].to_vec());
+        pieces.push(piece);
         start += length;
     }
     let left = (start < positions.len()).then(|| Positions { index, positions: positions[start..].to_vec() });

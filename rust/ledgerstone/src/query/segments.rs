@@ -46,6 +46,17 @@ pub(crate) fn stored_rows(snapshot: &dyn Snapshot, type_name: &str) -> Result<u6
     Ok(rows)
 }
 
+/// Whether a type has records in the transactions from `first` on and below `end`.
+pub(crate) fn has_segments(snapshot: &dyn Snapshot, type_name: &str, first: u64, end: u64) -> Result<bool, StoreError> {
+    let key = |index: u64| [segment_prefix(type_name).as_slice(), &index.to_be_bytes()].concat();
+    let mut found = false;
+    snapshot.scan(Table::Segments, &key(first), Some(&key(end)), &mut |_, _| {
+        found = true;
+        false
+    })?;
+    Ok(found)
+}
+
 impl Segments {
     /// Those of the transactions from `first` on and below `end`.
     pub(crate) fn new(type_name: &str, first: u64, end: u64) -> Self {
