@@ -89,7 +89,7 @@ impl Export<'_, '_> {
         while let Some(wave) = scan.read_wave(&*self.view.snapshot).map_err(damage)? {
             let authority = Arc::clone(&self.view.authority);
             let types = |name: &str, version: u64| authority.version(name, version).cloned();
-            let pages = self.ledger.pool.run(|| scan.decode(wave, &types))?.map_err(damage)?;
+            let pages = self.ledger.pool.each(&wave, |page| scan.decode(page, &types).map_err(damage))?;
             for page in &pages {
                 self.look_up(page.rows.iter().map(|row| row.index))?;
             }

@@ -201,7 +201,7 @@ fn whole_transaction(
         let source = Source::All(Segments::new(name, index, index + 1));
         let mut scan = Scan::new(source, Wanted::all(record_type), filter);
         while let Some(wave) = scan.read_wave(&*view.snapshot).map_err(damage)? {
-            for page in ledger.pool.run(|| scan.decode(wave, &types))?.map_err(damage)? {
+            for page in ledger.pool.each(&wave, |page| scan.decode(page, &types).map_err(damage))? {
                 // A transaction holds records of one version of a type.
                 if page.versions.first() != Some(&(record_type.version as u32)) {
                     continue;

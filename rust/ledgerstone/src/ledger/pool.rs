@@ -34,7 +34,10 @@ impl Pool {
     ) -> Result<Vec<R>> {
         match items {
             [] => Ok(Vec::new()),
-            [only] => Ok(vec![work(only)?]),
+            [only] => {
+                let worked = catch_unwind(AssertUnwindSafe(|| work(only)));
+                Ok(vec![worked.map_err(|panic| Error::Fault(panic_message(&*panic)))??])
+            }
             _ => self.run(|| items.par_iter().map(&work).collect())?,
         }
     }

@@ -218,7 +218,7 @@ impl QueryRows {
         let authority = Arc::clone(&self.view.authority);
         let types = move |name: &str, version: u64| authority.version(name, version).cloned();
         let scan = &self.scan;
-        let pages = self.ledger.pool.run(|| scan.decode(wave, &types))?.map_err(damage)?;
+        let pages = self.ledger.pool.each(&wave, |page| scan.decode(page, &types).map_err(damage))?;
         pages.into_iter().map(|page| self.visible(page)).collect::<Result<_>>().map(Some)
     }
 

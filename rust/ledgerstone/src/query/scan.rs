@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 
 use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
-use rayon::prelude::*;
 
 use super::filter::Filter;
 use super::gather::{Gathered, Piece, Wanted, gather};
@@ -29,10 +28,8 @@ pub(crate) enum Source {
     Rows(VecDeque<RowId>),
 }
 
-/// Pages that are read and not yet decoded.
-pub(crate) struct Wave {
-    pages: Vec<Vec<Piece>>,
-}
+/// Chunks that are read and not yet decoded, and make one batch.
+pub(crate) struct Page(Vec<Piece>);
 
 /// A scan over records of one type, wave by wave. The snapshot is the caller's, so that it can outlive a call.
 #[derive(Debug)]
@@ -54,8 +51,8 @@ impl Scan {
         Scan { source, wanted, filter, run: None, positions: None, wave: 1 }
     }
 
-    /// Reads the chunks of the next wave; `None` at the end.
-    pub(crate) fn read_wave(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Wave>, ReadError> {
+    /// Reads the pages of the next wave; `None` at the end.
+    pub(crate) fn read_wave(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Vec<Page>>, ReadError> {
         let mut pages = Vec::new();
         while pages.len() < self.wave {
             let page = match self.source {
@@ -65,15 +62,34 @@ impl Scan {
             if page.is_empty() {
                 break;
             }
-            pages.push(page);
+            pages.push(Page(page));
         }
         self.wave = WAVE.min(self.wave * 2);
-        Ok((!pages.is_empty()).then_some(Wave { pages }))
+        Ok((!pages.is_empty()).then_some(pages))
     }
 
-    /// Decodes and filters, a batch for each page. Call it within the engine's pool.
-    pub(crate) fn decode(&self, wave: Wave, types: Types<'_>) -> Result<Vec<Gathered>, ReadError> {
-        wave.pages.into_par_iter().map(|pieces| page(&pieces, &self.wanted, types, &self.filter)).collect()
+    /// Decodes and filters a page. Those of a wave are independent of each other.
+    pub(crate) fn decode(&self, page: &Page, types: Types<'_>) -> Result<Gathered, ReadError> {
+        let Page(pieces) = page;
+        let gathered = gather(pieces, &self.wanted, types)?;
+        if self.filter.is_empty() {
+            return Ok(gathered);
+        }
+        let Gathered { batch, rows, versions } = gathered;
+        let failed = |error: arrow_schema::ArrowError| ReadError::Damaged {
+            table: Table::Chunks.name(),
+            row: pieces.first().map_or(RowId::new(0, 0), |piece| piece.first),
+            why: error.to_string(),
+        };
+        let mask = self.filter.mask(&batch, &self.wanted).map_err(failed)?;
+        let batch: RecordBatch = filter_record_batch(&batch, &mask).map_err(failed)?;
+        let kept = |place: &usize| mask.values().value(*place);
+        let places: Vec<usize> = (0..rows.len()).filter(kept).collect();
+        Ok(Gathered {
+            batch,
+            rows: places.iter().map(|&place| rows[place]).collect(),
+            versions: places.iter().map(|&place| versions[place]).collect(),
+        })
     }
 
     /// The columns of a page.
@@ -197,26 +213,4 @@ pub(crate) fn read_rows(
 
 fn not_there(row: RowId) -> ReadError {
     ReadError::Damaged { table: Table::Chunks.name(), row, why: "an index names it, and it is not there".to_owned() }
-}
-
-fn page(pieces: &[Piece], wanted: &Wanted, types: Types<'_>, filter: &Filter) -> Result<Gathered, ReadError> {
-    let gathered = gather(pieces, wanted, types)?;
-    if filter.is_empty() {
-        return Ok(gathered);
-    }
-    let Gathered { batch, rows, versions } = gathered;
-    let failed = |error: arrow_schema::ArrowError| ReadError::Damaged {
-        table: Table::Chunks.name(),
-        row: pieces.first().map_or(RowId::new(0, 0), |piece| piece.first),
-        why: error.to_string(),
-    };
-    let mask = filter.mask(&batch, wanted).map_err(failed)?;
-    let batch: RecordBatch = filter_record_batch(&batch, &mask).map_err(failed)?;
-    let kept = |place: &usize| mask.values().value(*place);
-    let places: Vec<usize> = (0..rows.len()).filter(kept).collect();
-    Ok(Gathered {
-        batch,
-        rows: places.iter().map(|&place| rows[place]).collect(),
-        versions: places.iter().map(|&place| versions[place]).collect(),
-    })
 }
