@@ -1,0 +1,103 @@
+"""The second verifier against records that were held, flagged, released and emitted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import ledgerstone as ls
+import pytest
+from primitives import RefusedError, verifier_key
+from receipts import Verified, verify_receipt
+from verify import main
+
+Receipt = dict[str, Any]
+MODULE = Path(__file__).parent.parent / "outcomes.toml"
+
+
+@pytest.fixture(scope="module")
+def orders(tmp_path_factory: pytest.TempPathFactory) -> ls.Ledger:
+    path = tmp_path_factory.mktemp("orders") / "orders.ledger"
+    ledger = ls.create(path, origin="acme.example/orders", key=ls.Key.generate("clerk"), modules=[MODULE])
+    ledger.append("orders.customer", {"id": "ann"})
+    return ledger
+
+
+def order(name: str, pieces: int) -> Receipt:
+    return {"id": name, "customer": "ann", "pieces": pieces}
+
+
+def verified(ledger: ls.Ledger, receipt: Receipt) -> Verified:
+    text = json.dumps(receipt, ensure_ascii=False).encode()
+    return verify_receipt(text, [verifier_key(key) for key in ledger.verifier_keys])
+
+
+def receipt_of(ledger: ls.Ledger, at: ls.RowId) -> Receipt:
+    found: Receipt = json.loads(ledger.receipt(at).to_json())
+    return found
+
+
+def test_receipts_say_what_became_of_records(orders: ls.Ledger) -> None:
+    rows = [order("a1", 1), order("a2", 13), order("a3", 200), order("a1", 2), order("a4", 2)]
+    load = orders.append_many("orders.order", rows)
+    assert (load.accepted, load.flagged, load.held, load.rejected) == (2, 1, 1, 1)
+    expected = {
+        0: ("accepted", None),
+        1: ("flagged", "orders.unlucky"),
+        2: ("held", "orders.large"),
+        4: ("accepted", None),
+    }
+    receipts = {}
+    for row, outcome in expected.items():
+        place = load.row(row)
+        assert place is not None
+        receipts[row] = receipt_of(orders, place)
+        found = verified(orders, receipts[row])
+        assert (found.outcome, found.code, found.position) == (*outcome, row)
+        theirs = ls.verify(orders.receipt(place), trust=orders.verifier_keys)
+        assert (theirs.outcome, theirs.code) == outcome
+    # No exception but its own, or those beside it, says what became of a record; and none is accepted without one.
+    for row, receipt in receipts.items():
+        for other in receipts:
+            if other != row and receipts[other]["exceptions"] != receipt["exceptions"]:
+                with pytest.raises(RefusedError):
+                    verified(orders, receipt | {"exceptions": receipts[other]["exceptions"]})
+        with pytest.raises(RefusedError):
+            verified(orders, {name: part for name, part in receipt.items() if name != "exceptions"})
+    for before, after in (("held", "flagged"), ("orders.large", "orders.small")):
+        changed = json.loads(json.dumps(receipts[2]).replace(before, after))
+        assert changed != receipts[2]
+        with pytest.raises(RefusedError):
+            verified(orders, changed)
+
+    # Its release leaves the receipt of the held record as it is, and is a record of its own.
+    held = load.row(2)
+    assert held is not None
+    released = orders.release(held, "the boss called")
+    assert verified(orders, receipt_of(orders, held)).outcome == "held"
+    assert verified(orders, receipt_of(orders, released.row())).outcome == "accepted"
+    assert main([str(orders.path)]) == 0
+
+
+def test_receipts_of_emitted_records_name_their_cause(orders: ls.Ledger) -> None:
+    appended = orders.append("orders.order", order("b1", 5) | {"express": True})
+    first, second = ls.RowId(appended.index, 1), ls.RowId(appended.index, 2)
+    receipts = [receipt_of(orders, first), receipt_of(orders, second)]
+    for receipt, name in zip(receipts, ("orders.delivery", "orders.slip"), strict=True):
+        assert ("record" in receipt, "exceptions" in receipt) == (False, False)
+        found = verified(orders, receipt)
+        assert (found.outcome, found.code) == ("accepted", None)
+        assert json.loads(receipt["emitted"]["bytes"])["record"]["type"] == name
+        for before, after in (("x-b1", "x-b2"), ('\\"cause\\":0', '\\"cause\\":1')):
+            changed = json.loads(json.dumps(receipt).replace(before, after))
+            assert changed != receipt
+            with pytest.raises(RefusedError):
+                verified(orders, changed)
+    with pytest.raises(RefusedError):
+        verified(orders, receipts[0] | {"emitted": receipts[1]["emitted"] | {"position": 0}})
+    # An emitted record cannot be passed off as a signed one.
+    rest = {name: part for name, part in receipts[0].items() if name != "emitted"}
+    with pytest.raises(RefusedError):
+        verified(orders, rest | {"record": receipts[0]["emitted"]})
+    assert main([str(orders.path)]) == 0
