@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pages import PAGES, ROOT, Block, blocks
 
-# The command's page is made from the command, whose own tests run its examples.
+# The page of the command is made from the command; test_command_examples.py runs its examples.
 RUN = [
     page for page in PAGES if page.name != "CLI.md" and any(b.language in {"python", "console"} for b in blocks(page))
 ]
