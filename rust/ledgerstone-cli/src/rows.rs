@@ -43,6 +43,18 @@ pub(crate) fn show(
     limit: Option<u64>,
     what: &str,
 ) -> Result<(), Failure> {
+    show_tidied(out, schema, rows, limit, what, |_| {})
+}
+
+/// The same; a table is tidied before it is shown.
+pub(crate) fn show_tidied(
+    out: &mut Output,
+    schema: &Schema,
+    rows: impl Iterator<Item = ledgerstone::Result<RecordBatch>>,
+    limit: Option<u64>,
+    what: &str,
+    tidy: impl FnOnce(&mut Table),
+) -> Result<(), Failure> {
     let json = out.is_json();
     let mut table = Table::new(schema.fields().iter().map(|field| field.name().as_str()));
     let shown = limit.unwrap_or(if json { u64::MAX } else { TABLE_ROWS });
@@ -62,6 +74,7 @@ pub(crate) fn show(
         }
     }
     if !json {
+        tidy(&mut table);
         out.text(&table.render())?;
         let more = if has_more { "the first " } else { "" };
         eprintln!("{more}{count} {what}(s){}", if has_more { "; --limit shows more, --json all" } else { "" });

@@ -143,6 +143,26 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// The titles.
+    pub(crate) fn titles(&self) -> &[String] {
+        &self.titles
+    }
+
+    /// The cells below a title.
+    pub(crate) fn cells(&self, title: &str) -> impl Iterator<Item = &str> {
+        let place = self.titles.iter().position(|known| known == title);
+        self.rows.iter().filter_map(move |row| row.get(place?)).map(String::as_str)
+    }
+
+    /// Leaves out columns.
+    pub(crate) fn leave_out(&mut self, titles: &[String]) {
+        let kept: Vec<bool> = self.titles.iter().map(|title| !titles.contains(title)).collect();
+        for cells in self.rows.iter_mut().chain([&mut self.titles]) {
+            let mut kept = kept.iter();
+            cells.retain(|_| kept.next().is_some_and(|kept| *kept));
+        }
+    }
+
     /// The table with aligned columns: numbers at their point, text to the left. Control characters are replaced.
     pub(crate) fn render(&self) -> String {
         let columns: Vec<Vec<String>> = (0..self.titles.len()).map(|place| self.column(place)).collect();

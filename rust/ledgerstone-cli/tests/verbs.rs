@@ -133,6 +133,10 @@ fn one_record_and_its_balance_are_found() {
     let balance = folder.json("balance books.ledger finance.account cash --json", 0);
     assert_eq!(balance[0]["EUR"]["posted"], "1012.5");
     assert!(folder.run("balance books.ledger finance.account cash").out.contains("1012.5"));
+    let statement = folder.run("statement books.ledger finance.account cash").out;
+    assert!(statement.contains("posted_balance") && !statement.contains("pending"), "{statement}");
+    let lines = folder.json("statement books.ledger finance.account cash --json", 0);
+    assert!(lines[0].get("pending_in_change").is_some(), "{}", lines[0]);
     for verb in ["balance", "history", "statement"] {
         let missed = folder.run(&format!("{verb} books.ledger finance.account chas"));
         assert_eq!((missed.code, missed.err.contains("[ledger.no_record]")), (1, true), "{verb}: {}", missed.err);

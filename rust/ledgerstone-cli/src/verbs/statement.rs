@@ -1,13 +1,15 @@
 //! `statement`: what moved a balance.
 
 use clap::Args;
+use ledgerstone::model::Decimal;
 use ledgerstone::{Balance, Moment, StatementRequest};
 
 use crate::failure::Failure;
 use crate::modules::record_type;
 use crate::open::Reading;
 use crate::output::Output;
-use crate::rows::show;
+use crate::rows::show_tidied;
+use crate::table::Table;
 use crate::values::{key_values, parse_moment};
 
 /// Show every record that moved a balance, and the balance after each
@@ -20,7 +22,7 @@ Example:
 
 Start and end belong to the statement; a day is meant whole, in UTC. The balances at both ends go to standard error. What a held record
 did stands at its release, and _held_at says where it was held. Records of one transaction that moved the balance by what they looked up
-and cannot be told apart have no change; the last of them has the balance after them all.")]
+and cannot be told apart have no change; the last of them has the balance after them all. A table leaves out parts that no line moves.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Reading,
@@ -59,9 +61,23 @@ impl Arguments {
             columns: self.columns.clone(),
         })?;
         let (opening, closing) = (rows.opening(), rows.closing());
-        show(out, &rows.schema(), rows, self.limit, "movement")?;
+        show_tidied(out, &rows.schema(), rows, self.limit, "movement", leave_out_idle_parts)?;
         eprintln!("opening {}, closing {}", text(&opening), text(&closing));
         Ok(0)
+    }
+}
+
+/// Parts of the balance that no line shown moves only widen a table; where none moves, all are shown.
+fn leave_out_idle_parts(table: &mut Table) {
+    let parts = table.titles().iter().filter_map(|title| title.strip_suffix("_change"));
+    let moves = |change: &str| Decimal::parse(change).is_none_or(|change| change.mantissa != 0);
+    let (moving, idle): (Vec<String>, Vec<String>) = parts.map(str::to_owned).partition(|part| {
+        let column = format!("{part}_change");
+        table.cells(&column).any(moves)
+    });
+    if !moving.is_empty() {
+        let columns = idle.iter().flat_map(|part| ["change", "balance"].map(|column| format!("{part}_{column}")));
+        table.leave_out(&columns.collect::<Vec<_>>());
     }
 }
 

@@ -197,13 +197,14 @@ impl StoreError {
         if is_full(&source) { StoreError::DiskFull { path } } else { StoreError::Io { path, source } }
     }
 
-    /// The same, and the file that it happened to.
-    pub(super) fn at(self, path: &Path) -> Self {
-        match self {
-            StoreError::DiskFull { .. } => StoreError::DiskFull { path: path.to_owned() },
-            StoreError::Damaged { why, .. } => StoreError::Damaged { path: path.to_owned(), why },
-            other => other,
+    /// The same, and the file that it happened to, where that is not known.
+    pub(super) fn at(mut self, file: &Path) -> Self {
+        if let StoreError::DiskFull { path } | StoreError::Damaged { path, .. } = &mut self
+            && path.as_os_str().is_empty()
+        {
+            file.clone_into(path);
         }
+        self
     }
 
     /// Its stable code.
