@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import ledgerstone as ls
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from books import transfer
 from pages import ROOT
@@ -109,7 +113,9 @@ def prepare(folder: Path) -> Prepared:
     Path("words.txt").write_text("three plain words\n", "utf-8")
     finance = (ROOT / "schemas" / "finance.toml").read_text("utf-8")
     Path("finance-2.toml").write_text(finance.replace("\nversion = 1\n", "\nversion = 2\n", 1), "utf-8")
-    Path("examples.jsonl").write_text('{"type": "loans.loan", "data": {"id": "l1", "account": "cash"}}\n', "utf-8")
+    account = '{"type": "finance.account", "data": {"id": "cash", "kind": "asset", "currency": "EUR"}}\n'
+    loan = '{"type": "loans.loan", "data": {"id": "l1", "account": "cash"}}\n'
+    Path("examples.jsonl").write_text(account + loan, "utf-8")
     Path("sales.csv").write_text("id,debit,credit,currency,amount\ns1,cash,sales,EUR,12.50\n", "utf-8")
     Path("payment.jsonl").write_text(
         '{"id": "p1", "debit": "cash", "credit": "sales", "currency": "EUR", "amount": "7.00"}\n', "utf-8"
@@ -132,15 +138,10 @@ def prepare(folder: Path) -> Prepared:
 
 
 def base64_of(public: bytes) -> str:
-    import base64
-
     return base64.b64encode(public).decode()
 
 
 def write_parquet(path: Path, row: dict[str, str]) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
     path.unlink(missing_ok=True)
     pq.write_table(pa.Table.from_pylist([row]), path)
 
@@ -155,10 +156,12 @@ def test_an_example_runs(example: str, prepared: Prepared, tmp_path: Path) -> No
     shutil.copytree(prepared.folder, folder)
     (folder / "backup").mkdir()
     commands = [command for words, command in BEFORE.items() if words in example]
-    # A transaction that is proposed must not be there yet, and a file that is written neither.
     script = "\n".join(["set -e", *commands, example])
     key = prepared.public if "revoke" in example else prepared.fresh
     script = script.replace("qf3…=", key).replace("/mnt/backup", "backup").replace("~/", "")
+    # The ledger is of today.
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    script = script.replace("--as-of 2026-06-30", f"--as-of {tomorrow}").replace("--on 2026-06-30", f"--on {tomorrow}")
     script = re.sub("6f1c0d6a5f0e4b7a9c3d2e1f0a9b8c7d|MEMBER", prepared.member, script)
     for written in re.findall(r"> (\S+/)\S+$", example):
         (folder / written.removeprefix("~/")).mkdir(parents=True, exist_ok=True)
