@@ -18,7 +18,7 @@ use crate::execute::authority::RELEASE;
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
 use crate::query::{
-    Filter, Lookup, Piece, Positions, Scan, Segments, Source, Wanted, gather, has_segments, moving_transactions,
+    Filter, Lookup, Pieces, Positions, Scan, Segments, Source, Wanted, gather, has_segments, moving_transactions,
     posting_prefix, read_rows,
 };
 use crate::schema::{Expr, RecordType, Rows};
@@ -96,7 +96,7 @@ impl Movements {
 
     /// The next movers; `None` at the end.
     pub(crate) fn next(&mut self, ledger: &Ledger, view: &View) -> Result<Option<Window>> {
-        let mut pieces: BTreeMap<(String, u32), Vec<Piece>> = BTreeMap::new();
+        let mut pieces: BTreeMap<String, Pieces> = BTreeMap::new();
         let mut batches = Vec::new();
         let mut rows = 0;
         while rows < WINDOW_ROWS {
@@ -118,10 +118,8 @@ impl Movements {
                     }
                     Some(positions) => {
                         rows += positions.positions.len();
-                        let (read, _) = read_rows(&*view.snapshot, positions, usize::MAX).map_err(damage)?;
-                        for piece in read {
-                            pieces.entry((source.name.clone(), piece.header.version)).or_default().push(piece);
-                        }
+                        let pieces = pieces.entry(source.name.clone()).or_default();
+                        read_rows(&*view.snapshot, positions, usize::MAX, pieces).map_err(damage)?;
                     }
                 }
             }
@@ -129,11 +127,12 @@ impl Movements {
         if rows == 0 {
             return Ok(None);
         }
-        for ((name, version), pieces) in pieces {
+        let read = pieces.iter().flat_map(|(name, pieces)| pieces.by_version().map(move |same| (name, same)));
+        for (name, (version, pieces)) in read {
             let unknown = || Error::damaged(format!("no module declared {name} version {version}"));
-            let record_type = view.authority.version(&name, u64::from(version)).ok_or_else(unknown)?;
+            let record_type = view.authority.version(name, u64::from(version)).ok_or_else(unknown)?;
             let wanted = Wanted::all(record_type);
-            let gathered = gather(&pieces, &wanted, &|_, _| None).map_err(damage)?;
+            let gathered = gather(pieces, &wanted, &|_, _| None).map_err(damage)?;
             batches.push(Batch::new(view, &self.versions, record_type, gathered, &self.target)?);
         }
         Window::new(view, batches).map(Some)

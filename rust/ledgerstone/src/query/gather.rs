@@ -1,5 +1,6 @@
 //! Rows of stored chunks gathered into one batch, in the columns of one version of their type.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -17,18 +18,62 @@ pub(crate) struct Piece {
     pub(crate) first: RowId,
     pub(crate) encoding: Encoding,
     pub(crate) header: ChunkHeader,
-    bytes: Vec<u8>,
+    /// Where its bytes lie among those of the pieces that it was read with.
+    bytes: Range<usize>,
     /// Positions in the transaction, ascending; `None`: all that the chunk has.
     pub(crate) wanted: Option<Vec<u32>>,
 }
 
-impl Piece {
-    /// All rows of a chunk.
-    pub(crate) fn new(first: RowId, bytes: Vec<u8>) -> Result<Self, ReadError> {
-        let (encoding, header, _) = codec::decode_header(&bytes).map_err(|error| damaged(first, &error.to_string()))?;
-        Ok(Piece { first, encoding, header, bytes, wanted: None })
+/// Pieces that are read together. Their bytes lie one after another: of a place of its own for each of thousands, making and giving back
+/// would be a good part of reading it.
+#[derive(Debug, Default)]
+pub(crate) struct Pieces {
+    pieces: Vec<Piece>,
+    bytes: Vec<u8>,
+}
+
+/// Pieces that follow each other.
+#[derive(Clone, Copy)]
+pub(crate) struct PieceSlice<'p> {
+    pieces: &'p [Piece],
+    bytes: &'p [u8],
+}
+
+impl Pieces {
+    /// Adds a chunk, of which all rows are wanted as yet.
+    pub(crate) fn push(&mut self, first: RowId, bytes: &[u8]) -> Result<&mut Piece, ReadError> {
+        let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| damaged(first, &error.to_string()))?;
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.pieces.push(Piece { first, encoding, header, bytes: start..self.bytes.len(), wanted: None });
+        let last = self.pieces.len() - 1;
+        Ok(&mut self.pieces[last])
     }
 
+    /// The pieces.
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// All of them.
+    pub(crate) fn all(&self) -> PieceSlice<'_> {
+        PieceSlice { pieces: &self.pieces, bytes: &self.bytes }
+    }
+
+    /// Those that follow each other in one version, and the version.
+    pub(crate) fn by_version(&self) -> impl Iterator<Item = (u32, PieceSlice<'_>)> {
+        let same = self.pieces.chunk_by(|left, right| left.header.version == right.header.version);
+        same.map(|pieces| (pieces[0].header.version, PieceSlice { pieces, bytes: &self.bytes }))
+    }
+}
+
+impl PieceSlice<'_> {
+    fn bytes(&self, piece: &Piece) -> &[u8] {
+        &self.bytes[piece.bytes.clone()]
+    }
+}
+
+impl Piece {
     /// The position behind its last row.
     pub(crate) fn end(&self) -> u32 {
         self.header.runs.last().map_or(0, |(start, count)| start.saturating_add(*count))
@@ -75,7 +120,8 @@ impl Wanted {
 }
 
 /// Gathers rows, in the order of the pieces.
-pub(crate) fn gather(pieces: &[Piece], wanted: &Wanted, types: Types<'_>) -> Result<Gathered, ReadError> {
+pub(crate) fn gather(slice: PieceSlice<'_>, wanted: &Wanted, types: Types<'_>) -> Result<Gathered, ReadError> {
+    let pieces = slice.pieces;
     let mut batches = Vec::new();
     let mut rows = Vec::new();
     let mut versions = Vec::new();
@@ -85,7 +131,7 @@ pub(crate) fn gather(pieces: &[Piece], wanted: &Wanted, types: Types<'_>) -> Res
     };
     let mut start = 0;
     for heads in heads.chunk_by(alike) {
-        let pieces = &pieces[start..start + heads.len()];
+        let pieces = PieceSlice { pieces: &pieces[start..start + heads.len()], ..slice };
         start += heads.len();
         batches.push(same_kind(pieces, heads, wanted)?);
         for head in heads {
@@ -138,7 +184,8 @@ fn head(piece: &Piece, wanted: &Wanted, types: Types<'_>) -> Result<Head, ReadEr
 }
 
 /// Decodes pieces of one encoding and one version.
-fn same_kind(pieces: &[Piece], heads: &[Head], wanted: &Wanted) -> Result<RecordBatch, ReadError> {
+fn same_kind(slice: PieceSlice<'_>, heads: &[Head], wanted: &Wanted) -> Result<RecordBatch, ReadError> {
+    let pieces = slice.pieces;
     let Some(Head { encoding, record_type, .. }) = heads.first() else {
         return Ok(RecordBatch::new_empty(Arc::clone(&wanted.schema)));
     };
@@ -149,14 +196,14 @@ fn same_kind(pieces: &[Piece], heads: &[Head], wanted: &Wanted) -> Result<Record
     let decoded = match encoding {
         Encoding::Columns => {
             let projection = if is_same { &wanted.fields } else { &every };
-            columns(pieces, heads, record_type, projection, &mut row)
+            columns(slice, heads, record_type, projection, &mut row)
                 .map_err(|error| damaged(row, &error.to_string()))?
         }
         Encoding::Plain => {
             let mut records = Vec::new();
             for (piece, head) in pieces.iter().zip(heads) {
-                let all =
-                    codec::decode_plain(&piece.bytes).map_err(|error| damaged(piece.first, &error.to_string()))?;
+                let all = codec::decode_plain(slice.bytes(piece))
+                    .map_err(|error| damaged(piece.first, &error.to_string()))?;
                 match &head.places {
                     None => records.extend(all),
                     Some(places) => records.extend(places.iter().map(|place| all[*place as usize])),
@@ -178,16 +225,16 @@ fn same_kind(pieces: &[Piece], heads: &[Head], wanted: &Wanted) -> Result<Record
 }
 
 fn columns(
-    pieces: &[Piece],
+    slice: PieceSlice<'_>,
     heads: &[Head],
     record_type: &RecordType,
     projection: &[usize],
     row: &mut RowId,
 ) -> Result<RecordBatch, CodecError> {
     let mut gather = codec::Gather::new(&record_type.fields, Some(projection))?;
-    for (piece, head) in pieces.iter().zip(heads) {
+    for (piece, head) in slice.pieces.iter().zip(heads) {
         *row = piece.first;
-        gather.append(&piece.bytes, head.places.as_deref())?;
+        gather.append(slice.bytes(piece), head.places.as_deref())?;
     }
     gather.finish()
 }

@@ -10,7 +10,7 @@ mod segments;
 
 pub use filter::{Comparison, Predicate};
 pub(crate) use filter::{Filter, column_at, located, unknown_field, value_json};
-pub(crate) use gather::{Gathered, Piece, Wanted, gather};
+pub(crate) use gather::{Gathered, Pieces, Wanted, gather};
 pub(crate) use lookup::{Lookup, Positions, history_key, moving_transactions, posting_prefix};
 pub use order::OrderBy;
 pub(crate) use order::{Order, Sorting};

@@ -6,7 +6,7 @@ use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
 
 use super::filter::Filter;
-use super::gather::{Gathered, Piece, Wanted, gather};
+use super::gather::{Gathered, Pieces, Wanted, gather};
 use super::lookup::{Lookup, Positions};
 use super::read::{ReadError, Types, chunk_key, not_as_named};
 use super::segments::{Run, Segments};
@@ -29,7 +29,7 @@ pub(crate) enum Source {
 }
 
 /// Chunks that are read and not yet decoded, and make one batch.
-pub(crate) struct Page(Vec<Piece>);
+pub(crate) struct Page(Pieces);
 
 /// A scan over records of one type, wave by wave. The snapshot is the caller's, so that it can outlive a call.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Scan {
                 Source::All(_) => self.read_runs(snapshot)?,
                 Source::Found(_) | Source::Rows(_) => self.read_positions(snapshot)?,
             };
-            if page.is_empty() {
+            if page.pieces().is_empty() {
                 break;
             }
             pages.push(Page(page));
@@ -71,14 +71,14 @@ impl Scan {
     /// Decodes and filters a page. Those of a wave are independent of each other.
     pub(crate) fn decode(&self, page: &Page, types: Types<'_>) -> Result<Gathered, ReadError> {
         let Page(pieces) = page;
-        let gathered = gather(pieces, &self.wanted, types)?;
+        let gathered = gather(pieces.all(), &self.wanted, types)?;
         if self.filter.is_empty() {
             return Ok(gathered);
         }
         let Gathered { batch, rows, versions } = gathered;
         let failed = |error: arrow_schema::ArrowError| ReadError::Damaged {
             table: Table::Chunks.name(),
-            row: pieces.first().map_or(RowId::new(0, 0), |piece| piece.first),
+            row: pieces.pieces().first().map_or(RowId::new(0, 0), |piece| piece.first),
             why: error.to_string(),
         };
         let mask = self.filter.mask(&batch, &self.wanted).map_err(failed)?;
@@ -98,8 +98,8 @@ impl Scan {
     }
 
     /// Chunks of runs, until a page is full.
-    fn read_runs(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<Piece>, ReadError> {
-        let mut pieces: Vec<Piece> = Vec::new();
+    fn read_runs(&mut self, snapshot: &dyn Snapshot) -> Result<Pieces, ReadError> {
+        let mut pieces = Pieces::default();
         let mut rows = 0;
         while rows < CHUNK_ROWS {
             let run = match (self.run.take(), &mut self.source) {
@@ -112,7 +112,7 @@ impl Scan {
             };
             let (from, to) = (number_key(run.first.number()), number_key(run.end.number()));
             let mut failed = None;
-            let before = pieces.len();
+            let before = pieces.pieces().len();
             snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
                 let first = match (rows < CHUNK_ROWS, chunk_key(key)) {
                     (true, Ok(first)) => first,
@@ -125,11 +125,8 @@ impl Scan {
                         return false;
                     }
                 };
-                match Piece::new(first, bytes.to_vec()) {
-                    Ok(piece) => {
-                        rows += piece.header.rows as usize;
-                        pieces.push(piece);
-                    }
+                match pieces.push(first, bytes) {
+                    Ok(piece) => rows += piece.header.rows as usize,
                     Err(error) => failed = Some(error),
                 }
                 failed.is_none()
@@ -137,7 +134,7 @@ impl Scan {
             if let Some(error) = failed {
                 return Err(error);
             }
-            if pieces.get(before).is_none_or(|piece| piece.first != run.first) {
+            if pieces.pieces().get(before).is_none_or(|piece| piece.first != run.first) {
                 return Err(not_as_named(run.first));
             }
         }
@@ -145,8 +142,8 @@ impl Scan {
     }
 
     /// Chunks that hold wanted rows, until a page is full.
-    fn read_positions(&mut self, snapshot: &dyn Snapshot) -> Result<Vec<Piece>, ReadError> {
-        let mut pieces = Vec::new();
+    fn read_positions(&mut self, snapshot: &dyn Snapshot) -> Result<Pieces, ReadError> {
+        let mut pieces = Pieces::default();
         let mut rows = 0;
         while rows < CHUNK_ROWS {
             let found = match self.positions.take() {
@@ -156,10 +153,9 @@ impl Scan {
                     None => break,
                 },
             };
-            let (taken, left) = read_rows(snapshot, found, CHUNK_ROWS - rows)?;
-            rows += taken.iter().map(|piece| piece.wanted.as_ref().map_or(0, Vec::len)).sum::<usize>();
-            pieces.extend(taken);
-            self.positions = left;
+            let asked = found.positions.len();
+            self.positions = read_rows(snapshot, found, CHUNK_ROWS - rows, &mut pieces)?;
+            rows += asked - self.positions.as_ref().map_or(0, |left| left.positions.len());
         }
         Ok(pieces)
     }
@@ -184,31 +180,31 @@ impl Source {
     }
 }
 
-/// Reads the chunks that hold these rows, of at most so many; gives back those that are left.
+/// Adds the chunks that hold these rows, of about so many; gives back those that are left.
 pub(crate) fn read_rows(
     snapshot: &dyn Snapshot,
     found: Positions,
     limit: usize,
-) -> Result<(Vec<Piece>, Option<Positions>), ReadError> {
+    pieces: &mut Pieces,
+) -> Result<Option<Positions>, ReadError> {
     let Positions { index, positions } = found;
-    let mut pieces = Vec::new();
     let mut start = 0;
     while start < positions.len() && start < limit {
         let row = RowId::new(index, positions[start]);
         let Some((key, bytes)) = snapshot.last_at(Table::Chunks, &number_key(row.number()))? else {
             return Err(not_there(row));
         };
-        let mut piece = Piece::new(chunk_key(&key)?, bytes)?;
+        let piece = pieces.push(chunk_key(&key)?, &bytes)?;
         if piece.first.index != index || piece.end() <= row.position {
             return Err(not_there(row));
         }
-        let length = positions[start..].iter().take_while(|position| **position < piece.end()).count();
+        let end = piece.end();
+        let length = positions[start..].iter().take_while(|position| **position < end).count();
         piece.wanted = Some(positions[start..start + length].to_vec());
-        pieces.push(piece);
         start += length;
     }
     let left = (start < positions.len()).then(|| Positions { index, positions: positions[start..].to_vec() });
-    Ok((pieces, left))
+    Ok(left)
 }
 
 fn not_there(row: RowId) -> ReadError {
