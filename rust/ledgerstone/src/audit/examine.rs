@@ -13,7 +13,7 @@ use crate::ledger::{EntriesList, FileSecret, KeptRows, View, transaction_rows};
 use crate::limits::{CHUNK_ROWS, NODE_LEVEL};
 use crate::log::RecordTree;
 use crate::model::RowId;
-use crate::query::{ChunkRows, Types, chunk_key, decode};
+use crate::query::{ChunkRows, Types, decode, row_key};
 use crate::schema::codec::decode_list;
 use crate::schema::{Rows, arrow_schema, from_arrow};
 use crate::store::{Put, Table, number_key};
@@ -71,14 +71,14 @@ impl RawTransaction {
         let to = number_key(RowId::new(index + 1, 0).number());
         let mut chunks = Vec::new();
         view.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-            if let Ok(first) = chunk_key(key) {
-                chunks.push((first, bytes.to_vec()));
+            if let Ok(last) = row_key(key) {
+                chunks.push((last, bytes.to_vec()));
             }
             true
         })?;
         let mut emitted = Vec::new();
         view.snapshot.scan(Table::Emitted, &from, Some(&to), &mut |key, causes| {
-            if let Ok(first) = chunk_key(key) {
+            if let Ok(first) = row_key(key) {
                 emitted.push((first, causes.to_vec()));
             }
             true
@@ -313,17 +313,17 @@ impl Examination {
         file_secret: FileSecret,
         signed: u32,
     ) -> Option<Vec<(PreparedChunk, Vec<usize>)>> {
-        let each: Vec<_> = raw.chunks.par_iter().map(|(first, bytes)| decode(*first, bytes, types)).collect();
+        let each: Vec<_> = raw.chunks.par_iter().map(|(last, bytes)| decode(*last, bytes, types)).collect();
         let mut groups: Vec<Vec<ChunkRows>> = Vec::new();
         let mut is_whole = true;
-        for ((first, _), decoded) in raw.chunks.iter().zip(each) {
+        for ((last, _), decoded) in raw.chunks.iter().zip(each) {
             match decoded {
                 Ok(chunk) => match groups.last_mut().filter(|group| is_continued(group, &chunk, signed)) {
                     Some(group) => group.push(chunk),
                     None => groups.push(vec![chunk]),
                 },
                 Err(why) => {
-                    self.damaged(*first, why.to_string());
+                    self.damaged(*last, why.to_string());
                     is_whole = false;
                 }
             }
@@ -343,9 +343,9 @@ impl Examination {
         is_whole.then_some(prepared)
     }
 
-    fn damaged(&mut self, first: RowId, why: String) {
+    fn damaged(&mut self, last: RowId, why: String) {
         let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, why);
-        self.findings.push(finding.among(first.position, first.position));
+        self.findings.push(finding.among(last.position, last.position));
     }
 
     /// Rebuilds the records tree; the number of stored nodes that were compared.
@@ -403,12 +403,12 @@ impl Examination {
     fn compare_chunks(&mut self, raw: &RawTransaction, derived: Vec<Put>) -> Vec<Put> {
         let (chunks, others): (Vec<Put>, Vec<Put>) = derived.into_iter().partition(|put| put.table == Table::Chunks);
         let mut merged = chunks.into_iter().peekable();
-        for (first, bytes) in &raw.chunks {
-            let again = merged.next_if(|put| put.key == number_key(first.number()));
+        for (last, bytes) in &raw.chunks {
+            let again = merged.next_if(|put| put.key == number_key(last.number()));
             if again.map(|put| put.value).as_ref() != Some(bytes) {
                 let message = "the chunk is not encoded as its rows are";
                 let finding = Finding::at(Verdict::ContentChanged, Table::Chunks.name(), self.index, message);
-                self.findings.push(finding.among(first.position, first.position));
+                self.findings.push(finding.among(last.position, last.position));
             }
         }
         others

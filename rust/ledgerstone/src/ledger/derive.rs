@@ -79,7 +79,7 @@ impl KeptRows {
                 record_type.version as u32,
                 positions[range.clone()].iter().copied(),
             );
-            let key = number_key(RowId::new(index, header.runs[0].0).number());
+            let key = number_key(RowId::new(index, positions[start - 1]).number());
             let body = if length < SMALL_CHUNK_ROWS {
                 let records: Vec<&[u8]> = rows[range].iter().map(|&row| chunk.bytes.row(row)).collect();
                 codec::encode_plain(&header, &records)

@@ -15,7 +15,8 @@ use crate::schema::{RecordType, arrow_schema, from_record_bytes, widened};
 /// A stored chunk of which no more than the head is decoded, and which of its rows are wanted.
 #[derive(Debug)]
 pub(crate) struct Piece {
-    pub(crate) first: RowId,
+    /// Its last row.
+    pub(crate) last: RowId,
     pub(crate) encoding: Encoding,
     pub(crate) header: ChunkHeader,
     /// Where its bytes lie among those of the pieces that it was read with.
@@ -41,11 +42,11 @@ pub(crate) struct PieceSlice<'p> {
 
 impl Pieces {
     /// Adds a chunk, of which all rows are wanted as yet.
-    pub(crate) fn push(&mut self, first: RowId, bytes: &[u8]) -> Result<&mut Piece, ReadError> {
-        let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| damaged(first, &error.to_string()))?;
+    pub(crate) fn push(&mut self, last: RowId, bytes: &[u8]) -> Result<&mut Piece, ReadError> {
+        let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| damaged(last, &error.to_string()))?;
         let start = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
-        self.pieces.push(Piece { first, encoding, header, bytes: start..self.bytes.len(), wanted: None });
+        self.pieces.push(Piece { last, encoding, header, bytes: start..self.bytes.len(), wanted: None });
         let last = self.pieces.len() - 1;
         Ok(&mut self.pieces[last])
     }
@@ -74,10 +75,20 @@ impl PieceSlice<'_> {
 }
 
 impl Piece {
-    /// The position behind its last row.
-    pub(crate) fn end(&self) -> u32 {
-        self.header.runs.last().map_or(0, |(start, count)| start.saturating_add(*count))
+    /// Its first row.
+    pub(crate) fn first(&self) -> RowId {
+        first_of(self.last, &self.header)
     }
+}
+
+/// The first row of a chunk, by its last.
+pub(crate) fn first_row(last: RowId, bytes: &[u8]) -> Result<RowId, ReadError> {
+    let (_, header, _) = codec::decode_header(bytes).map_err(|error| damaged(last, &error.to_string()))?;
+    Ok(first_of(last, &header))
+}
+
+fn first_of(last: RowId, header: &ChunkHeader) -> RowId {
+    RowId::new(last.index, header.runs.first().map_or(0, |(start, _)| *start))
 }
 
 /// Rows, and where they stand.
@@ -142,7 +153,7 @@ pub(crate) fn gather(slice: PieceSlice<'_>, wanted: &Wanted, types: Types<'_>) -
     let batch = match batches.as_slice() {
         [only] => only.clone(),
         _ => concat_batches(&wanted.schema, &batches).map_err(|error| {
-            damaged(pieces.first().map_or(RowId::new(0, 0), |piece| piece.first), &error.to_string())
+            damaged(pieces.first().map_or(RowId::new(0, 0), |piece| piece.last), &error.to_string())
         })?,
     };
     Ok(Gathered { batch, rows, versions })
@@ -159,7 +170,7 @@ struct Head {
 }
 
 fn head(piece: &Piece, wanted: &Wanted, types: Types<'_>) -> Result<Head, ReadError> {
-    let wrong = |why: &dyn std::fmt::Display| damaged(piece.first, &why.to_string());
+    let wrong = |why: &dyn std::fmt::Display| damaged(piece.last, &why.to_string());
     let header = &piece.header;
     if header.type_name != wanted.record_type.name {
         return Err(wrong(&format!("it holds {}, not {}", header.type_name, wanted.record_type.name)));
@@ -167,15 +178,15 @@ fn head(piece: &Piece, wanted: &Wanted, types: Types<'_>) -> Result<Head, ReadEr
     let record_type = if u64::from(header.version) == wanted.record_type.version {
         Arc::clone(&wanted.record_type)
     } else {
-        record_type_of(piece.first, header, types)?
+        record_type_of(piece.last, header, types)?
     };
-    let mut rows = positions(piece.first, header)?;
-    if rows.first() != Some(&piece.first) {
+    let mut rows = positions(piece.last, header)?;
+    if rows.last() != Some(&piece.last) {
         return Err(wrong(&"its positions are not those of its rows"));
     }
     let mut places = None;
     if let Some(positions) = &piece.wanted {
-        let found = positions.iter().map(|&position| rows.binary_search(&RowId::new(piece.first.index, position)));
+        let found = positions.iter().map(|&position| rows.binary_search(&RowId::new(piece.last.index, position)));
         let found: Vec<u32> = found.filter_map(Result::ok).map(|place| place as u32).collect();
         rows = found.iter().map(|&place| rows[place as usize]).collect();
         places = Some(found);
@@ -192,7 +203,7 @@ fn same_kind(slice: PieceSlice<'_>, heads: &[Head], wanted: &Wanted) -> Result<R
     // Rows of another version are read whole, and then in the columns of the one that is wanted.
     let is_same = record_type.version == wanted.record_type.version;
     let every: Vec<usize> = (0..record_type.fields.len()).collect();
-    let mut row = pieces[0].first;
+    let mut row = pieces[0].last;
     let decoded = match encoding {
         Encoding::Columns => {
             let projection = if is_same { &wanted.fields } else { &every };
@@ -202,8 +213,8 @@ fn same_kind(slice: PieceSlice<'_>, heads: &[Head], wanted: &Wanted) -> Result<R
         Encoding::Plain => {
             let mut records = Vec::new();
             for (piece, head) in pieces.iter().zip(heads) {
-                let all = codec::decode_plain(slice.bytes(piece))
-                    .map_err(|error| damaged(piece.first, &error.to_string()))?;
+                let all =
+                    codec::decode_plain(slice.bytes(piece)).map_err(|error| damaged(piece.last, &error.to_string()))?;
                 match &head.places {
                     None => records.extend(all),
                     Some(places) => records.extend(places.iter().map(|place| all[*place as usize])),
@@ -233,7 +244,7 @@ fn columns(
 ) -> Result<RecordBatch, CodecError> {
     let mut gather = codec::Gather::new(&record_type.fields, Some(projection))?;
     for (piece, head) in slice.pieces.iter().zip(heads) {
-        *row = piece.first;
+        *row = piece.last;
         gather.append(slice.bytes(piece), head.places.as_deref())?;
     }
     gather.finish()

@@ -14,6 +14,6 @@ pub(crate) use gather::{Gathered, Pieces, Wanted, gather};
 pub(crate) use lookup::{Lookup, Positions, history_key, moving_transactions, posting_prefix};
 pub use order::OrderBy;
 pub(crate) use order::{Order, Sorting};
-pub(crate) use read::{ChunkRows, ReadError, Reader, Types, chunk_key, decode};
+pub(crate) use read::{ChunkRows, ReadError, Reader, Types, decode, row_key};
 pub(crate) use scan::{Scan, Source, read_rows};
 pub(crate) use segments::{Segments, has_segments, segment_prefix, stored_rows};

@@ -52,16 +52,12 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The chunk that holds a row, and the row's place in it; `None` where no stored row has this id.
     pub(crate) fn locate(&self, row: RowId) -> Result<Option<(ChunkRows, usize)>, ReadError> {
-        let Some((key, bytes)) = self.snapshot.last_at(Table::Chunks, &number_key(row.number()))? else {
-            return Ok(None);
-        };
-        let first = chunk_key(&key)?;
-        if first.index != row.index {
-            return Ok(None);
-        }
-        let chunk = decode(first, &bytes, self.types)?;
-        let place = chunk.rows.binary_search(&row).ok();
-        Ok(place.map(|place| (chunk, place)))
+        let mut chunk = None;
+        chunk_of(self.snapshot, row, &mut |last, bytes| {
+            chunk = Some(decode(last, bytes, self.types)?);
+            Ok(())
+        })?;
+        Ok(chunk.and_then(|chunk| chunk.rows.binary_search(&row).ok().map(|place| (chunk, place))))
     }
 
     /// The chunks of a run of one type, in order of positions.
@@ -87,14 +83,14 @@ impl<'a> Reader<'a> {
         self.chunks(RowId::new(index, 0), RowId::new(index + 1, 0))
     }
 
-    /// The types of the chunks that begin in a range of rows, one each.
+    /// The types of the chunks that end in a range of rows, one each.
     pub(crate) fn types_among(&self, rows: Range<RowId>) -> Result<Vec<Arc<RecordType>>, ReadError> {
         let (from, to) = (number_key(rows.start.number()), number_key(rows.end.number()));
         let mut found = Vec::new();
         self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-            found.push(chunk_key(key).and_then(|first| {
-                let header = codec::decode_header(bytes).map_err(|error| damaged(first, &error.to_string()))?.1;
-                record_type_of(first, &header, self.types)
+            found.push(row_key(key).and_then(|last| {
+                let header = codec::decode_header(bytes).map_err(|error| damaged(last, &error.to_string()))?.1;
+                record_type_of(last, &header, self.types)
             }));
             true
         })?;
@@ -106,7 +102,7 @@ impl<'a> Reader<'a> {
         let mut chunks = Vec::new();
         let mut failed = None;
         self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-            match chunk_key(key).and_then(|first| decode(first, bytes, self.types)) {
+            match row_key(key).and_then(|last| decode(last, bytes, self.types)) {
                 Ok(chunk) => chunks.push(chunk),
                 Err(error) => failed = Some(error),
             }
@@ -123,17 +119,33 @@ impl ChunkRows {
     }
 }
 
-/// The row id that a key of the table `chunks` is.
-pub(crate) fn chunk_key(key: &[u8]) -> Result<RowId, ReadError> {
+/// Looks at the chunk that would hold a row: the first of its transaction that does not end before it, with the row id of its last row. It
+/// need not have the row. That chunks are found by their last rows saves a page: the tree leads to the first key at or behind a row.
+pub(crate) fn chunk_of(
+    snapshot: &dyn Snapshot,
+    row: RowId,
+    look: &mut dyn FnMut(RowId, &[u8]) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let (from, to) = (number_key(row.number()), number_key(RowId::new(row.index + 1, 0).number()));
+    let mut looked = Ok(());
+    snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
+        looked = row_key(key).and_then(|last| look(last, bytes));
+        false
+    })?;
+    looked
+}
+
+/// The row id that a key of the tables `chunks` and `emitted` is.
+pub(crate) fn row_key(key: &[u8]) -> Result<RowId, ReadError> {
     let number = <[u8; 8]>::try_from(key).map_err(|_| damaged(RowId::new(0, 0), "a key is not a number"))?;
     Ok(RowId::from_number(u64::from_be_bytes(number)))
 }
 
 /// Decodes a chunk.
-pub(crate) fn decode(first: RowId, bytes: &[u8], types: Types<'_>) -> Result<ChunkRows, ReadError> {
-    let wrong = |why: &dyn std::fmt::Display| damaged(first, &why.to_string());
+pub(crate) fn decode(last: RowId, bytes: &[u8], types: Types<'_>) -> Result<ChunkRows, ReadError> {
+    let wrong = |why: &dyn std::fmt::Display| damaged(last, &why.to_string());
     let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| wrong(&error))?;
-    let record_type = record_type_of(first, &header, types)?;
+    let record_type = record_type_of(last, &header, types)?;
     let batch = match encoding {
         Encoding::Columns => codec::decode_columns(bytes, &record_type.fields, None).map_err(|error| wrong(&error))?,
         Encoding::Plain => {
@@ -141,9 +153,9 @@ pub(crate) fn decode(first: RowId, bytes: &[u8], types: Types<'_>) -> Result<Chu
             from_record_bytes(&record_type, &records).map_err(|error| wrong(&error))?
         }
     };
-    let rows = positions(first, &header)?;
-    if rows.len() != batch.num_rows() || rows.first() != Some(&first) {
-        return Err(damaged(first, "its positions are not those of its rows"));
+    let rows = positions(last, &header)?;
+    if rows.len() != batch.num_rows() || rows.last() != Some(&last) {
+        return Err(damaged(last, "its positions are not those of its rows"));
     }
     Ok(ChunkRows { record_type, batch, rows })
 }

@@ -6,9 +6,9 @@ use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
 
 use super::filter::Filter;
-use super::gather::{Gathered, Pieces, Wanted, gather};
+use super::gather::{Gathered, Pieces, Wanted, first_row, gather};
 use super::lookup::{Lookup, Positions};
-use super::read::{ReadError, Types, chunk_key, not_as_named};
+use super::read::{ReadError, Types, chunk_of, not_as_named, row_key};
 use super::segments::{Run, Segments};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
@@ -78,7 +78,7 @@ impl Scan {
         let Gathered { batch, rows, versions } = gathered;
         let failed = |error: arrow_schema::ArrowError| ReadError::Damaged {
             table: Table::Chunks.name(),
-            row: pieces.pieces().first().map_or(RowId::new(0, 0), |piece| piece.first),
+            row: pieces.pieces().first().map_or(RowId::new(0, 0), |piece| piece.last),
             why: error.to_string(),
         };
         let mask = self.filter.mask(&batch, &self.wanted).map_err(failed)?;
@@ -114,18 +114,14 @@ impl Scan {
             let mut failed = None;
             let before = pieces.pieces().len();
             snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-                let first = match (rows < CHUNK_ROWS, chunk_key(key)) {
-                    (true, Ok(first)) => first,
-                    (false, Ok(first)) => {
-                        self.run = Some(Run { first, ..run });
-                        return false;
+                if rows >= CHUNK_ROWS {
+                    match row_key(key).and_then(|last| first_row(last, bytes)) {
+                        Ok(first) => self.run = Some(Run { first, ..run }),
+                        Err(error) => failed = Some(error),
                     }
-                    (_, Err(error)) => {
-                        failed = Some(error);
-                        return false;
-                    }
-                };
-                match pieces.push(first, bytes) {
+                    return false;
+                }
+                match row_key(key).and_then(|last| pieces.push(last, bytes)) {
                     Ok(piece) => rows += piece.header.rows as usize,
                     Err(error) => failed = Some(error),
                 }
@@ -134,7 +130,7 @@ impl Scan {
             if let Some(error) = failed {
                 return Err(error);
             }
-            if pieces.pieces().get(before).is_none_or(|piece| piece.first != run.first) {
+            if pieces.pieces().get(before).is_none_or(|piece| piece.first() != run.first) {
                 return Err(not_as_named(run.first));
             }
         }
@@ -191,17 +187,16 @@ pub(crate) fn read_rows(
     let mut start = 0;
     while start < positions.len() && start < limit {
         let row = RowId::new(index, positions[start]);
-        let Some((key, bytes)) = snapshot.last_at(Table::Chunks, &number_key(row.number()))? else {
-            return Err(not_there(row));
-        };
-        let piece = pieces.push(chunk_key(&key)?, &bytes)?;
-        if piece.first.index != index || piece.end() <= row.position {
+        let before = start;
+        chunk_of(snapshot, row, &mut |last, bytes| {
+            let here = positions[before..].iter().take_while(|position| **position <= last.position).count();
+            pieces.push(last, bytes)?.wanted = Some(positions[before..before + here].to_vec());
+            start += here;
+            Ok(())
+        })?;
+        if start == before {
             return Err(not_there(row));
         }
-        let end = piece.end();
-        let length = positions[start..].iter().take_while(|position| **position < end).count();
-        piece.wanted = Some(positions[start..start + length].to_vec());
-        start += length;
     }
     let left = (start < positions.len()).then(|| Positions { index, positions: positions[start..].to_vec() });
     Ok(left)
