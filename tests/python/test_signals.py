@@ -51,7 +51,7 @@ def audit():
     assert ledger.audit(progress=False).ok
 
 def export():
-    ledger.export(path.with_name("trail.parquet"), progress=False)
+    ledger.export(path.with_name("trail.parquet"), overwrite=True, progress=False)
 
 def receipt():
     ledger.receipt((3, next(numbers) % 20_000)).verify(ledger.verifier_keys)

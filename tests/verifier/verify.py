@@ -269,7 +269,7 @@ class Ledger:
         )
         for row_id, data in chunks.fetchall():
             chunk = open_chunk(data)
-            need(row_id == index * ROW + chunk.positions[0], "a chunk stands at another row")
+            need(row_id == index * ROW + chunk.positions[-1], "a chunk stands at another row")
             need(not found or max(found) < chunk.positions[0], "chunks overlap")
             gaps = set(range(chunk.positions[0], chunk.positions[-1])) - set(chunk.positions)
             need(gaps <= rejected, "a chunk leaves out more than rejected records")
@@ -364,7 +364,7 @@ class Ledger:
             table[key] = b"".join(struct.pack("<I", at)[:3] for at in listed)
         if len(pairs) < 64:
             return
-        bits = min((-(-len(pairs) // 256) - 1).bit_length(), 16)
+        bits = min((-(-len(pairs) // 128) - 1).bit_length(), 16)
         for bucket, group in groupby(pairs, lambda pair: pair[0] >> (32 - bits)):
             held = list(group)
             hashes = sorted({hashed for hashed, _ in held})

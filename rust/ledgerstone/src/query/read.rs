@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     /// The chunk that holds a row, and the row's place in it; `None` where no stored row has this id.
     pub(crate) fn locate(&self, row: RowId) -> Result<Option<(ChunkRows, usize)>, ReadError> {
         let mut chunk = None;
-        chunk_of(self.snapshot, row, &mut |last, bytes| {
+        chunk_of(self.snapshot, row, |last, bytes| {
             chunk = Some(decode(last, bytes, self.types)?);
             Ok(())
         })?;
@@ -124,7 +124,7 @@ impl ChunkRows {
 pub(crate) fn chunk_of(
     snapshot: &dyn Snapshot,
     row: RowId,
-    look: &mut dyn FnMut(RowId, &[u8]) -> Result<(), ReadError>,
+    mut look: impl FnMut(RowId, &[u8]) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     let (from, to) = (number_key(row.number()), number_key(RowId::new(row.index + 1, 0).number()));
     let mut looked = Ok(());

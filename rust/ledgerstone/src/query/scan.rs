@@ -188,7 +188,7 @@ pub(crate) fn read_rows(
     while start < positions.len() && start < limit {
         let row = RowId::new(index, positions[start]);
         let before = start;
-        chunk_of(snapshot, row, &mut |last, bytes| {
+        chunk_of(snapshot, row, |last, bytes| {
             let here = positions[before..].iter().take_while(|position| **position <= last.position).count();
             pieces.push(last, bytes)?.wanted = Some(positions[before..before + here].to_vec());
             start += here;
