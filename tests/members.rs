@@ -7,10 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ledgerstone::model::{RowId, Value};
-use ledgerstone::{
-    AuditOptions, AuditReport, Create, Error, Key, Ledger, Open, Proposal, ProposeOptions, Sources, Verdict,
-};
-use ledgerstone_tests::{ORIGIN, START_MICROS, code_of, key, load, object, text, texts};
+use ledgerstone::{AuditOptions, Create, Error, Key, Ledger, Open, Proposal, ProposeOptions, Sources, Verdict};
+use ledgerstone_tests::{ORIGIN, START_MICROS, audited, code_of, key, load, object, text, texts};
 use ledgerstone_verify::checkpoint::log_key_message;
 use ledgerstone_verify::{Mode, VerifyErrorKind};
 
@@ -105,12 +103,6 @@ fn payment(id: &str, amount: &str) -> (String, Value) {
     ("vault.payment".to_owned(), texts(&[("id", id), ("amount", amount)]))
 }
 
-fn audit(ledger: &Ledger) -> AuditReport {
-    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
-    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
-    report
-}
-
 fn refused<T: std::fmt::Debug>(result: Result<T, Error>, code: &str) -> String {
     let error = result.unwrap_err();
     assert_eq!(code_of(&error), code, "{error}");
@@ -136,7 +128,7 @@ fn a_payment_above_the_limit_needs_two_other_officers() {
     assert_eq!(members.len(), 2);
     // Endorsements that no policy asks for do no harm.
     vault.endorsed("p3", "1", &[anna]).unwrap();
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }
 
 #[test]
@@ -166,7 +158,7 @@ fn in_a_load_every_record_that_lacks_endorsement_is_refused_alone() {
     let report = load(&vault.ledger, "vault.payment", rows, None, Mode::Each).unwrap();
     assert_eq!((report.accepted, report.rejections.len()), (2, 1));
     assert_eq!((report.rejections[0].row, report.rejections[0].code.as_str()), (1, "vault.needs_endorsement"));
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }
 
 #[test]
@@ -204,7 +196,7 @@ fn an_endorser_whose_role_is_withdrawn_or_over_counts_no_more() {
     vault.endorsed("p2", "2000", &both).unwrap();
     vault.wait(HOUR);
     refused(vault.endorsed("p3", "2000", &both), "vault.needs_endorsement");
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }
 
 #[test]
@@ -230,7 +222,7 @@ fn a_grant_holds_within_its_limits_of_ledger_time() {
     clock.store(until, Ordering::Relaxed);
     let message = refused(pay("p3"), "ledger.forbidden");
     assert!(message.contains("ended at 2026-01-01T02:00:00.000000Z, and ledger time is"), "{message}");
-    audit(&ledger);
+    audited(&ledger);
 }
 
 #[test]
@@ -243,7 +235,7 @@ fn other_limits_are_a_withdrawal_and_a_grant_in_one_transaction() {
     assert_eq!(appended.count, 2);
     let anna = vault.ledger.members().unwrap().into_iter().find(|one| one.id == *member).unwrap();
     assert_eq!((anna.grants.len(), anna.grants[0].until, anna.grants[0].index), (1, until, appended.index));
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }
 
 #[test]
@@ -277,7 +269,7 @@ fn a_member_rotates_his_own_key_without_a_role() {
     assert_eq!(shown[0], (old.public(), Some(rotated.index)));
     assert_eq!(shown[1], (new.public(), None));
     assert_eq!((keys[2].public, keys[2].revoked.as_ref().unwrap().reason.as_deref()), (spare.public(), Some("lost")));
-    audit(&ledger);
+    audited(&ledger);
     drop(ledger);
 
     let ledger = Open::default().key(old).at(&path).unwrap();
@@ -302,7 +294,7 @@ fn the_last_administrator_stays() {
     refused(vault.ledger.grant(&me, "ledger.admin", Some(later), None), "ledger.last_admin");
     vault.wait(HOUR);
     vault.ledger.withdraw(&me, "ledger.admin").unwrap();
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }
 
 #[test]
@@ -313,9 +305,9 @@ fn what_a_suspect_key_signed_is_doubtful_and_not_invalid() {
     let since = START_MICROS + HOUR;
     let after = vault.endorsed("p2", "5", &[Arc::clone(&vault.anna.1)]).unwrap();
     vault.pay("p3", "5").unwrap();
-    assert_eq!(audit(&vault.ledger).counts.doubtful_transactions, 0);
+    assert_eq!(audited(&vault.ledger).counts.doubtful_transactions, 0);
     let revoked = vault.ledger.revoke(vault.anna.1.public(), Some("stolen"), Some(since)).unwrap();
-    let report = audit(&vault.ledger);
+    let report = audited(&vault.ledger);
     let counts = report.counts;
     assert_eq!((counts.doubtful_transactions, counts.doubtful_records, counts.first_doubtful), (1, 1, Some(after)));
     assert!(report.to_string().contains("doubtful, not invalid: 1 transactions with 1 records"), "{report}");
@@ -359,7 +351,7 @@ fn the_log_key_rotates_and_old_evidence_stays_good() {
         ledgerstone_verify::verify_checkpoint(&both.note, &keys[0]).unwrap();
         ledgerstone_verify::verify_checkpoint(&both.note_sha3, &keys[1]).unwrap();
     }
-    audit(&ledger);
+    audited(&ledger);
     let second = ledger.append_all(vec![payment("p2", "5")], None).unwrap();
     let newest = ledger.checkpoint().unwrap().note;
     assert!(ledgerstone_verify::verify_checkpoint(&newest, &old_keys[0]).is_err());
@@ -380,7 +372,7 @@ fn the_log_key_rotates_and_old_evidence_stays_good() {
     assert!(!folder.path().join("books.ledger.logkey.pem.next").exists());
     let ledger = Open::default().key(key()).at(&path).unwrap();
     ledger.append_all(vec![payment("p3", "5")], None).unwrap();
-    audit(&ledger);
+    audited(&ledger);
     drop(ledger);
     let new_file = std::fs::read_to_string(&key_file).unwrap();
     std::fs::write(&key_file, &old_file).unwrap();
@@ -444,5 +436,5 @@ fn a_log_key_takes_the_place_of_the_one_in_force_with_both_signatures() {
     // Rightly signed, but the ledger could not sign its next checkpoint.
     assert!(matches!(append(record(public(&old), sign(&old), sign(&new))), Err(Error::Schema(_))));
     vault.pay("p1", "5").unwrap();
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }

@@ -7,10 +7,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch};
 use ledgerstone::model::{RowId, Value};
-use ledgerstone::{
-    AuditOptions, Create, Error, Key, Ledger, LoadOptions, ModuleState, QueryRequest, Sources, Standing, Verdict,
-};
-use ledgerstone_tests::{SEED, START_MICROS, code_of, key, load, object, text};
+use ledgerstone::{Create, Error, Key, Ledger, LoadOptions, ModuleState, QueryRequest, Sources, Standing};
+use ledgerstone_tests::{SEED, START_MICROS, audited, code_of, key, load, object, text};
 use ledgerstone_verify::{Mode, Outcome};
 
 const ORDERS: &str = include_str!("outcomes.toml");
@@ -36,11 +34,6 @@ fn customer(ledger: &Ledger) {
 fn one(ledger: &Ledger, record: (String, Value)) -> Result<(RowId, Outcome), Error> {
     let appended = ledger.append_all(vec![record], None)?;
     Ok((appended.row(0), appended.outcome(0)))
-}
-
-fn audited(ledger: &Ledger) {
-    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
-    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
 }
 
 fn query(ledger: &Arc<Ledger>, kind: &str, held: bool) -> Vec<(String, String, Option<String>, Option<u32>)> {
@@ -116,7 +109,7 @@ fn what_a_suspect_key_signed_is_doubtful_where_it_is_stored() {
     assert_eq!((report.accepted, report.flagged_total, report.held_total, report.rejections_total), (1, 1, 1, 1));
     ledger.add_key(Key::from_seed([9; 32], "spare").public(), None).unwrap();
     ledger.revoke(key().public(), Some("stolen"), Some(START_MICROS + 1_000_000)).unwrap();
-    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
+    let report = audited(&ledger);
     // Three of the load, and the two that end the key.
     assert_eq!((report.counts.doubtful_transactions, report.counts.doubtful_records), (3, 5), "{report}");
 }

@@ -1,8 +1,8 @@
 //! Rules as they are executed: guards before arithmetic, sums over a transaction that flag, numbers at the end of their range.
 
 use ledgerstone::model::{Decimal, Value};
-use ledgerstone::{AuditOptions, Create, Error, Ledger, LoadOptions, Verdict};
-use ledgerstone_tests::{ORIGIN, code_of, key, value};
+use ledgerstone::{Create, Error, Ledger, LoadOptions};
+use ledgerstone_tests::{ORIGIN, audited, code_of, key, value};
 use ledgerstone_verify::Mode;
 use serde_json::{Value as Json, json};
 
@@ -25,11 +25,6 @@ fn append(ledger: &Ledger, records: &[(&str, Json)]) -> Result<Vec<(u32, String)
     let records = records.iter().map(|(kind, data)| (format!("m.{kind}"), value(data))).collect();
     let appended = ledger.append_all(records, None)?;
     Ok(appended.exceptions.into_iter().map(|(place, exception)| (place, exception.reason.code)).collect())
-}
-
-fn audit(ledger: &Ledger) {
-    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
-    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report:?}");
 }
 
 const DIVIDED: &str = r#"
@@ -70,7 +65,7 @@ fn a_guard_stands_before_what_it_guards() {
     let Err(Error::Rejected(why)) = share(1001) else { panic!("it divides by zero") };
     assert_eq!(why.code, "ledger.overflow");
     assert!(why.message.contains("divides by zero"), "{}", why.message);
-    audit(&ledger);
+    audited(&ledger);
 }
 
 #[test]
@@ -114,7 +109,7 @@ fn a_sum_over_the_transaction_flags_the_first_that_counts() {
     let rows = [0, 5].map(|n| value(&json!({ "n": n }))).into();
     let report = ledger.append_values("m.give", &mut std::iter::once(Ok(rows)), options).unwrap();
     assert_eq!((report.accepted, report.flagged[0].row, report.flagged[0].code.as_str()), (1, 1, "m.give_off"));
-    audit(&ledger);
+    audited(&ledger);
 }
 
 #[test]
@@ -166,7 +161,7 @@ fn a_tally_counts_records_that_have_a_key_and_reads_nothing_private() {
     assert_eq!(append(&ledger, &[vote("a", 1), vote("b", 2)]).unwrap(), []);
     assert_eq!(code_of(&append(&ledger, &[vote("c", 3), result(3)]).unwrap_err()), "m.tally_mismatch");
     assert_eq!(append(&ledger, &[vote("c", 3), result(6)]).unwrap(), []);
-    audit(&ledger);
+    audited(&ledger);
     let keyed = "m.vote is counted by its key, and not every record of it has one";
     let key = "[[types.vote.rules]]\nunique = [\"poll\", \"who\"]";
     for (from, to, why) in [
@@ -252,7 +247,7 @@ fn what_cannot_be_taken_back_is_refused_for_what_is_in_the_way() {
     assert_eq!(append(&ledger, &[("burn", json!({"id": "a"}))]).unwrap(), []);
     let Err(Error::Rejected(why)) = load(2, "b") else { panic!("the box a is gone") };
     assert_eq!((why.code.as_str(), why.cell.as_deref()), ("m.no_box", Some(r#"["m.box","room",["a"],[]]"#)));
-    audit(&ledger);
+    audited(&ledger);
 }
 
 const ENDS: &str = r#"
@@ -312,5 +307,5 @@ fn numbers_at_the_end_of_their_range_are_refused_and_no_fault() {
         assert_eq!(code_of(&end(data.clone())), code, "{data}");
     }
     assert_eq!(append(&ledger, &[("end", json!({"id": "a", "x": "0"}))]).unwrap(), []);
-    audit(&ledger);
+    audited(&ledger);
 }

@@ -2,6 +2,8 @@
 
 #[path = "upgrade/owners.rs"]
 mod owners;
+#[path = "upgrade/retries.rs"]
+mod retries;
 #[path = "upgrade/stored.rs"]
 mod stored;
 
@@ -11,8 +13,8 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::Decimal128Type;
 use ledgerstone::model::Value;
-use ledgerstone::{AuditOptions, Create, Ledger, LoadOptions, Open, QueryRequest, Verdict};
-use ledgerstone_tests::{code_of, key, object, record, text};
+use ledgerstone::{Create, Ledger, LoadOptions, Open, QueryRequest};
+use ledgerstone_tests::{audited, code_of, key, object, record, text};
 use ledgerstone_verify::Mode;
 
 const ONE: &str = r#"
@@ -80,14 +82,13 @@ fn two() -> String {
     format!("{new}[types.note]\nauthorise = [\"clerk\"]\n[types.note.fields]\nwords = {{ type = \"text\" }}\n")
 }
 
-fn shop() -> Arc<Ledger> {
-    let create = Create::new("acme.example/shop", key()).module(ONE, "stock.toml").module(SALES, "sales.toml");
-    Arc::new(create.in_memory().unwrap())
+/// A shop with this version of its stock.
+fn create(stock: &str) -> Create {
+    Create::new("acme.example/shop", key()).module(stock, "stock.toml").module(SALES, "sales.toml")
 }
 
-fn audited(ledger: &Arc<Ledger>) {
-    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
-    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
+fn shop() -> Arc<Ledger> {
+    Arc::new(create(ONE).in_memory().unwrap())
 }
 
 fn item(id: &str, more: &[(&str, &str)]) -> (String, Value) {
@@ -103,8 +104,7 @@ fn moved(item: &str, units: i64) -> (String, Value) {
 fn old_records_go_on_under_new_rules() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("shop.ledger");
-    let create = Create::new("acme.example/shop", key()).module(ONE, "stock.toml").module(SALES, "sales.toml");
-    let ledger = Arc::new(create.at(&path).unwrap());
+    let ledger = Arc::new(create(ONE).at(&path).unwrap());
     let old =
         ledger.append_all(vec![item("bolt", &[("kind", "a"), ("price", "1.25")]), item("nut", &[])], None).unwrap();
     let receipt = ledger.receipt(old.row(0)).unwrap();

@@ -68,7 +68,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     (codes::LINE_BYTES_LIMIT, "rust/ledgerstone-cli/tests/input.rs"),
     (codes::ATOMIC_BYTES_LIMIT, "tests/bad_input.rs"),
     (codes::TOO_MANY_VOTES, "rust/ledgerstone/src/execute/ops.rs"),
-    (codes::TYPE_CHANGED, "tests/retries.rs"),
+    (codes::TYPE_CHANGED, "tests/upgrade/retries.rs"),
     (codes::ENVELOPE_BYTES_LIMIT, "rust/ledgerstone/src/ledger/tests.rs"),
     (codes::ORDERED_BYTES_LIMIT, "rust/ledgerstone/src/ledger/query.rs"),
     (codes::DISK_FULL, "tests/full_disk.rs"),

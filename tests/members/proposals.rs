@@ -1,10 +1,10 @@
 //! Proposals: written to a file, endorsed offline, appended later or refused.
 
 use ledgerstone::{Create, Error, Key, Open, Proposal, ProposeOptions};
-use ledgerstone_tests::{ORIGIN, account, key, signed_elsewhere, transfer};
+use ledgerstone_tests::{ORIGIN, account, audited, key, signed_elsewhere, transfer};
 use ledgerstone_verify::{Json, VerifyErrorKind};
 
-use super::{HOUR, VAULT, Vault, audit, payment, refused};
+use super::{HOUR, VAULT, Vault, payment, refused};
 
 #[test]
 fn a_proposal_is_endorsed_offline_and_appended_once() {
@@ -30,7 +30,7 @@ fn a_proposal_is_endorsed_offline_and_appended_once() {
     let mut meanings: Vec<String> = verified.endorsements.iter().map(said).collect();
     meanings.sort();
     assert_eq!(meanings, ["approved", "seen & approved"]);
-    audit(&vault.ledger);
+    audited(&vault.ledger);
 }
 
 #[test]

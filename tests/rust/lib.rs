@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use ledgerstone::model::Value;
-use ledgerstone::{Create, Error, Key, Ledger, LoadOptions, LoadReport, Proposal, Sources};
+use ledgerstone::{
+    AuditOptions, AuditReport, Create, Error, Key, Ledger, LoadOptions, LoadReport, Proposal, Sources, Verdict,
+};
 use ledgerstone_verify::Mode;
 
 /// The seed of the first member's key.
@@ -88,6 +90,13 @@ pub fn code_of(error: &Error) -> &str {
         Error::Rejected(rejected) | Error::Forbidden(rejected) => &rejected.code,
         other => panic!("not a refusal: {other}"),
     }
+}
+
+/// Audits a ledger that has to be sound.
+pub fn audited(ledger: &Ledger) -> AuditReport {
+    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
+    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
+    report
 }
 
 /// The proposal of an author, the holder of [`SEED`], who signs what he likes.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ledgerstone::model::Value;
 use ledgerstone::{Create, Error, Key, Ledger, Open};
-use ledgerstone_tests::{code_of, key, object, text};
+use ledgerstone_tests::{audited, code_of, key, object, text};
 
-use super::{ONE, audited};
+use super::ONE;
 
 /// The record that loads a version of `ONE`.
 fn version(number: i64) -> (String, Value) {

@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use ledgerstone::model::Value;
 use ledgerstone::{Create, Error, Ledger};
-use ledgerstone_tests::{code_of, key, object, record, text};
+use ledgerstone_tests::{audited, code_of, key, object, record, text};
 use ledgerstone_verify::Outcome;
-
-use super::audited;
 
 /// Accounts and movements: a movement is versioned, and is held where it is large.
 const BOOKS: &str = r#"

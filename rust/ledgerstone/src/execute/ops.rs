@@ -251,35 +251,7 @@ impl Op {
 impl Action {
     /// Whether it sets the cell that it touches.
     pub(crate) fn is_effect(&self) -> bool {
-        match self {
-            Action::Open { .. }
-            | Action::Add { .. }
-            | Action::Assign { .. }
-            | Action::Clear { .. }
-            | Action::Close { .. }
-            | Action::Count { .. }
-            | Action::Advance { .. } => true,
-            Action::Step { to, .. } => to.is_some(),
-            Action::Hold { to, .. } => *to != HeldBy::Whoever,
-            Action::Evaluate
-            | Action::Take { .. }
-            | Action::Version { .. }
-            | Action::TakeBack { .. }
-            | Action::Exists { .. }
-            | Action::Match { .. }
-            | Action::Approve { .. }
-            | Action::Check { .. }
-            | Action::CheckAtEnd { .. }
-            | Action::Allow
-            | Action::Follow { .. }
-            | Action::Contribute { .. }
-            | Action::Tally { .. }
-            | Action::TooPrecise { .. }
-            | Action::Fails
-            | Action::HoldsPrivate
-            | Action::Overflow
-            | Action::Absent => false,
-        }
+        matches!(self.touch(), Touch::Sets(_))
     }
 
     /// What takes it back, where it is one of those that can be: additions and counts.
@@ -293,7 +265,29 @@ impl Action {
 
     /// The cell it touches.
     pub(crate) fn cell(&self) -> Option<u32> {
+        match self.touch() {
+            Touch::Nothing => None,
+            Touch::Reads(cell) | Touch::Sets(cell) => Some(cell),
+        }
+    }
+
+    fn touch(&self) -> Touch {
         match *self {
+            Action::Open { cell, .. }
+            | Action::Add { cell, .. }
+            | Action::Assign { cell, .. }
+            | Action::Clear { cell, .. }
+            | Action::Close { cell, .. }
+            | Action::Count { cell, .. }
+            | Action::Advance { cell, .. } => Touch::Sets(cell),
+            Action::Step { cell, to, .. } if to.is_some() => Touch::Sets(cell),
+            Action::Hold { cell, to, .. } if to != HeldBy::Whoever => Touch::Sets(cell),
+            Action::Step { cell, .. }
+            | Action::Hold { cell, .. }
+            | Action::Approve { cell, .. }
+            | Action::Check { cell }
+            | Action::CheckAtEnd { cell }
+            | Action::TooPrecise { cell } => Touch::Reads(cell),
             Action::Evaluate
             | Action::Take { .. }
             | Action::Version { .. }
@@ -307,22 +301,16 @@ impl Action {
             | Action::Overflow
             | Action::Fails
             | Action::HoldsPrivate
-            | Action::Absent => None,
-            Action::Open { cell, .. }
-            | Action::Approve { cell, .. }
-            | Action::Add { cell, .. }
-            | Action::Assign { cell, .. }
-            | Action::Clear { cell, .. }
-            | Action::Check { cell }
-            | Action::CheckAtEnd { cell }
-            | Action::Close { cell, .. }
-            | Action::Step { cell, .. }
-            | Action::Count { cell, .. }
-            | Action::Hold { cell, .. }
-            | Action::Advance { cell, .. }
-            | Action::TooPrecise { cell } => Some(cell),
+            | Action::Absent => Touch::Nothing,
         }
     }
+}
+
+/// What an action does with a cell of its record.
+enum Touch {
+    Nothing,
+    Reads(u32),
+    Sets(u32),
 }
 
 /// The state a lifecycle cell is in, `None` where it does not exist.

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use arrow_array::{RecordBatch, StringArray};
 use ledgerstone::limits::{CHUNK_ROWS, FOLLOWED_CUT_ROWS};
 use ledgerstone::model::{FlatRows, Value};
-use ledgerstone::{AuditOptions, Create, Error, Ledger, LoadOptions, LoadReport, ProposeOptions, Verdict};
-use ledgerstone_tests::{code_of, key, object, record, text};
+use ledgerstone::{Error, Ledger, LoadOptions, LoadReport, ProposeOptions};
+use ledgerstone_tests::{audited, code_of, object, record, text};
 use ledgerstone_verify::Mode;
 use ledgerstone_verify::hash::sha3_256;
+
+use super::create;
 
 const ONE: &str = r#"
 [module]
@@ -36,21 +38,6 @@ set = { id = "id" }
 code = "no_item"
 "#;
 
-/// A module that refers to the other one.
-const SALES: &str = r#"
-[module]
-name = "sales"
-version = 1
-[roles.seller]
-[types.sale]
-authorise = ["seller"]
-[types.sale.fields]
-sku = { type = "text", max = 8, required = true }
-[[types.sale.rules]]
-ref = "stock.item"
-at = ["sku"]
-"#;
-
 /// Version 2: another value of `kind`, a new field, and a rule that old records would not pass.
 fn two() -> String {
     ONE.replace("version = 1", "version = 2").replace("[\"a\", \"b\"]", "[\"c\", \"a\", \"b\"]").replacen(
@@ -61,17 +48,11 @@ fn two() -> String {
 }
 
 fn shop() -> Arc<Ledger> {
-    let create = Create::new("acme.example/shop", key()).module(ONE, "stock.toml").module(SALES, "sales.toml");
-    Arc::new(create.in_memory().unwrap())
+    Arc::new(create(ONE).in_memory().unwrap())
 }
 
 fn upgrade(ledger: &Ledger, source: &str) {
     ledger.load_module(source, "stock.toml", false).unwrap();
-}
-
-fn audited(ledger: &Arc<Ledger>) {
-    let report = ledger.audit(AuditOptions { against: None, progress: &mut |_, _| Ok(()) }).unwrap();
-    assert_eq!(report.verdict, Verdict::OkUpToSize, "{report}");
 }
 
 fn item(id: &str) -> (String, Value) {
