@@ -1,5 +1,7 @@
 //! A module goes on in a new version: what is refused, what old records are under it, and what still verifies.
 
+#[path = "upgrade/keys.rs"]
+mod keys;
 #[path = "upgrade/owners.rs"]
 mod owners;
 #[path = "upgrade/retries.rs"]

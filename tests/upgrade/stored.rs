@@ -202,19 +202,14 @@ fn a_new_bound_is_asked_of_the_cells_that_are_there() {
 }
 
 #[test]
-fn keys_openings_and_initial_states_change_where_nothing_is_stored() {
-    let unique = (
-        "[[types.use.rules]]\nlifecycle",
-        "[[types.use.rules]]\nunique = [\"account\"]\n[[types.use.rules]]\nlifecycle",
-    );
+fn openings_and_initial_states_change_where_nothing_is_stored() {
     let opening = ("left = \"5\"", "left = \"1\"");
     let initial = ("initial = \"fresh\"", "initial = \"used\"");
     let used = |account: &str| vec![record("books.use", &[("account", account)])];
 
     let empty = books(&[]);
-    load(&empty, &next(&[unique, opening, ("from = [\"fresh\"]", "from = [\"used\"]"), initial])).unwrap();
+    load(&empty, &next(&[opening, ("from = [\"fresh\"]", "from = [\"used\"]"), initial])).unwrap();
     empty.append_all(used("a"), None).unwrap();
-    assert_eq!(code_of(&empty.append_all(used("a"), None).unwrap_err()), "books.duplicate");
     audited(&empty);
 
     // Accounts are there, and no cell of them was ever set: what they hold would change by itself.
@@ -233,19 +228,10 @@ fn keys_openings_and_initial_states_change_where_nothing_is_stored() {
         assert!(found.contains(reason), "{found}");
     }
     ledger.append_all(used("b"), None).unwrap();
-    let found = refused(&ledger, &next(&[unique, opening]));
-    let reasons = "books.account.quota: the opening is another one; what no record touched has it, and the cell [\"books.account\",\"quota\",[\"b\"],[]] was set; books.use: the unique rule (account) is new; records that are there have no such key, and there are records of books.use";
+    let found = refused(&ledger, &next(&[opening]));
+    let reasons = "books.account.quota: the opening is another one; what no record touched has it, and the cell [\"books.account\",\"quota\",[\"b\"],[]] was set";
     assert!(found.contains(reasons), "{found}");
     audited(&ledger);
-}
-
-#[test]
-fn a_held_record_counts_as_one_that_is_there() {
-    let ledger = books(&["a"]);
-    ledger.append_all(vec![moved("held", 1, "a", 60)], None).unwrap();
-    let unique = ("version = \"revision\"\n", "version = \"revision\"\n[[types.move.rules]]\nunique = [\"amount\"]\n");
-    let found = refused(&ledger, &next(&[unique]));
-    assert!(found.contains("books.move: the unique rule (amount) is new"), "{found}");
 }
 
 /// A new version is decided on the state before its transaction, so nothing else of it may move that.

@@ -101,3 +101,41 @@ def test_receipts_of_emitted_records_name_their_cause(orders: ls.Ledger) -> None
     with pytest.raises(RefusedError):
         verified(orders, rest | {"record": receipts[0]["emitted"]})
     assert main([str(orders.path)]) == 0
+
+
+NOTES = """
+[module]
+name = "notes"
+version = 1
+[roles.clerk]
+[types.note]
+authorise = ["clerk"]
+[types.note.fields]
+id = { type = "text", max = 8 }
+number = { type = "int", required = true }
+[[types.note.rules]]
+require = "number < 10"
+severity = "hold"
+code = "large"
+"""
+
+
+def test_keys_that_a_later_version_adds_are_those_of_stored_records(tmp_path: Path) -> None:
+    (tmp_path / "notes.toml").write_text(NOTES, encoding="utf-8")
+    path = tmp_path / "notes.ledger"
+    key = ls.Key.generate("clerk")
+    ledger = ls.create(path, origin="acme.example/notes", key=key, modules=[tmp_path / "notes.toml"])
+    rows = [{"id": f"n{number}", "number": number} for number in range(12)] + [{"number": 1}, {"number": 1}]
+    load = ledger.append_many("notes.note", rows)
+    assert (load.accepted, load.held) == (12, 2)
+    later = NOTES.replace("version = 1", "version = 2") + '[[types.note.rules]]\nunique = ["id"]\n'
+    (tmp_path / "notes.toml").write_text(later, encoding="utf-8")
+    ledger.load_module(tmp_path / "notes.toml")
+    held = load.row(11)
+    assert held is not None
+    ledger.release(held, "fine")
+    with pytest.raises(ls.RejectedError, match="id"):
+        ledger.append("notes.note", {"id": "n11", "number": 2})
+    ledger.append("notes.note", {"id": "n10", "number": 2})
+    assert ledger.audit().verdict == "ok up to size"
+    assert main([str(path)]) == 0

@@ -141,7 +141,9 @@ class Ledger:
         self.count = dict.fromkeys(("records", "exceptions", "cells", "chunks"), 0)
         self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[5:] + NAMED[1:6]}
         self.named_ids: dict[int, tuple[str, bytes, str]] = {}  # index: author, secret, idempotency
-        self.held: dict[int, tuple[str, Object, Object]] = {}  # row id: type, its declaration, record
+        self.held: dict[int, tuple[str, Object]] = {}  # row id: type, record
+        self.in_force: dict[str, Object] = {}  # type: its newest declaration
+        self.standing: dict[str, dict[int, Object]] = {}  # type: row id, record
         self.load_module(BUILT_IN.read_text(encoding="utf-8"))
 
     def value(self, sql: str, *given: Any) -> Any:
@@ -165,7 +167,10 @@ class Ledger:
         module = tomllib.loads(source)
         name, version = module["module"]["name"], module["module"]["version"]
         for type_name, declared in module["types"].items():
-            self.types[f"{name}.{type_name}", version] = declared
+            full = f"{name}.{type_name}"
+            self.types[full, version] = self.in_force[full] = declared
+            for row, record in self.standing.get(full, {}).items():
+                self.unique_keys(full, record, row)
 
     def verify(self) -> None:
         """The whole file."""
@@ -338,9 +343,9 @@ class Ledger:
         for position, record in zip(chunk.positions, records, strict=True):
             row = row_id // ROW * ROW + position
             if position in held:
-                self.held[row] = (chunk.type, declared, record)
+                self.held[row] = (chunk.type, record)
                 continue
-            self.unique_keys(chunk.type, declared, record, row)
+            self.unique_keys(chunk.type, record, row)
             if chunk.type == "ledger.release":
                 released = record["data"]["index"] * ROW + record["data"]["position"]
                 need(released in self.held, "a release names a record that is not held")
@@ -373,9 +378,10 @@ class Ledger:
             value += b"".join(struct.pack("<I", at)[:3] for _, at in held)
             table[prefix + b"\1" + struct.pack(">QBH", index, bits, bucket)] = value
 
-    def unique_keys(self, type_name: str, declared: Object, record: Object, row: int) -> None:
-        """The keys of one record that stands; a held one has none before its release."""
-        uniques = [rule["unique"] for rule in declared.get("rules", []) if "unique" in rule]
+    def unique_keys(self, type_name: str, record: Object, row: int) -> None:
+        """The keys of one record that stands, by the version in force; a held one has none before its release."""
+        self.standing.setdefault(type_name, {})[row] = record
+        uniques = [rule["unique"] for rule in self.in_force[type_name].get("rules", []) if "unique" in rule]
         for place, names in enumerate(uniques):
             values = [record["data"].get(name) for name in names]
             hashed = siphash(self.meta[b"file_secret"], jcs([type_name, place, values]))

@@ -284,7 +284,7 @@ fn schema_files_are_checked_and_shown() {
     std::fs::write(folder.path().join("fees-2.toml"), next).unwrap();
     assert_eq!(folder.run("schema check fees.toml").code, 0);
     let between = folder.run("schema diff fees.toml fees-2.toml");
-    let asks = "fees.fee: no fees.fee is stored yet: the unique rule (account) is new";
+    let asks = "fees.fee: the records that are stored keep the unique rule (account)";
     assert!(between.code == 0 && between.out.contains(asks), "{}{}", between.out, between.err);
     let shown = folder.run("schema show finance").out;
     assert!(shown.contains("finance.transfer") && shown.contains("finance.insufficient_funds"), "{shown}");

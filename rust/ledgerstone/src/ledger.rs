@@ -1,5 +1,6 @@
 //! A ledger, open: the joiner that knows every part.
 
+mod added;
 mod admission;
 mod append;
 mod backup;
@@ -65,7 +66,7 @@ pub use statement::{StatementRequest, StatementRows};
 pub use stats::Stats;
 pub use trial::{CellNow, Trial, Tried};
 
-pub(crate) use append::SEMANTICS;
+pub(crate) use append::{SEMANTICS, unread};
 pub(crate) use clock::parse as parse_time;
 pub(crate) use commit::{EntriesList, cell_entry, taken_keys};
 pub(crate) use derive::{KeptRows, cell_rows, transaction_rows};
@@ -73,6 +74,7 @@ pub(crate) use emitted::emitted;
 pub(crate) use faults::Faults;
 pub(crate) use log_key::{load_log_key, log_key_periods};
 pub(crate) use members::doubts;
+pub(crate) use outcomes::release_cell;
 pub(crate) use pool::Pool;
 pub(crate) use records::{Submission, object};
 pub(crate) use view::{FileSecret, View, genesis_data};

@@ -19,10 +19,10 @@ use super::state::ReplayedState;
 use crate::builder::log_keys;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::execute::{AuthorityGate, Context, Decide, InOrder, LoadError, Working};
+use crate::execute::{AuthorityGate, Context, Decide, InOrder, KeyPasses, LoadError, Working};
 use crate::ledger::{
     EntriesList, Ledger, LogKeyPeriod, View, cell_entry, cell_rows, doubts, log_key_periods, stored_checkpoint,
-    taken_keys,
+    taken_keys, unread,
 };
 use crate::limits::NODE_LEVEL;
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
@@ -307,9 +307,26 @@ impl<'a> Replay<'a> {
         }
         let keys = taken_keys(index, intent.count as u32, chunks, &decision, &working);
         self.state.keys.extend(keys.into_iter().map(|(hash, row)| (hash, row.number())).collect());
+        self.added_keys(&gate.authority)?;
         self.state.apply(index, changed);
         self.state.hold(index, chunks, &decision);
         self.authority = gate.authority;
+        Ok(())
+    }
+
+    /// The keys that stored records take where the transaction loads a version that adds a `unique` rule.
+    fn added_keys(&mut self, after: &Arc<Authority>) -> Result<()> {
+        if Arc::ptr_eq(&self.authority, after) {
+            return Ok(());
+        }
+        let types = |name: &str, version: u64| after.version(name, version).cloned();
+        for added in after.added_since(&self.authority) {
+            let mut keys = Vec::new();
+            for part in KeyPasses::new(&self.state, &types, added) {
+                keys.extend(part.map_err(unread)?.iter().map(|entry| (entry.hash, entry.row.number())));
+            }
+            self.state.keys.extend(keys);
+        }
         Ok(())
     }
 

@@ -6,8 +6,8 @@ use ledgerstone_verify::entry::ExceptionOutcome;
 
 use crate::error::{Error, Result};
 use crate::execute::{Decision, PreparedChunk};
-use crate::ledger::{FileSecret, View};
-use crate::model::{CellVisitor, RowId, State, UniqueKey};
+use crate::ledger::{FileSecret, View, release_cell};
+use crate::model::{CellVisitor, RecordsVisitor, RowId, State, UniqueKey};
 
 /// Cells and unique keys as the replay made them.
 pub(super) struct ReplayedState<'a> {
@@ -120,6 +120,12 @@ impl State for ReplayedState<'_> {
 
     fn has_records(&self, type_name: &str) -> Result<bool> {
         self.view.has_records_below(type_name, self.size)
+    }
+
+    fn records_of(&self, type_name: &str, visit: &mut RecordsVisitor<'_>) -> Result<()> {
+        let is_held = |row: &RowId| self.held.contains(row) && !self.cells.contains_key(&release_cell(*row));
+        let mut are_held = |rows: &[RowId]| Ok(rows.iter().map(is_held).collect());
+        self.view.records_below(type_name, self.size, &mut are_held, visit)
     }
 
     fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ledgerstone_verify::canon::{Json, unb64_array};
 use ledgerstone_verify::note::VerifierKey;
 
-use crate::schema::{Module, RecordType, parse_builtin, parse_instant, parse_with};
+use crate::schema::{AddedKey, Module, RecordType, parse_builtin, parse_instant, parse_with};
 
 /// The role that the first member holds.
 pub(crate) const ADMIN: &str = "ledger.admin";
@@ -126,6 +126,26 @@ impl Authority {
     pub(crate) fn versions_of<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Arc<RecordType>> {
         let from = (name.to_owned(), 0);
         self.versions.range(from..).take_while(move |((known, _), _)| known == name).map(|(_, declared)| declared)
+    }
+
+    /// The `unique` rules that later versions of a type have added to those of one of its versions: each as the version that added it
+    /// has it, by which the records of that version have its keys.
+    pub(crate) fn added_keys(&self, declared: &RecordType) -> Vec<AddedKey> {
+        let mut added = Vec::new();
+        if self.record_type(&declared.name).is_none_or(|now| now.version == declared.version) {
+            return added;
+        }
+        let mut before = declared;
+        for later in self.versions_of(&declared.name).filter(|later| later.version > declared.version) {
+            added.extend(AddedKey::between(before, later));
+            before = later;
+        }
+        added
+    }
+
+    /// The `unique` rules that were added since an earlier authority, to types that it had in force.
+    pub(crate) fn added_since(&self, earlier: &Authority) -> Vec<AddedKey> {
+        earlier.in_force().flat_map(|declared| self.added_keys(declared)).collect()
     }
 
     /// Modules in force, by name.

@@ -147,7 +147,14 @@ impl<E> Deciding<'_, '_, E> {
         if origin != Origin::Emitted {
             unit.failures = Failures::of_released();
         }
-        Ok((place, unit.record(place)?))
+        let mut fate = unit.record(place)?;
+        if matches!(fate, Fate::Accepted | Fate::Flagged(_))
+            && origin != Origin::Emitted
+            && let Some(rejection) = self.unit().take_added(place)?
+        {
+            fate = Fate::Rejected(rejection);
+        }
+        Ok((place, fate))
     }
 
     /// The held record that a release names.

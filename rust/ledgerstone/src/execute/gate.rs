@@ -11,7 +11,7 @@ use super::authority::{ADMIN, Authority, GENESIS, RELEASE, module_of};
 use super::matching::data_of;
 use super::{Gate, PreparedChunk, Rejection, Upgrade};
 use crate::codes;
-use crate::schema::{Endorse, Endorser, Inputs, Primitive, Reason, RecordType, write_instant};
+use crate::schema::{AddedKey, Endorse, Endorser, Inputs, Primitive, Reason, RecordType, write_instant};
 
 /// Called with the name of a module before its rules look at records.
 pub(crate) type Probe = Arc<dyn Fn(&str) + Send + Sync>;
@@ -269,6 +269,10 @@ impl Gate for AuthorityGate {
             return self.may_emit(&data).map(|()| upgrade);
         }
         self.authority.check(&chunk.record_type.name, &data, &self.context).map(|()| None)
+    }
+
+    fn added_keys(&self, record_type: &RecordType) -> Vec<AddedKey> {
+        self.authority.added_keys(record_type)
     }
 
     fn in_force(&self, name: &str) -> Option<Arc<RecordType>> {

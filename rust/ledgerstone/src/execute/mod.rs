@@ -21,6 +21,7 @@ mod chunks;
 mod emit;
 mod fate;
 mod gate;
+mod keys;
 mod lookup;
 mod matching;
 mod ops;
@@ -42,15 +43,16 @@ use ledgerstone_verify::envelope::Mode;
 pub(crate) use emit::{Made, Origin, has_followers, released};
 pub(crate) use fate::Exceptional;
 pub(crate) use gate::{AuthorityGate, Context, Probe};
+pub(crate) use keys::{KeyEntry, KeyPasses, keys_under};
 pub(crate) use ops::{Action, Advance, HeldBy, OpChunk, Rejection};
-pub(crate) use plan::{Scope, lower, lower_effects, write_key};
+pub(crate) use plan::{Scope, lower, lower_effects};
 pub(crate) use prepared::{PreparedChunk, RecordBytes, stateless_refusals};
 pub(crate) use serial::InOrder;
 pub(crate) use upgrade::Upgrade;
 pub(crate) use working::{LoadError, Place, Working};
 
 use crate::model::{RowId, State};
-use crate::schema::{Inputs, RecordType};
+use crate::schema::{AddedKey, Inputs, RecordType};
 
 /// What DECIDE came to.
 #[derive(Debug, Default)]
@@ -97,6 +99,9 @@ pub(crate) trait Gate {
 
     /// The type of that full name in a version that was in force at some time.
     fn record_type(&self, name: &str, version: u64) -> Option<Arc<RecordType>>;
+
+    /// The `unique` rules that later versions of a type have added, up to the one in force now.
+    fn added_keys(&self, record_type: &RecordType) -> Vec<AddedKey>;
 
     /// The type of that full name, in the version in force now.
     fn in_force(&self, name: &str) -> Option<Arc<RecordType>>;

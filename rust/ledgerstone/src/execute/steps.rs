@@ -178,7 +178,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         true
     }
 
-    fn take(&mut self, place: Place, number: u32, ops: &OpChunk, key: u32) -> Result<(), Failure> {
+    pub(super) fn take(&mut self, place: Place, number: u32, ops: &OpChunk, key: u32) -> Result<(), Failure> {
         if self.working.holder(self.chunks, ops, key).is_some() {
             return Err(Failure::Rule);
         }

@@ -5,6 +5,7 @@
 
 use super::authority::RELEASE;
 use super::gate::{is_builtin, refusal};
+use super::keys::Repeated;
 use super::ops::Rejection;
 use super::serial::Deciding;
 use super::working::LoadError;
@@ -39,32 +40,37 @@ impl<E> Deciding<'_, '_, E> {
         }
         let mut unmet = Vec::new();
         for demand in &upgrade.demands {
-            unmet.extend(unmet_by(self.state, demand)?);
+            unmet.extend(self.unmet_by(demand)?);
         }
         let cell = unmet.iter_mut().find_map(|unmet| unmet.cell.take());
         let messages: Vec<String> = unmet.into_iter().map(|unmet| unmet.message).collect();
         let reason = Reason { code: codes::MODULE_UPGRADE.to_owned(), message: messages.join("; ") };
         Ok((!reason.message.is_empty()).then_some(Rejection { reason, cell }))
     }
-}
 
-fn unmet_by<E>(state: &dyn State<Error = E>, demand: &Demand) -> Result<Option<Unmet>, LoadError<E>> {
-    match demand {
-        Demand::Bounds { cell, bounds } => first_broken(state, cell, bounds),
-        Demand::Unused { place, owner, cell, reason } => {
-            let touched = match cell {
-                Some(cell) => first_set(state, cell)?,
-                None => None,
-            };
-            if let Some(touched) = touched {
-                let message = format!("{place}: {reason}, and the cell {touched} was set");
-                return Ok(Some(Unmet { cell: Some(touched), message }));
+    fn unmet_by(&self, demand: &Demand) -> Result<Option<Unmet>, LoadError<E>> {
+        match demand {
+            Demand::Bounds { cell, bounds } => first_broken(self.state, cell, bounds),
+            Demand::Unused { cell, reason } => in_use(self.state, cell, reason),
+            Demand::Keys(added) => {
+                let types = |name: &str, version: u64| self.gate.record_type(name, version);
+                let repeated = Repeated::first(self.state, &types, added)?;
+                Ok(repeated.map(|repeated| Unmet { cell: None, message: repeated.message(added) }))
             }
-            let has_records = state.has_records(owner).map_err(LoadError::State)?;
-            let message = || format!("{place}: {reason}, and there are records of {owner}");
-            Ok(has_records.then(|| Unmet { cell: None, message: message() }))
         }
     }
+}
+
+/// Whether a cell of a kind was ever set, or a record of the type that owns it is stored.
+fn in_use<E>(state: &dyn State<Error = E>, cell: &CellType, reason: &str) -> Result<Option<Unmet>, LoadError<E>> {
+    let (place, owner) = (format!("{}.{}", cell.owner, cell.name), &cell.owner);
+    if let Some(touched) = first_set(state, cell)? {
+        let message = format!("{place}: {reason}, and the cell {touched} was set");
+        return Ok(Some(Unmet { cell: Some(touched), message }));
+    }
+    let has_records = state.has_records(owner).map_err(LoadError::State)?;
+    let message = || format!("{place}: {reason}, and there are records of {owner}");
+    Ok(has_records.then(|| Unmet { cell: None, message: message() }))
 }
 
 /// The first cell that does not keep new bounds.

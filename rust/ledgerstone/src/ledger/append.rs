@@ -233,11 +233,6 @@ impl Ledger {
         prepared: &Prepared,
         time: i64,
     ) -> Result<Decided> {
-        let unread = |error| match error {
-            LoadError::State(error) => error,
-            LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
-            LoadError::Rows => Error::damaged("a record is not one of its type; audit the ledger".to_owned()),
-        };
         let chunks = &prepared.chunks;
         let mut working = Working::load(view, Arc::clone(&writer.authority), chunks).map_err(unread)?;
         let context = Context {
@@ -305,7 +300,7 @@ impl Ledger {
             puts.push(put(Table::Idempotency, idempotency_key(&draft.author, id)?, number_key(index)));
         }
         let started = Instant::now();
-        self.store.commit(index, puts)?;
+        self.write(writer, &gate.authority, puts)?;
         self.watch_commit(index, started);
 
         // Only what is durable becomes the writer's state.
@@ -344,6 +339,15 @@ impl Draft<'_> {
 
     pub(super) fn type_name(&self) -> &str {
         self.records.first().map_or("", |screened| screened.record_type.name.as_str())
+    }
+}
+
+/// Why a decision could not read what it needed.
+pub(crate) fn unread(error: LoadError<Error>) -> Error {
+    match error {
+        LoadError::State(error) => error,
+        LoadError::Cell(name) => Error::damaged(format!("table cells: {name} is damaged; audit the ledger")),
+        LoadError::Rows => Error::damaged("a record is not one of its type; audit the ledger".to_owned()),
     }
 }
 

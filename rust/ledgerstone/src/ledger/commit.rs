@@ -139,7 +139,7 @@ pub(crate) fn taken_keys(
 }
 
 /// The row of `unique_keys` for a key.
-fn unique_key(hash: u64, row: RowId) -> Put {
+pub(super) fn unique_key(hash: u64, row: RowId) -> Put {
     let key = [hash.to_be_bytes(), row.number().to_be_bytes()].concat();
     put(Table::UniqueKeys, key, Vec::new())
 }

@@ -5,20 +5,23 @@ use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::sync::Arc;
 
+use arrow_array::BooleanArray;
+use arrow_select::filter::filter_record_batch;
 use ledgerstone_verify::canon::{Json, parse_canonical};
 use ledgerstone_verify::entry::{Exception, ExceptionOutcome};
 use ledgerstone_verify::envelope::Envelope;
 use siphasher::sip::SipHasher24;
 
 use super::append::stored_exceptions;
+use super::outcomes::Standing;
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::execute::{Scope, write_key};
+use crate::execute::keys_under;
 use crate::limits::CHUNK_ROWS;
-use crate::model::{CellVisitor, RowId, State, UniqueKey};
+use crate::model::{CellVisitor, RecordsVisitor, RowId, State, UniqueKey};
 use crate::query::{ChunkRows, Lookup, ReadError, Reader, Segments, posting_prefix};
-use crate::schema::{Env, Primitive, RecordType, lookup_path};
+use crate::schema::{AddedKey, RecordType, Rows, lookup_path, widened};
 use crate::store::{Snapshot, Table, number_key};
 
 /// Record types of the built-in module, whose records make the authority.
@@ -181,6 +184,30 @@ impl View {
         Ok(Segments::new(type_name, 0, end).next(&*self.snapshot)?.is_some())
     }
 
+    /// Visits the records of a type below an index, but those that are held.
+    pub(crate) fn records_below(
+        &self,
+        type_name: &str,
+        end: u64,
+        are_held: &mut dyn FnMut(&[RowId]) -> Result<Vec<bool>>,
+        visit: &mut RecordsVisitor<'_>,
+    ) -> Result<()> {
+        let mut segments = Segments::new(type_name, 0, end);
+        while let Some(run) = segments.next(&*self.snapshot)? {
+            for ChunkRows { record_type, mut batch, mut rows } in self.read(|reader| reader.run(type_name, run))? {
+                let held = are_held(&rows)?;
+                if held.contains(&true) {
+                    let kept = held.iter().map(|held| !held).collect::<Vec<_>>();
+                    batch = filter_record_batch(&batch, &BooleanArray::from(kept))
+                        .map_err(|error| Error::Fault(error.to_string()))?;
+                    rows = rows.into_iter().zip(held).filter(|(_, held)| !held).map(|(row, _)| row).collect();
+                }
+                visit(record_type.version, &batch, &rows);
+            }
+        }
+        Ok(())
+    }
+
     /// The value of a cell, JCS bytes.
     fn cell(&self, name: &[u8]) -> Result<Option<Vec<u8>>> {
         // A removed cell keeps its row, so that its name can be found in its past.
@@ -219,6 +246,14 @@ impl State for View {
         self.has_records_below(type_name, self.size)
     }
 
+    fn records_of(&self, type_name: &str, visit: &mut RecordsVisitor<'_>) -> Result<()> {
+        let mut are_held = |rows: &[RowId]| {
+            let standings = self.standings_of(type_name, rows, self.size)?;
+            Ok(standings.iter().map(|standing| matches!(standing, Standing::Held(_))).collect())
+        };
+        self.records_below(type_name, self.size, &mut are_held, visit)
+    }
+
     fn rows_by_key_hash(&self, hashes: &[u64], visit: &mut dyn FnMut(u64, RowId)) -> Result<()> {
         let prefixes: Vec<[u8; 8]> = hashes.iter().map(|hash| hash.to_be_bytes()).collect();
         self.snapshot.probe(Table::UniqueKeys, &prefixes, &mut |key| {
@@ -237,22 +272,16 @@ impl State for View {
 
     fn unique_keys(&self, row: RowId) -> Result<Vec<UniqueKey>> {
         self.with_row(row, |chunk, place| {
-            let view = chunk.view(row).map_err(damage)?;
             let mut keys = Vec::new();
-            let mut number = 0;
-            for rule in &chunk.record_type.rules {
-                let Primitive::Unique { values, versioned } = &rule.primitive else { continue };
-                let version = versioned.and_then(|versioned| view.int(versioned.version, place));
-                let items = rule.each.map_or(vec![None], |list| view.list_range(list, place).map(Some).collect());
-                for item in items {
-                    let applies = rule.when.as_ref().is_none_or(|when| when.is_true(&view, place, item, &Env::NONE));
-                    let scope = Scope { rows: &view, row: place, item, env: &Env::NONE };
-                    let mut bytes = Vec::new();
-                    if applies && write_key(&chunk.record_type.name, number, values, scope, &mut bytes) {
-                        keys.push(UniqueKey { bytes, version });
-                    }
-                }
-                number += 1;
+            let mut take = |key: &[u8], version| keys.push(UniqueKey { bytes: key.to_vec(), version });
+            let (view, record_type) = (chunk.view(row).map_err(damage)?, &chunk.record_type);
+            record_type.unique_rules().for_each(|rule| keys_under(&view, place, rule, &mut take));
+            for AddedKey { record_type: later, rule } in self.authority.added_keys(record_type) {
+                let unread = |why: &dyn std::fmt::Display| Error::damaged(format!("table chunks, row {row}: {why}"));
+                let batch =
+                    widened(&chunk.batch.slice(place, 1), record_type, &later).map_err(|error| unread(&error))?;
+                let rows = Rows::new(&later, &batch).map_err(|error| unread(&error))?;
+                keys_under(&rows, 0, rule, &mut take);
             }
             Ok(keys)
         })

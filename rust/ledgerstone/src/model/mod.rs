@@ -11,5 +11,5 @@ pub use cell::{CellValue, Ordinal, Parts, RowId};
 pub use event::{Event, Observer};
 pub use flat::FlatRows;
 pub use fraction::Fraction;
-pub use state::{CellVisitor, State, UniqueKey};
+pub use state::{CellVisitor, RecordsVisitor, State, UniqueKey};
 pub use value::{Decimal, Unfit, VALUE_BYTES, Value, ValueRef};

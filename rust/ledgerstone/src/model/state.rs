@@ -1,5 +1,7 @@
 //! How the validator reads state, whoever keeps it.
 
+use arrow_array::RecordBatch;
+
 use super::RowId;
 
 /// A unique key of a stored row.
@@ -24,6 +26,9 @@ impl UniqueKey {
 /// Told of a cell: its name, and the JCS bytes of its value, `None` where it does not exist any more. Says whether to go on.
 pub type CellVisitor<'a> = dyn FnMut(&[u8], Option<&[u8]>) -> bool + 'a;
 
+/// Told of stored records of one type: the version of their module, their columns, and where each stands.
+pub type RecordsVisitor<'a> = dyn FnMut(u64, &RecordBatch, &[RowId]) + 'a;
+
 /// The state of a ledger at one moment, as far as rules look at it.
 pub trait State {
     /// What reading can fail with.
@@ -37,6 +42,9 @@ pub trait State {
 
     /// Whether a record of a type is stored, one without effect included.
     fn has_records(&self, type_name: &str) -> Result<bool, Self::Error>;
+
+    /// Visits the records of a type that have had their effects, in the order of the ledger: held ones count once they are released.
+    fn records_of(&self, type_name: &str, visit: &mut RecordsVisitor<'_>) -> Result<(), Self::Error>;
 
     /// For each hash, ascending and distinct: every row whose unique key has it. A hash is no proof: the caller confirms
     /// on the record itself.

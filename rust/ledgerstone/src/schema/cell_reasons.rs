@@ -65,8 +65,14 @@ impl Rule {
 }
 
 impl RecordType {
+    /// The places of the `unique` rules among its rules, in order.
+    pub(crate) fn unique_rules(&self) -> impl Iterator<Item = usize> {
+        let rules = self.rules.iter().enumerate();
+        rules.filter(|(_, rule)| matches!(rule.primitive, Primitive::Unique { .. })).map(|(place, _)| place)
+    }
+
     /// The place of a rule among the `unique` rules.
     pub(crate) fn unique_number(&self, rule: usize) -> usize {
-        self.rules[..rule].iter().filter(|rule| matches!(rule.primitive, Primitive::Unique { .. })).count()
+        self.unique_rules().take_while(|place| *place < rule).count()
     }
 }

@@ -6,7 +6,7 @@ mod demand;
 
 use std::sync::Arc;
 
-pub use demand::Demand;
+pub use demand::{AddedKey, Demand};
 
 use super::module::{
     BalanceType, CellKind, CellType, CountType, Field, FieldKind, Module, Primitive, RecordType, Rule,
@@ -51,6 +51,7 @@ pub fn compat(old: &Module, new: &Module) -> Compatibility {
             found.note(&role.name, "the role is gone; members hold it");
         }
     }
+    found.constants(old, new);
     for declared in &old.types {
         match new.record_type(&declared.name) {
             None => found.note(&declared.name, "the type is gone; its records stay"),
@@ -65,7 +66,7 @@ impl Compatibility {
         self.reasons.push(Incompatibility { place: place.to_owned(), reason: reason.into() });
     }
 
-    fn record_type(&mut self, old: &RecordType, new: &RecordType) {
+    fn record_type(&mut self, old: &RecordType, new: &Arc<RecordType>) {
         self.fields(&old.name, &old.fields, &new.fields);
         self.keys(old, new);
         for cell in &old.cells {
@@ -136,9 +137,9 @@ impl Compatibility {
     }
 
     /// Keys are known by their number among the keys of the type, so the list of them stays as it is.
-    fn keys(&mut self, old: &RecordType, new: &RecordType) {
+    fn keys(&mut self, old: &RecordType, new: &Arc<RecordType>) {
         let keys = |declared: &RecordType| {
-            declared.rules.iter().filter_map(|rule| key_text(declared, rule)).collect::<Vec<_>>()
+            declared.unique_rules().map(|rule| key_text(declared, &declared.rules[rule])).collect::<Vec<_>>()
         };
         let (before, now) = (keys(old), keys(new));
         for (number, key) in before.iter().enumerate() {
@@ -147,9 +148,29 @@ impl Compatibility {
                 return;
             }
         }
-        for added in &now[before.len()..] {
-            let reason = format!("the unique rule {added} is new; records that are there have no such key");
-            self.demands.push(Demand::Unused { place: old.name.clone(), owner: old.name.clone(), cell: None, reason });
+        self.demands.extend(AddedKey::between(old, new).into_iter().map(Demand::Keys));
+    }
+
+    /// A constant in a `unique` rule is part of it.
+    fn constants(&mut self, old: &Module, new: &Module) {
+        let value = |module: &Module, name: &str| {
+            let (_, value) = module.constants.iter().find(|(known, _)| known == name)?;
+            let mut json = Vec::new();
+            value.as_scalar().write_json(&mut json);
+            Some(json)
+        };
+        let changed = |name: &str| value(old, name) != value(new, name);
+        for declared in &old.types {
+            for rule in declared.unique_rules().map(|rule| &declared.rules[rule]) {
+                let sources = rule.expressions().flat_map(|expression| words(expression.source()));
+                if let Some(name) = sources.filter_map(|word| word.strip_prefix("const.")).find(|name| changed(name)) {
+                    let rule = key_text(declared, rule);
+                    self.note(
+                        &declared.name,
+                        format!("const.{name} of the unique rule {rule} is another one; keys are found by it"),
+                    );
+                }
+            }
         }
     }
 
@@ -169,7 +190,7 @@ impl Compatibility {
             (CellKind::Lifecycle(a), CellKind::Lifecycle(b)) => {
                 if self.goes_on(place, "state", &a.states, &b.states) && a.initial != b.initial {
                     let reason = "the initial state is another one; what no record touched is in it";
-                    self.unused(place, new, reason);
+                    self.unused(new, reason);
                 }
             }
             (CellKind::Holder(_), CellKind::Holder(_)) => {}
@@ -198,13 +219,8 @@ impl Compatibility {
         false
     }
 
-    fn unused(&mut self, place: &str, cell: &Arc<CellType>, reason: &str) {
-        self.demands.push(Demand::Unused {
-            place: place.to_owned(),
-            owner: cell.owner.clone(),
-            cell: Some(Arc::clone(cell)),
-            reason: reason.to_owned(),
-        });
+    fn unused(&mut self, cell: &Arc<CellType>, reason: &str) {
+        self.demands.push(Demand::Unused { cell: Arc::clone(cell), reason: reason.to_owned() });
     }
 
     fn balance(&mut self, place: &str, old: &BalanceType, new: &BalanceType, cell: &Arc<CellType>) {
@@ -221,7 +237,7 @@ impl Compatibility {
             Some((0..known).map(|part| opening.part(part)).collect::<Vec<_>>())
         };
         if opening(old) != opening(new) {
-            self.unused(place, cell, "the opening is another one; what no record touched has it");
+            self.unused(cell, "the opening is another one; what no record touched has it");
         }
         let before: Vec<_> = old.bounds.iter().map(|bound| &bound.terms).collect();
         let opening = new.opening();
@@ -245,9 +261,14 @@ fn is_narrower(old: &CountType, new: &CountType) -> bool {
     new.low > old.low || new.high.is_some_and(|high| old.high.is_none_or(|before| high < before))
 }
 
+/// The names in an expression, dotted ones whole.
+fn words(source: &str) -> impl Iterator<Item = &str> {
+    source.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '.')
+}
+
 /// What makes two unique rules the same.
-fn key_text(declared: &RecordType, rule: &Rule) -> Option<String> {
-    let Primitive::Unique { values, versioned } = &rule.primitive else { return None };
+fn key_text(declared: &RecordType, rule: &Rule) -> String {
+    let Primitive::Unique { values, versioned } = &rule.primitive else { return String::new() };
     let values = values.iter().map(|value| value.source()).collect::<Vec<_>>().join(", ");
     let field = |place: usize| declared.fields.get(place).map_or("", |field| &field.name);
     let each = rule.each.map_or_else(String::new, |list| format!(" each {}", field(list)));
@@ -256,7 +277,7 @@ fn key_text(declared: &RecordType, rule: &Rule) -> Option<String> {
         let how = if versioned.replace { "replacing" } else { "appending" };
         format!(" versioned by {} {how}", field(versioned.version))
     });
-    Some(format!("({values}){each}{when}{versions}"))
+    format!("({values}){each}{when}{versions}")
 }
 
 #[cfg(test)]

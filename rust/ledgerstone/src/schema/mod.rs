@@ -34,7 +34,7 @@ pub(crate) use check::Checker;
 pub use check::{Checked, arrow_schema, from_arrow, from_values};
 pub use columns::{FieldPath, Rows, field_at, lookup_path, path_values};
 pub(crate) use columns::{column_scalars, resolve, scalar_kind};
-pub use compat::{Compatibility, Demand, Incompatibility, compat};
+pub use compat::{AddedKey, Compatibility, Demand, Incompatibility, compat};
 pub use error::{RecordError, RowFailure, SchemaError, SchemaErrors, TableError};
 pub use expr::{Endorser, Env, Expr, Found, Inputs, Needs};
 pub use format::Format;

@@ -276,6 +276,9 @@ pub trait Snapshot: Send {
     fn bytes_by_table(&self) -> Result<Vec<(Table, u64)>, StoreError>;
 }
 
+/// Further rows of a commit.
+pub type Pieces<'a> = dyn Iterator<Item = Result<Vec<Put>, StoreError>> + 'a;
+
 /// A store. One writer, any number of snapshots, from any thread.
 ///
 /// - `commit` is atomic: all its rows or none, also after a crash or a full disk; it returns only when they are durable.
@@ -285,7 +288,13 @@ pub trait Snapshot: Send {
 /// - Nothing but `commit` changes a byte, and no row is ever removed.
 pub trait Store: Send + Sync {
     /// Writes rows, in any order of tables and keys.
-    fn commit(&self, expected_size: u64, puts: Vec<Put>) -> Result<(), StoreError>;
+    fn commit(&self, expected_size: u64, puts: Vec<Put>) -> Result<(), StoreError> {
+        self.commit_with(expected_size, puts, &mut std::iter::empty())
+    }
+
+    /// Writes rows, and after them `more`, a piece at a time, so that they are never in memory together: one commit. An error in place of a
+    /// piece ends it, and nothing is written.
+    fn commit_with(&self, expected_size: u64, puts: Vec<Put>, more: &mut Pieces<'_>) -> Result<(), StoreError>;
 
     /// A consistent view of now.
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError>;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contract::{check_put, replaces};
-use super::{Put, Row, Snapshot, Store, StoreError, Table};
+use super::{Pieces, Put, Row, Snapshot, Store, StoreError, Table};
 
 type Rows = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
 
@@ -39,7 +39,10 @@ impl MemoryStore {
 }
 
 impl Store for MemoryStore {
-    fn commit(&self, expected_size: u64, mut puts: Vec<Put>) -> Result<(), StoreError> {
+    fn commit_with(&self, expected_size: u64, mut puts: Vec<Put>, more: &mut Pieces<'_>) -> Result<(), StoreError> {
+        for piece in more {
+            puts.extend(piece?);
+        }
         puts.iter().try_for_each(check_put)?;
         puts.sort_by(|left, right| (left.table, &left.key).cmp(&(right.table, &right.key)));
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);

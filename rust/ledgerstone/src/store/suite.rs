@@ -33,6 +33,7 @@ for_every_store! {
     an_empty_store_is_empty
     every_table_keeps_keys_and_values
     a_commit_is_all_or_nothing
+    what_comes_in_pieces_is_one_commit
     a_stale_head_is_refused
     an_existing_row_is_refused
     meta_and_cells_replace
@@ -100,6 +101,21 @@ fn every_table_keeps_keys_and_values(store: &dyn Store) {
         assert_eq!(all(&*snapshot, table).len(), 2);
     }
     assert_eq!(snapshot.integrity_check().unwrap(), Vec::<String>::new());
+}
+
+fn what_comes_in_pieces_is_one_commit(store: &dyn Store) {
+    let piece = |keys: &[&str]| Ok(keys.iter().map(|key| put(Table::UniqueKeys, key, "")).collect());
+    let broken = || Err(StoreError::Engine("no more".to_owned()));
+    for pieces in [vec![piece(&["b", "a"]), broken()], vec![piece(&["a"]), piece(&["a"])]] {
+        assert!(store.commit_with(0, vec![envelope(0)], &mut pieces.into_iter()).is_err());
+        let snapshot = store.snapshot().unwrap();
+        assert!(snapshot.size().unwrap() == 0 && all(&*snapshot, Table::UniqueKeys).is_empty());
+    }
+    let pieces = vec![piece(&["d", "a"]), piece(&[]), piece(&["c", "b"])];
+    store.commit_with(0, vec![envelope(0)], &mut pieces.into_iter()).unwrap();
+    let keys: Vec<Vec<u8>> =
+        all(&*store.snapshot().unwrap(), Table::UniqueKeys).into_iter().map(|(key, _)| key).collect();
+    assert_eq!(keys, [b"a", b"b", b"c", b"d"]);
 }
 
 fn a_commit_is_all_or_nothing(store: &dyn Store) {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::model::{CellValue, Parts};
-use crate::schema::module::{BalanceType, Bound, CellKind, CellType, Reason};
+use crate::schema::module::{BalanceType, Bound, CellKind, CellType, Primitive, Reason, RecordType};
 
 /// What has to hold of what is stored, so that a new version of a module may follow.
 #[derive(Debug, Clone)]
@@ -16,17 +16,43 @@ pub enum Demand {
         /// Which of the bounds of a balance; none for a count, whose range is meant.
         bounds: Vec<usize>,
     },
-    /// No record of a type is stored, and no cell of a kind was ever set.
+    /// No record of the type that owns a cell is stored, and no such cell was ever set.
     Unused {
-        /// What changes: the type, or the type and cell.
-        place: String,
-        /// Full name of the type.
-        owner: String,
-        /// The cell, where one changes.
-        cell: Option<Arc<CellType>>,
+        /// The cell as the new version declares it.
+        cell: Arc<CellType>,
         /// What is new, and why it cannot be where something is stored.
         reason: String,
     },
+    /// The stored records of a type keep a `unique` rule that is new: they take its keys when the new version is loaded.
+    Keys(AddedKey),
+}
+
+/// A `unique` rule that a version of a type has, and the version before it had not.
+#[derive(Debug, Clone)]
+pub struct AddedKey {
+    /// The type, in the version that added the rule.
+    pub record_type: Arc<RecordType>,
+    /// The place of the rule among its rules.
+    pub rule: usize,
+}
+
+impl AddedKey {
+    /// The `unique` rules that a version has beyond those of an earlier one. The earlier ones stay in front ([`compat`](super::compat)).
+    pub(crate) fn between(old: &RecordType, new: &Arc<RecordType>) -> Vec<AddedKey> {
+        let added = new.unique_rules().skip(old.unique_rules().count());
+        added.map(|rule| AddedKey { record_type: Arc::clone(new), rule }).collect()
+    }
+
+    /// The rule in words.
+    pub(crate) fn text(&self) -> String {
+        super::key_text(&self.record_type, &self.record_type.rules[self.rule])
+    }
+
+    /// Whether records with one key are versions that follow each other, and none takes back what the one before did.
+    pub(crate) fn is_appending(&self) -> bool {
+        let primitive = &self.record_type.rules[self.rule].primitive;
+        matches!(primitive, Primitive::Unique { versioned: Some(versioned), .. } if !versioned.replace)
+    }
 }
 
 impl fmt::Display for Demand {
@@ -42,7 +68,17 @@ impl fmt::Display for Demand {
                 };
                 write!(f, "{}.{}: what is stored keeps {}", cell.owner, cell.name, codes.join(" and "))
             }
-            Demand::Unused { place, owner, reason, .. } => write!(f, "{place}: no {owner} is stored yet: {reason}"),
+            Demand::Unused { cell, reason } => {
+                write!(f, "{}.{}: no {} is stored yet: {reason}", cell.owner, cell.name, cell.owner)
+            }
+            Demand::Keys(added) => {
+                write!(
+                    f,
+                    "{}: the records that are stored keep the unique rule {}",
+                    added.record_type.name,
+                    added.text()
+                )
+            }
         }
     }
 }

@@ -143,7 +143,7 @@ const NARROWED: &[(&str, &str, &str)] = &[
     (
         "[[types.t.rules]]\ncount",
         "[[types.t.rules]]\nunique = [\"n\"]\n[[types.t.rules]]\ncount",
-        "asks m.t: no m.t is stored yet: the unique rule (n) is new; records that are there have no such key",
+        "asks m.t: the records that are stored keep the unique rule (n)",
     ),
     ("parts = [\"p\", \"q\"]", "parts = [\"p\"]", "m.t.c: the part \"q\" is gone"),
     (
@@ -247,4 +247,15 @@ fn a_new_part_with_an_opening_is_in_every_cell() {
     assert_eq!(between(&old, &newer(with, "z >= q")), ["asks m.t.c: what is stored keeps m.z"]);
     assert_eq!(between(&old, &newer(without, "z >= q")), Vec::<String>::new());
     assert_eq!(between(&old, &newer(with, "p >= z")), ["m.t.c: the opening breaks m.z; what no record touched has it"]);
+}
+
+#[test]
+fn a_constant_is_part_of_the_key_that_it_stands_in() {
+    let old =
+        OLD.replace("[roles.r]", "[constants]\nleast = 0\nlea = 0\n[roles.r]").replace("n > 0", "n > const.least");
+    let newer = |from: &str| old.replace("version = 1", "version = 2").replace(from, &from.replace('0', "1"));
+    let reason =
+        "m.t: const.least of the unique rule (other) when n > const.least is another one; keys are found by it";
+    assert_eq!(between(&old, &newer("least = 0")), [reason]);
+    assert_eq!(between(&old, &newer("lea = 0")), Vec::<String>::new());
 }

@@ -22,7 +22,7 @@ use self::connection::{Mode, TABLES, check_ledger, connect, create_tables, engin
 pub(crate) use self::copy::settle_new;
 use self::snapshot::{Readers, SqliteSnapshot, last_envelope};
 use super::contract::{check_put, number_of, replaces};
-use super::{KeyKind, Put, Snapshot, Store, StoreError, Table, WriterLock};
+use super::{KeyKind, Pieces, Put, Snapshot, Store, StoreError, Table, WriterLock};
 
 /// A ledger's file, open.
 pub struct SqliteStore {
@@ -114,10 +114,10 @@ impl SqliteStore {
 }
 
 impl Store for SqliteStore {
-    fn commit(&self, expected_size: u64, mut puts: Vec<Put>) -> Result<(), StoreError> {
+    fn commit_with(&self, expected_size: u64, mut puts: Vec<Put>, more: &mut Pieces<'_>) -> Result<(), StoreError> {
         puts.iter().try_for_each(check_put)?;
         in_order(&mut puts);
-        self.write(expected_size, &puts).map_err(|error| error.at(self.readers.path()))
+        self.write(expected_size, &puts, more).map_err(|error| error.at(self.readers.path()))
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot>, StoreError> {
@@ -127,8 +127,8 @@ impl Store for SqliteStore {
 }
 
 impl SqliteStore {
-    /// Writes rows in order, in one transaction.
-    fn write(&self, expected_size: u64, puts: &[Put]) -> Result<(), StoreError> {
+    /// Writes rows in order, and more of them piece by piece, in one transaction.
+    fn write(&self, expected_size: u64, puts: &[Put], more: &mut Pieces<'_>) -> Result<(), StoreError> {
         let mut writer = self.writer()?;
         if writer.failed {
             let why = "an earlier commit was not made durable: close the ledger and open it again";
@@ -143,6 +143,14 @@ impl SqliteStore {
         }
         for rows in puts.chunk_by(|left, right| left.table == right.table) {
             write_rows(&transaction, rows)?;
+        }
+        for piece in more {
+            let mut puts = piece?;
+            puts.iter().try_for_each(check_put)?;
+            in_order(&mut puts);
+            for rows in puts.chunk_by(|left, right| left.table == right.table) {
+                write_rows(&transaction, rows)?;
+            }
         }
         let committed = transaction.commit();
         if let Err(error) = &committed {
