@@ -15,34 +15,36 @@ use crate::records::{ready, refused};
 use crate::{Provocation, Provoked};
 
 pub(crate) const ALL: &[Provocation] = &[
-    (codes::MEMBER_EXISTS, "row 0", || {
+    (codes::MEMBER_EXISTS, "row 0, field member", || {
         let ledger = ready();
         let member = ledger.admit_member(public(8)).unwrap();
         builtin(&ledger, "member", &[("member", text(&member)), ("key", bytes(&public(9)))])
     }),
-    (codes::UNKNOWN_MEMBER, "row 0", || {
+    (codes::UNKNOWN_MEMBER, "row 0, field member", || {
         builtin(&ready(), "key", &[("member", text(STRANGER)), ("key", bytes(&public(9)))])
     }),
-    (codes::KEY_USED, "row 0", || {
+    (codes::KEY_USED, "row 0, field key", || {
         builtin(&ready(), "member", &[("member", text(STRANGER)), ("key", bytes(&key().public()))])
     }),
-    (codes::UNKNOWN_KEY, "row 0", || builtin(&ready(), "revoke", &[("key", bytes(&public(9)))])),
-    (codes::KEY_REVOKED, "row 0", || {
+    (codes::UNKNOWN_KEY, "row 0, field key", || builtin(&ready(), "revoke", &[("key", bytes(&public(9)))])),
+    (codes::KEY_REVOKED, "row 0, field key", || {
         let ledger = ready();
         ledger.admit_member(public(8)).unwrap();
         ledger.append("ledger.revoke", object(&[("key", bytes(&public(8)))]), None).unwrap();
         builtin(&ledger, "revoke", &[("key", bytes(&public(8)))])
     }),
-    (codes::WEAK_KEY, "row 0", || builtin(&ready(), "member", &[("member", text(STRANGER)), ("key", bytes(&[0; 32]))])),
-    (codes::ALREADY_GRANTED, "row 0", || grant("finance.bookkeeper", true)),
-    (codes::NOT_GRANTED, "row 0", || {
+    (codes::WEAK_KEY, "row 0, field key", || {
+        builtin(&ready(), "member", &[("member", text(STRANGER)), ("key", bytes(&[0; 32]))])
+    }),
+    (codes::ALREADY_GRANTED, "row 0, field member, role", || grant("finance.bookkeeper", true)),
+    (codes::NOT_GRANTED, "row 0, field member, role", || {
         let ledger = ready();
         let member = ledger.admit_member(public(8)).unwrap();
         ledger.withdraw(&member, "finance.bookkeeper").unwrap_err().into()
     }),
-    (codes::EMPTY_GRANT, "row 0", || limits(true, 7, 7)),
-    (codes::LIMITED_WITHDRAWAL, "row 0", || limits(false, 7, 8)),
-    (codes::FOREIGN_KEY, "row 0", || {
+    (codes::EMPTY_GRANT, "row 0, field from, until", || limits(true, 7, 7)),
+    (codes::LIMITED_WITHDRAWAL, "row 0, field granted, from, until", || limits(false, 7, 8)),
+    (codes::FOREIGN_KEY, "row 0, field replaces", || {
         let ledger = ready();
         let own = ledger.own_member().unwrap().unwrap();
         ledger.admit_member(public(8)).unwrap();
@@ -50,17 +52,19 @@ pub(crate) const ALL: &[Provocation] = &[
         builtin(&ledger, "key", &members)
     }),
     (codes::LAST_ADMIN, "row 0", || ready().revoke(key().public(), None, None).unwrap_err().into()),
-    (codes::LOG_KEY_USED, "row 0", || log_key(1, 1, 1)),
-    (codes::LOG_KEY_MISMATCH, "row 0", || log_key(2, 3, 2)),
-    (codes::LOG_KEY_SIGNATURE, "row 0", || log_key(1, 2, 2)),
+    (codes::LOG_KEY_USED, "row 0, field new", || log_key(1, 1, 1)),
+    (codes::LOG_KEY_MISMATCH, "row 0, field old", || log_key(2, 3, 2)),
+    (codes::LOG_KEY_SIGNATURE, "row 0, field old_signature", || log_key(1, 2, 2)),
     // Rightly signed, but the ledger could not sign its next checkpoint.
     (codes::LOG_KEY_ABSENT, "", || log_key(1, 2, 1)),
-    (codes::UNKNOWN_ROLE, "row 0", || grant("finance.boss", true)),
-    (codes::MODULE_EXISTS, "row 0", || ready().load_module(FINANCE, "finance.toml", true).unwrap_err().into()),
-    (codes::MODULE_HASH, "row 0", || module("finance", FINANCE, b"another")),
-    (codes::MODULE_INVALID, "row 0", || module("loans", "no schema", b"no schema")),
-    (codes::MODULE_MISMATCH, "row 0", || module("loans", FINANCE, FINANCE.as_bytes())),
-    (codes::MODULE_UPGRADE, "row 0", || {
+    (codes::UNKNOWN_ROLE, "row 0, field role", || grant("finance.boss", true)),
+    (codes::MODULE_EXISTS, "row 0, field name, version", || {
+        ready().load_module(FINANCE, "finance.toml", true).unwrap_err().into()
+    }),
+    (codes::MODULE_HASH, "row 0, field hash", || module("finance", FINANCE, b"another")),
+    (codes::MODULE_INVALID, "row 0, field source", || module("loans", "no schema", b"no schema")),
+    (codes::MODULE_MISMATCH, "row 0, field name", || module("loans", FINANCE, FINANCE.as_bytes())),
+    (codes::MODULE_UPGRADE, "row 0, field source", || {
         // A text that is narrower than before.
         let later = FINANCE.replacen("version = 1", "version = 2", 1).replacen("max = 128", "max = 8", 1);
         ready().load_module(&later, "finance.toml", false).unwrap_err().into()

@@ -35,20 +35,20 @@ pub(crate) const ALL: &[Provocation] = &[
         let ledger = Create::new(ORIGIN, key()).module(BATCH, "batch.toml").in_memory().unwrap();
         refused(&ledger, ("batch.batch".to_owned(), batch)).into()
     }),
-    (codes::MODULE_NOT_LOADED, "row 0", || orders().suspend("loans", None).unwrap_err().into()),
+    (codes::MODULE_NOT_LOADED, "row 0, field module", || orders().suspend("loans", None).unwrap_err().into()),
     (codes::MODULE_SUSPENDED, "row 0", || {
         let ledger = orders();
         ledger.suspend("orders", None).unwrap();
         refused(&ledger, order("o", 1)).into()
     }),
-    (codes::ALREADY_SUSPENDED, "row 0", || {
+    (codes::ALREADY_SUSPENDED, "row 0, field module", || {
         let ledger = orders();
         ledger.suspend("orders", None).unwrap();
         ledger.suspend("orders", None).unwrap_err().into()
     }),
-    (codes::NOT_SUSPENDED, "row 0", || orders().resume("orders", None).unwrap_err().into()),
-    (codes::NOT_HELD, "row 0", || orders().release(RowId::new(1, 0), None).unwrap_err().into()),
-    (codes::ALREADY_RELEASED, "row 0", || {
+    (codes::NOT_SUSPENDED, "row 0, field module", || orders().resume("orders", None).unwrap_err().into()),
+    (codes::NOT_HELD, "row 0, field index, position", || orders().release(RowId::new(1, 0), None).unwrap_err().into()),
+    (codes::ALREADY_RELEASED, "row 0, field index, position", || {
         let ledger = orders();
         let row = ledger.append_all(vec![order("large", 200)], None).unwrap().row(0);
         ledger.release(row, None).unwrap();

@@ -23,7 +23,10 @@ const HEAD: &str = "\
 
 Every error has a stable code. In Python it is `error.code`, on the command line it stands in the message or in brackets behind it, in Rust
 it is `Error::code()`. What to do is `error.remedy`, the line `help: …`, and `Error::remedy()`. Messages name the file, row and field where
-there is one, and may change; codes do not. A command ends with one exit code for one error code. `ledgerstone errors` and
+there is one, and may change; codes do not. A rule that fails names the field it is about, `error.field`: that of the key where something
+is not there, the amount where a bound does not hold, `legs[1].amount` where it is that of one item, `legs.amount` where it may be any
+item's. A rule about several fields names them in the order of the record, at most four, with commas between; what is refused because of a
+record that would follow names none, as that record has other fields. A command ends with one exit code for one error code. `ledgerstone errors` and
 `ledgerstone.errors()` list what this page lists. Codes of modules, `finance.insufficient_funds`, are declared in their schema files:
 `ledgerstone schema show finance`.
 ";

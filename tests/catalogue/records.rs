@@ -24,7 +24,7 @@ pub(crate) const ALL: &[Provocation] = &[
     (codes::BAD_TEXT, "row 0, field code", || commodity(&[("code", text("A\0B")), ("exponent", Value::Int(0))])),
     (codes::NOT_EXACT, "row 0, field at", || note(&[("at", text("2026-01-01T00:00:00.1234567Z"))])),
     (codes::RECORD_TOO_LARGE, "row 0", || note(&[("lines", Value::List(vec![text(&"x".repeat(65_536)); 17]))])),
-    (codes::OVERFLOW, "row 0", overflow),
+    (codes::OVERFLOW, "row 0, field amount", overflow),
     (codes::ID_REUSED, "row 0", || {
         let ledger = ready();
         ledger.append_all(vec![transfer("t1", "cash", "sales", "1")], Some("day-1")).unwrap();

@@ -43,7 +43,7 @@ fn records_stand_alone_or_fall_together() {
     assert_eq!(alone.code, 1);
     let report: Value = serde_json::from_str(&alone.out).unwrap();
     assert_eq!((&report["rows"], &report["accepted"], &report["rejected"]), (&2.into(), &1.into(), &1.into()));
-    assert!(alone.err.contains("finance.transfer row 1: finance.insufficient_funds"), "{}", alone.err);
+    assert!(alone.err.contains("finance.transfer row 1, field amount: finance.insufficient_funds"), "{}", alone.err);
 }
 
 #[test]
@@ -340,7 +340,11 @@ fn records_are_tried_without_a_ledger() {
     assert!(tried.out.contains("finance.account balance of cash in EUR: "), "{}", tried.out);
     let refused = folder.run_with("schema try finance -", &record("transfer", transfer("t1", "cash", "sales", "1")));
     assert_eq!(refused.code, 1);
-    assert!(refused.out.starts_with("0 finance.transfer: rejected: finance.account_not_open: "), "{}", refused.out);
+    assert!(
+        refused.out.starts_with("0 finance.transfer: rejected, fields debit, currency: finance.account_not_open: "),
+        "{}",
+        refused.out
+    );
     let malformed = folder.run_with("schema try finance", "{\"type\":\"finance.account\"}\n");
     assert_eq!(malformed.code, 3);
     assert!(malformed.err.contains("standard input, line 1: a record is one JSON object"), "{}", malformed.err);

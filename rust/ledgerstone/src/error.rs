@@ -180,7 +180,8 @@ pub struct Rejected {
     pub record_type: String,
     /// Which of the records handed over, from 0.
     pub row: u64,
-    /// Dotted path of the field, where one field is the reason.
+    /// Dotted path of the field that is the reason: `legs[1].amount`, or `legs.amount` where it may be that of any item. Where a rule
+    /// looks at several fields, those, in the order of the record, with `, ` between.
     pub field: Option<String>,
     /// Name of the cell, where state is the reason.
     pub cell: Option<String>,
@@ -191,21 +192,23 @@ impl Rejected {
     pub fn row(&self) -> Option<u64> {
         (!self.record_type.is_empty()).then_some(self.row)
     }
+
+    /// What stands behind the name of the record: `, field amount: finance.insufficient_funds: … (cell …)`.
+    pub fn told(&self) -> String {
+        let field = self.field.as_ref().map_or(String::new(), |field| {
+            let word = if field.contains(", ") { "fields" } else { "field" };
+            format!(", {word} {field}")
+        });
+        let cell = self.cell.as_ref().map_or(String::new(), |cell| format!(" (cell {cell})"));
+        format!("{field}: {}: {}{cell}", self.code, self.message)
+    }
 }
 
 impl std::fmt::Display for Rejected {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some(row) = self.row() {
-            write!(f, "{} row {row}", self.record_type)?;
-            if let Some(field) = &self.field {
-                write!(f, ", field {field}")?;
-            }
-            f.write_str(": ")?;
-        }
-        write!(f, "{}: {}", self.code, self.message)?;
-        match &self.cell {
-            Some(cell) => write!(f, " (cell {cell})"),
-            None => Ok(()),
+        match self.row() {
+            Some(row) => write!(f, "{} row {row}{}", self.record_type, self.told()),
+            None => write!(f, "{}: {}", self.code, self.message),
         }
     }
 }

@@ -51,6 +51,8 @@ pub const LIST_ITEMS_MAX: usize = 2_048;
 pub const FIELDS: usize = 256;
 /// Depth of lists and structs in a record type.
 pub const FIELD_DEPTH: usize = 4;
+/// Fields that the error of one rule names: more of them would say less.
+pub const FIELDS_NAMED: usize = 4;
 /// Rules of a record type.
 pub const RULES: usize = 64;
 /// Endorsement policies of a record type: one bit each of what a row needs.

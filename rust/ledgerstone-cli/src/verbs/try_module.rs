@@ -52,10 +52,7 @@ impl Arguments {
                 None => out.line(format!("{number} {}: accepted", tried.record_type))?,
                 Some(RecordException { outcome, reason: refused }) => {
                     let outcome = outcome.name();
-                    let field = refused.field.as_ref().map_or_else(String::new, |field| format!(", field {field}"));
-                    let cell = refused.cell.as_ref().map_or_else(String::new, |cell| format!(" (cell {cell})"));
-                    let (code, message) = (&refused.code, &refused.message);
-                    out.line(format!("{number} {}: {outcome}{field}: {code}: {message}{cell}", tried.record_type))?;
+                    out.line(format!("{number} {}: {outcome}{}", tried.record_type, refused.told()))?;
                 }
             }
         }

@@ -45,8 +45,16 @@ impl<'p> Chunks<'p> {
 
     /// The signed record that the one at a place follows: itself, where it was signed.
     pub(super) fn cause(&self, place: Place) -> Place {
-        let made = (place.chunk as usize).checked_sub(self.prepared.len()).and_then(|number| self.made.get(number));
-        made.map_or(place, |made| made.cause)
+        self.made_at(place).map_or(place, |made| made.cause)
+    }
+
+    /// What the reason of a refusal calls a record that was made; `None` for a signed one.
+    pub(super) fn name_of_made(&self, place: Place) -> Option<String> {
+        self.made_at(place).map(Made::name)
+    }
+
+    fn made_at(&self, place: Place) -> Option<&Made> {
+        (place.chunk as usize).checked_sub(self.prepared.len()).and_then(|number| self.made.get(number))
     }
 
     /// The records made, in order.

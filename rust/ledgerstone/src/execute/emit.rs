@@ -12,6 +12,7 @@ use ledgerstone_verify::canon::Json;
 
 use super::authority::RELEASE;
 use super::fate::{Failures, Fate};
+use super::gate::refusal;
 use super::matching::data_of;
 use super::ops::{Rejection, no_value};
 use super::plan::Scope;
@@ -23,7 +24,7 @@ use crate::codes;
 use crate::limits::{EMIT_DEPTH, EMITTED_PER_RECORD, EMITTED_RECORDS};
 use crate::model::{Decimal, RowId, Value};
 use crate::schema::{
-    EmitField, Env, Expr, Primitive, Reason, RecordType, Rows, Rule, Scalar, from_record_bytes, from_values,
+    Aspect, EmitField, Env, Expr, Primitive, RecordType, Rows, Rule, Scalar, from_record_bytes, from_values,
 };
 
 /// A record that DECIDE made.
@@ -61,6 +62,14 @@ impl Made {
     /// Whether it is one of the emitted list.
     pub(crate) fn is_emitted(&self) -> bool {
         self.stands && self.origin == Origin::Emitted
+    }
+
+    /// What the reason of a refusal calls it.
+    pub(super) fn name(&self) -> String {
+        match self.origin {
+            Origin::Emitted => follower(&self.chunk.record_type.name),
+            Origin::Released(row) => format!("the held record {row}"),
+        }
     }
 
     /// Its canonical bytes.
@@ -154,14 +163,18 @@ impl<E> Deciding<'_, '_, E> {
         {
             fate = Fate::Rejected(rejection);
         }
-        Ok((place, fate))
+        let name = self.chunks.name_of_made(place).unwrap_or_default();
+        Ok((place, fate.of_other(&name)))
     }
 
     /// The held record that a release names.
     fn held(&self, release: Place) -> Drafts<(Draft, RowId), E> {
         let chunk = &self.chunks[release.chunk as usize];
         let row = released(chunk.bytes.row(release.row as usize));
-        let not_held = || Ok(Err(refusal(codes::NOT_HELD, format!("there is no held record {row}"))));
+        let not_held = || {
+            let message = format!("there is no held record {row}");
+            Ok(Err(refusal(codes::NOT_HELD, message).about("index, position")))
+        };
         if !self.state.is_held(row).map_err(LoadError::State)? {
             return not_held();
         }
@@ -233,7 +246,11 @@ fn values(rule: &Rule, set: &[EmitField], whole: Scope<'_, '_>) -> Result<Vec<Va
         match rule.applies(rows, row, item, env) {
             Some(false) => continue,
             Some(true) if !rule.operands().any(|operand| operand.overflows(rows, row, item, env)) => {}
-            _ => return Err(Rejection { reason: no_value(), cell: None }),
+            _ => {
+                let place = rule.each.zip(item).map(|(list, item)| item - rows.list_range(list, row).start);
+                let field = rows.record_type().named(rule, Aspect::Value, place);
+                return Err(Rejection { field, ..Rejection::because(no_value()) });
+            }
         }
         let mut members = Vec::new();
         for field in set {
@@ -296,15 +313,19 @@ fn put(members: &mut Vec<(String, Value)>, path: &str, value: Value) {
 fn draft(record_type: Arc<RecordType>, value: Value) -> Result<Draft, Rejection> {
     let checked = from_values(&record_type, &[value]);
     if let Some(failure) = checked.failures.first() {
-        let message = format!("{} that follows, field {}: {}", record_type.name, failure.field, failure.message);
-        return Err(refusal(failure.code, message));
+        let message = format!("field {}: {}", failure.field, failure.message);
+        return Err(refusal(failure.code, message).of_other(&follower(&record_type.name)));
     }
     let rows = Rows::new(&record_type, &checked.rows).map_err(|error| refusal(codes::WRONG_TYPE, error.to_string()))?;
     let bytes = RecordBytes::write(&rows);
     if let Some(refused) = stateless_refusals(&record_type, &rows, &bytes).pop() {
-        return Err(Rejection { reason: refused.reason, cell: None });
+        return Err(Rejection::because(refused.reason).of_other(&follower(&record_type.name)));
     }
     Ok(Draft { bytes, batch: checked.rows, record_type })
+}
+
+fn follower(name: &str) -> String {
+    format!("{name} that follows")
 }
 
 fn too_many() -> Rejection {
@@ -312,8 +333,4 @@ fn too_many() -> Rejection {
         "one record is followed by at most {EMITTED_PER_RECORD} others, {EMIT_DEPTH} levels deep, and all of a transaction by {EMITTED_RECORDS}"
     );
     refusal(codes::EMIT_BOUNDS, message)
-}
-
-fn refusal(code: &str, message: String) -> Rejection {
-    Rejection { reason: Reason { code: code.to_owned(), message }, cell: None }
 }

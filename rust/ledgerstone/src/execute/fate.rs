@@ -64,6 +64,16 @@ impl Failures {
 }
 
 impl Fate {
+    /// What becomes of the record that `other` follows.
+    pub(super) fn of_other(self, other: &str) -> Fate {
+        match self {
+            Fate::Accepted => Fate::Accepted,
+            Fate::Flagged(why) => Fate::Flagged(why.of_other(other)),
+            Fate::Held(why) => Fate::Held(why.of_other(other)),
+            Fate::Rejected(why) => Fate::Rejected(why.of_other(other)),
+        }
+    }
+
     /// The outcome that the exceptions list states, and why; `None` of an accepted record.
     pub(super) fn exception(self) -> Option<(ExceptionOutcome, Rejection)> {
         match self {
@@ -81,7 +91,7 @@ mod tests {
     use crate::schema::Reason;
 
     fn rejection(code: &str) -> Rejection {
-        Rejection { reason: Reason { code: code.to_owned(), message: String::new() }, cell: None }
+        Rejection::because(Reason { code: code.to_owned(), message: String::new() })
     }
 
     #[test]

@@ -158,7 +158,7 @@ impl AuthorityGate {
                 policy.count
             ),
         };
-        Err(Rejection { reason, cell: None })
+        Err(Rejection::because(reason))
     }
 
     /// Loading a module whose records are followed by those of another takes a role that may append these: the author's or an endorser's.
@@ -326,5 +326,5 @@ fn shown(time: i64) -> String {
 
 /// The refusal of a record that the engine itself gives the reason of.
 pub(in crate::execute) fn refusal(code: &str, message: String) -> Rejection {
-    Rejection { reason: Reason { code: code.to_owned(), message }, cell: None }
+    Rejection::because(Reason { code: code.to_owned(), message })
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use crate::codes;
 use crate::limits::{DECIMAL_DIGITS, TALLY_RECORDS};
 use crate::model::{Ordinal, Parts};
-use crate::schema::{Amount, CellType, LifecycleType, Reason, RecordType, Severity};
+use crate::schema::{Amount, Aspect, CellType, LifecycleType, Primitive, Reason, RecordType, Severity};
 
 /// One operation of a record. Cells, keys, texts and the like are numbered within the chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Op {
     /// Place of the rule among the type's rules.
     pub(crate) rule: u16,
+    /// The place in its list of the item that it is for, where the rule runs over one.
+    pub(crate) item: Option<u32>,
     pub(crate) action: Action,
 }
 
@@ -28,8 +30,8 @@ pub(crate) enum Action {
     TakeBack { key: u32 },
     /// A record with one of so many keys, from this one on, exists.
     Exists { key: u32, keys: u32 },
-    /// Fields equal those of the record with this key. `item`: the place in the list of an `each` rule.
-    Match { key: u32, item: Option<u32> },
+    /// Fields equal those of the record with this key.
+    Match { key: u32 },
     /// The balance does not exist yet; it has these parts from now on.
     Open { cell: u32, parts: u32 },
     /// Where the amount is above a part of the balance, enough members have endorsed it.
@@ -112,6 +114,8 @@ pub(crate) enum Failure {
     Overflow,
     /// More votes than a tally counts.
     TooMany,
+    /// That pair of fields that a match compares.
+    Differs(u16),
 }
 
 /// A cell that a chunk touches.
@@ -180,6 +184,8 @@ impl OpChunk {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     pub(crate) reason: Reason,
+    /// The fields that the rule looked at, where there are some.
+    pub(crate) field: Option<String>,
     /// The cell's name, where a cell was the reason.
     pub(crate) cell: Option<String>,
 }
@@ -190,7 +196,7 @@ impl Rejection {
         let cell = op.action.cell();
         let kind = cell.map(|cell| &*chunk.cells[cell as usize].kind);
         if op.action == Action::HoldsPrivate {
-            return Rejection { reason: plain_private(), cell: None };
+            return Rejection::because(plain_private());
         }
         let rule = &record_type.rules[usize::from(op.rule)];
         let reason = match (failure, kind) {
@@ -208,8 +214,38 @@ impl Rejection {
             (Failure::Unapproved, _) => rule.unapproved_reason().clone(),
             _ => rule.reason.clone(),
         };
+        let aspect = match (failure, &rule.primitive) {
+            (Failure::Forbidden, _) => None,
+            (Failure::Missing | Failure::TooMany, _) | (Failure::Rule, Primitive::Open { .. }) => Some(Aspect::Key),
+            (Failure::Rule, _) => Some(Aspect::Demand),
+            (Failure::Overflow, _) if op.action == Action::Overflow => Some(Aspect::Value),
+            (Failure::TooPrecise | Failure::Bound(_) | Failure::Unapproved | Failure::Overflow, _) => {
+                Some(Aspect::Amount)
+            }
+            (Failure::Differs(pair), _) => Some(Aspect::Pair(usize::from(pair))),
+        };
+        let item = op.item.map(|item| item as usize);
+        let field = aspect.and_then(|aspect| record_type.named(rule, aspect, item));
         let cell = cell.map(|cell| String::from_utf8_lossy(chunk.name(cell)).into_owned());
-        Rejection { reason, cell }
+        Rejection { reason, field, cell }
+    }
+
+    /// One for which no operation stands.
+    pub(crate) fn because(reason: Reason) -> Rejection {
+        Rejection { reason, field: None, cell: None }
+    }
+
+    /// The same, about a field.
+    #[must_use]
+    pub(crate) fn about(self, field: &str) -> Rejection {
+        Rejection { field: Some(field.to_owned()), ..self }
+    }
+
+    /// The same as the reason of the record that `other` follows: it has other fields.
+    #[must_use]
+    pub(crate) fn of_other(self, other: &str) -> Rejection {
+        let Reason { code, message } = self.reason;
+        Rejection { reason: Reason { code, message: format!("{other}: {message}") }, field: None, cell: self.cell }
     }
 }
 
@@ -326,7 +362,7 @@ mod tests {
     fn failures_that_no_rule_names_have_codes_of_the_engine() {
         let finance = crate::schema::parse(ledgerstone_schemas::FINANCE, "finance.toml").unwrap();
         let transfer = finance.record_type("finance.transfer").unwrap();
-        let op = Op { rule: 0, action: Action::Overflow };
+        let op = Op { rule: 0, item: None, action: Action::Overflow };
         for (failure, code) in [(Failure::Overflow, codes::OVERFLOW), (Failure::TooMany, codes::TOO_MANY_VOTES)] {
             let rejection = Rejection::of(transfer, &OpChunk::default(), op, failure);
             assert_eq!((rejection.reason.code.as_str(), rejection.cell), (code, None));

@@ -30,8 +30,10 @@ pub(crate) fn lower(rows: &Rows<'_>, record_type: &RecordType, key_hash: KeyHash
                 lowering.push(planned.place, Action::Evaluate);
             } else if planned.rule.is_of_record() {
                 // It does not reject: one that does was looked at before signing.
-                if rule_failure(planned.rule, rows, row, &Env::NONE).is_some() {
+                if let Some(failed) = rule_failure(planned.rule, rows, row, &Env::NONE) {
+                    lowering.item = failed.item.map(|item| item as u32);
                     lowering.push(planned.place, Action::Fails);
+                    lowering.item = None;
                 }
             } else {
                 lowering.rule(planned, row);
@@ -138,8 +140,10 @@ pub(super) struct Lowering<'a> {
     pub(super) chunk: OpChunk,
     interned: HashTable<u32>,
     hasher: DefaultHashBuilder,
-    /// Cells that the rule at hand has added to, in order.
-    pub(super) touched: Vec<u32>,
+    /// The place in its list of the item at hand, where the rule runs over one.
+    pub(super) item: Option<u32>,
+    /// Cells that the rule at hand has added to, in order, and the first item that did.
+    pub(super) touched: Vec<(u32, Option<u32>)>,
 }
 
 impl<'a> Lowering<'a> {
@@ -151,6 +155,7 @@ impl<'a> Lowering<'a> {
             chunk: OpChunk::default(),
             interned: HashTable::new(),
             hasher: DefaultHashBuilder::default(),
+            item: None,
             touched: Vec::new(),
         }
     }
@@ -170,9 +175,11 @@ impl<'a> Lowering<'a> {
         match planned.rule.each {
             None => self.application(planned, row, None),
             Some(list) => {
-                for item in self.rows.list_range(list, row) {
+                for (place, item) in (0..).zip(self.rows.list_range(list, row)) {
+                    self.item = Some(place);
                     self.application(planned, row, Some(item));
                 }
+                self.item = None;
                 self.checks_after_items(planned);
             }
         }
@@ -191,7 +198,7 @@ impl<'a> Lowering<'a> {
     }
 
     pub(super) fn push(&mut self, rule: u16, action: Action) {
-        self.chunk.ops.push(Op { rule, action });
+        self.chunk.ops.push(Op { rule, item: self.item, action });
     }
 
     pub(super) fn value<'v>(&self, expr: &'v Expr, row: usize, item: Option<usize>) -> Scalar<'v>

@@ -11,7 +11,7 @@ use super::ops::OpChunk;
 use super::plan::lower;
 use crate::codes;
 use crate::limits::RECORD_BYTES;
-use crate::schema::{Endorse, Reason, RecordType, Rows, stateless_failure};
+use crate::schema::{Endorse, Reason, RecordType, Rows, StatelessFailure, stateless_failure};
 
 /// Records of one type that follow each other in a transaction.
 #[derive(Debug)]
@@ -40,6 +40,8 @@ pub(crate) struct RecordBytes {
 pub(crate) struct StatelessRefusal {
     pub(crate) row: usize,
     pub(crate) reason: Reason,
+    /// The fields that the rule looks at.
+    pub(crate) field: Option<String>,
     pub(crate) detail: String,
 }
 
@@ -86,10 +88,12 @@ pub(crate) fn stateless_refusals(
                     code: codes::RECORD_TOO_LARGE.to_owned(),
                     message: format!("a record has at most {RECORD_BYTES} bytes"),
                 },
+                field: None,
                 detail: format!("{} bytes", bytes.row(row).len()),
             });
-        } else if let Some((_, reason, detail)) = stateless_failure(record_type, rows, row) {
-            refusals.push(StatelessRefusal { row, reason: reason.clone(), detail });
+        } else if let Some(failed) = stateless_failure(record_type, rows, row) {
+            let StatelessFailure { reason, field, detail, .. } = failed;
+            refusals.push(StatelessRefusal { row, reason: reason.clone(), field, detail });
         }
     }
     refusals

@@ -24,9 +24,7 @@ impl Lowering<'_> {
             Primitive::Ref { targets, at, external: false } => self.reference(place, targets, at, row, item),
             Primitive::Match { target, at, .. } => {
                 if let Some(key) = self.key(target, 0, at, row, item) {
-                    let first = planned.rule.each.map_or(0, |list| self.rows.list_range(list, row).start);
-                    let item = item.map(|item| (item - first) as u32);
-                    self.push(place, Action::Match { key, item });
+                    self.push(place, Action::Match { key });
                 }
             }
             Primitive::Open { cell, at, by, set } => {
@@ -172,8 +170,8 @@ impl Lowering<'_> {
         if movement.at_end {
             self.push(place, Action::CheckAtEnd { cell });
         } else if is_each {
-            if !self.touched.contains(&cell) {
-                self.touched.push(cell);
+            if !self.touched.iter().any(|(touched, _)| *touched == cell) {
+                self.touched.push((cell, self.item));
             }
         } else if !movement.set.is_empty() {
             self.push(place, Action::Check { cell });
@@ -182,9 +180,11 @@ impl Lowering<'_> {
 
     /// Bounds are looked at when every item has been added, so that the legs of one entry may come in any order.
     pub(super) fn checks_after_items(&mut self, planned: &Planned<'_>) {
-        for cell in std::mem::take(&mut self.touched) {
+        for (cell, item) in std::mem::take(&mut self.touched) {
+            self.item = item;
             self.push(planned.place, Action::Check { cell });
         }
+        self.item = None;
     }
 
     fn hold(&mut self, cell: u32, from: &HolderFrom, to: &HolderTo, row: usize, item: Option<usize>) -> Option<Action> {

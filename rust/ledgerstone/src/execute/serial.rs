@@ -165,6 +165,10 @@ impl<'c, E> Deciding<'_, 'c, E> {
         let mut flagged = Vec::new();
         for (place, severity, rejection) in unmet(self.chunks, self.working, &self.at_end) {
             let signed = self.chunks.cause(place);
+            let rejection = match self.chunks.name_of_made(place) {
+                Some(other) => rejection.of_other(&other),
+                None => rejection,
+            };
             if severity != Severity::Flag {
                 return Err((signed, rejection));
             }

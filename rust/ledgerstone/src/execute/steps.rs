@@ -15,7 +15,7 @@ use super::plan::{Scope, lower_effects, lower_rule};
 use super::sums::{Deferred, unmet};
 use super::working::{Holder, LoadError, Place, Working};
 use crate::model::State;
-use crate::schema::{Env, Found, MatchPair, Primitive, Rows, Rule, from_record_bytes, rule_failure};
+use crate::schema::{Aspect, Env, Found, MatchPair, Primitive, Rows, Rule, from_record_bytes, rule_failure};
 
 /// A unit under way.
 pub(super) struct Unit<'u, 'c, E> {
@@ -102,8 +102,10 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         let found = self.found(Scope { rows: &rows, row, item: None, env: &without }, rule)?;
         let env = Env { found: &found, ..without };
         let failed = if rule.is_of_record() {
-            let fails = rule_failure(rule, &rows, row, &env).is_some();
-            fails.then(|| Rejection { reason: rule.reason.clone(), cell: None })
+            rule_failure(rule, &rows, row, &env).map(|failed| {
+                let field = chunk.record_type.named(rule, Aspect::Demand, failed.item);
+                Rejection { field, ..Rejection::because(rule.reason.clone()) }
+            })
         } else {
             let state = self.state;
             let ops = lower_rule(&rows, op.rule, row, &|key| state.key_hash(key), &env);
@@ -127,7 +129,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
             (Action::Take { key }, _) => self.take(place, number, ops, key),
             (Action::Version { key, version }, _) => self.version(place, number, ops, op, key, version)?,
             (Action::Exists { key, keys }, _) => self.exists(ops, key..key + keys),
-            (Action::Match { key, item }, _) => self.compare(place, ops, op, key, item)?,
+            (Action::Match { key }, _) => self.compare(place, ops, op, key)?,
             (Action::Open { parts, .. }, Some(slot)) => cells::open(self.working, slot, ops.opened[parts as usize]),
             (Action::Approve { amount, .. }, Some(slot)) => self.approve(place, op, slot, amount),
             (Action::Add { cell, part, check, delta }, Some(slot)) => {
@@ -251,7 +253,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
             let Some(cell) = done.action.cell() else { continue };
             let slot = self.working.slot(number, cell);
             // What it looked at then is looked at again, when both are done.
-            let again = |action| Deferred { place, ops: number, op: Op { rule: op.rule, action } };
+            let again = |action| Deferred { place, ops: number, op: Op { action, ..op } };
             let undone = match done.action {
                 Action::Add { part, delta, check, .. } => {
                     checks.extend(check.then(|| again(Action::Check { cell })));
@@ -276,7 +278,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
             };
             if let Err(failure) = undone {
                 let record_type = &self.chunks[place.chunk as usize].record_type;
-                let undoing = Op { rule: op.rule, action: done.action };
+                let undoing = Op { action: done.action, ..op };
                 return Ok(Some(Rejection::of(record_type, &earlier, undoing, failure)));
             }
         }
@@ -292,7 +294,7 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         }
     }
 
-    fn compare(&self, place: Place, ops: &OpChunk, op: Op, key: u32, item: Option<u32>) -> Verdict<E> {
+    fn compare(&self, place: Place, ops: &OpChunk, op: Op, key: u32) -> Verdict<E> {
         let chunk = &self.chunks[place.chunk as usize];
         let rule = self.rule(place, op);
         let Primitive::Match { pairs, .. } = &rule.primitive else {
@@ -302,8 +304,8 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         let Some(holder) = self.working.holder(self.chunks, ops, key) else { return Ok(Err(Failure::Missing)) };
         let theirs = self.record_of(holder)?;
         let ours = chunk.bytes.row(place.row as usize);
-        let agrees = pairs_agree(pairs, &theirs, ours, item.map(|item| (list, item as usize)));
-        Ok(if agrees { Ok(()) } else { Err(Failure::Rule) })
+        let item = op.item.map(|item| (list, item as usize));
+        Ok(differs(pairs, &theirs, ours, item).map_or(Ok(()), |pair| Err(Failure::Differs(pair as u16))))
     }
 
     /// The author holds one of the roles that may make the move.
@@ -361,9 +363,10 @@ fn hold(working: &mut Working, slot: u32, ops: &OpChunk, from: HeldBy, to: HeldB
     cells::hold(working, slot, from, to)
 }
 
-fn pairs_agree(pairs: &[MatchPair], theirs: &[u8], ours: &[u8], item: Option<(&str, usize)>) -> bool {
+/// The first pair that does not agree.
+fn differs(pairs: &[MatchPair], theirs: &[u8], ours: &[u8], item: Option<(&str, usize)>) -> Option<usize> {
     match (data_of(theirs), data_of(ours)) {
-        (Some(theirs), Some(ours)) => pairs.iter().all(|pair| agree(pair, &theirs, &ours, item)),
-        _ => false,
+        (Some(theirs), Some(ours)) => pairs.iter().position(|pair| !agree(pair, &theirs, &ours, item)),
+        _ => Some(0),
     }
 }

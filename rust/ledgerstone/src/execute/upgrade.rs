@@ -45,7 +45,7 @@ impl<E> Deciding<'_, '_, E> {
         let cell = unmet.iter_mut().find_map(|unmet| unmet.cell.take());
         let messages: Vec<String> = unmet.into_iter().map(|unmet| unmet.message).collect();
         let reason = Reason { code: codes::MODULE_UPGRADE.to_owned(), message: messages.join("; ") };
-        Ok((!reason.message.is_empty()).then_some(Rejection { reason, cell }))
+        Ok((!reason.message.is_empty()).then_some(Rejection { reason, field: Some("source".to_owned()), cell }))
     }
 
     fn unmet_by(&self, demand: &Demand) -> Result<Option<Unmet>, LoadError<E>> {

@@ -373,7 +373,7 @@ fn describe(prepared: &Prepared, exceptions: &[Exceptional], draft: &Draft<'_>) 
                 message: rejection.reason.message.clone(),
                 record_type,
                 row,
-                field: None,
+                field: rejection.field.clone(),
                 cell: rejection.cell.clone(),
             };
             (position, RecordException { outcome: exceptional.outcome, reason })

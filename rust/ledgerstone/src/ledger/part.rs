@@ -15,7 +15,7 @@ use super::load::LoadPart;
 use super::outcomes::RecordException;
 use super::pool::{Pool, Started};
 use super::records::author_of;
-use super::screen::{Input, Screened, screen_chunk};
+use super::screen::{Input, Screened, first_refusal, screen_chunk};
 use super::{Ledger, Writer};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
@@ -155,12 +155,13 @@ impl Ledger {
             return Err(changed(name));
         }
         let records = self.for_version(chunks, &record_type, part.plain)?;
-        let rejections: Vec<Rejected> = records.iter().flat_map(|screened| screened.refused.iter().cloned()).collect();
+        let refused = || records.iter().flat_map(|screened| &screened.refused);
         if mode == Mode::Atomic
-            && let Some(rejected) = rejections.iter().min_by_key(|rejected| (rejected.field.is_none(), rejected.row))
+            && let Some(rejected) = first_refusal(refused())
         {
             return same_as(earlier.as_ref(), Err(Error::Rejected(Box::new(rejected.clone()))));
         }
+        let rejections: Vec<Rejected> = refused().map(|refused| refused.reason.clone()).collect();
         if rejections.len() == part.rows && earlier.is_none() {
             return Ok((Attempt::Empty(Vec::new()), rejections));
         }

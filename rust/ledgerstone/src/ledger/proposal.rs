@@ -251,19 +251,24 @@ fn rows_of(record_type: &Arc<RecordType>, records: &[String], start: usize) -> R
     let view = Rows::new(record_type, &batch).map_err(|error| Error::Fault(error.to_string()))?;
     let bytes = RecordBytes::write(&view);
     if let Some(first) = stateless_refusals(record_type, &view, &bytes).into_iter().next() {
-        return Err(refused(&first.reason.code, first.reason.message, start + first.row, name));
+        let why = refusal(&first.reason.code, first.reason.message, start + first.row, name);
+        return Err(Error::Rejected(Box::new(Rejected { field: first.field, ..why })));
     }
     let inputs = (start as u32..(start + records.len()) as u32).collect();
     Ok(Screened { record_type: Arc::clone(record_type), batch, bytes: Arc::new(bytes), inputs, refused: Vec::new() })
 }
 
 fn refused(code: &str, message: String, position: usize, record_type: &str) -> Error {
-    Error::Rejected(Box::new(Rejected {
+    Error::Rejected(Box::new(refusal(code, message, position, record_type)))
+}
+
+fn refusal(code: &str, message: String, position: usize, record_type: &str) -> Rejected {
+    Rejected {
         code: code.to_owned(),
         message,
         record_type: record_type.to_owned(),
         row: position as u64,
         field: None,
         cell: None,
-    }))
+    }
 }

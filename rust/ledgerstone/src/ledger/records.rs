@@ -12,7 +12,7 @@ use super::append::{Attempt, Committed, Draft};
 use super::earlier::{TypeOf, same_as, type_for};
 use super::endorse::Signing;
 use super::outcomes::RecordException;
-use super::screen::{Input, Screened, screen};
+use super::screen::{Input, Screened, first_refusal, screen};
 use super::{Ledger, Writer};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
@@ -148,8 +148,7 @@ impl Ledger {
             screened.append(&mut parts);
             start += count;
         }
-        let refused = screened.iter().flat_map(|part| &part.refused);
-        match refused.min_by_key(|rejected| (rejected.field.is_none(), rejected.row)) {
+        match first_refusal(screened.iter().flat_map(|part| &part.refused)) {
             Some(first) => Err(Error::Rejected(Box::new(first.clone()))),
             None => Ok(screened),
         }
@@ -225,8 +224,8 @@ impl Screened {
         for row in &mut self.inputs {
             *row += start;
         }
-        for rejected in &mut self.refused {
-            rejected.row += u64::from(start);
+        for refused in &mut self.refused {
+            refused.reason.row += u64::from(start);
         }
     }
 }

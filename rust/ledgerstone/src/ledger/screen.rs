@@ -37,7 +37,20 @@ pub(crate) struct Screened {
     /// For each row, which of the rows handed over it was.
     pub(crate) inputs: Vec<u32>,
     /// Rows that were refused before signing.
-    pub(crate) refused: Vec<Rejected>,
+    pub(crate) refused: Vec<Refused>,
+}
+
+/// A row that was refused before signing.
+#[derive(Clone, Debug)]
+pub(crate) struct Refused {
+    /// Whether its values fit their fields, and a rule or its size is the reason.
+    fits: bool,
+    pub(crate) reason: Rejected,
+}
+
+/// Why an all-or-none call is refused: values come before rules, then the first record counts.
+pub(crate) fn first_refusal<'r>(refused: impl Iterator<Item = &'r Refused>) -> Option<&'r Rejected> {
+    refused.min_by_key(|refused| (refused.fits, refused.reason.row)).map(|refused| &refused.reason)
 }
 
 impl Input {
@@ -104,14 +117,15 @@ fn screened(record_type: &Arc<RecordType>, inputs: &[Input], start: u32, plain: 
     let mut refused = Vec::new();
     for failure in failures {
         keep[failure.row] = false;
-        refused.push(Rejected {
+        let reason = Rejected {
             code: failure.code.to_owned(),
             message: failure.message,
             record_type: record_type.name.clone(),
             row: u64::from(start) + failure.row as u64,
             field: Some(failure.field),
             cell: None,
-        });
+        };
+        refused.push(Refused { fits: false, reason });
     }
     let view = Rows::new(record_type, &batch).map_err(|error| Error::Fault(error.to_string()))?;
     let bytes = RecordBytes::write(&view);
@@ -120,23 +134,25 @@ fn screened(record_type: &Arc<RecordType>, inputs: &[Input], start: u32, plain: 
             if let Some(field) = view.private_value(row)
                 && std::mem::replace(keep, false)
             {
-                refused.push(private_refusal(record_type, u64::from(start) + row as u64, field));
+                let reason = private_refusal(record_type, u64::from(start) + row as u64, field);
+                refused.push(Refused { fits: false, reason });
             }
         }
     }
     for refusal in stateless_refusals(record_type, &view, &bytes) {
         if std::mem::replace(&mut keep[refusal.row], false) {
-            refused.push(Rejected {
+            let reason = Rejected {
                 code: refusal.reason.code,
                 message: joined(refusal.reason.message, &refusal.detail),
                 record_type: record_type.name.clone(),
                 row: u64::from(start) + refusal.row as u64,
-                field: None,
+                field: refusal.field,
                 cell: None,
-            });
+            };
+            refused.push(Refused { fits: true, reason });
         }
     }
-    refused.sort_by_key(|rejected| rejected.row);
+    refused.sort_by_key(|refused| refused.reason.row);
     let inputs = (0u32..).zip(&keep).filter(|(_, keep)| **keep).map(|(row, _)| start + row).collect();
     let (batch, bytes) = if refused.is_empty() { (batch, bytes) } else { kept(&batch, &bytes, &keep)? };
     Ok(Screened { record_type: Arc::clone(record_type), batch, bytes: Arc::new(bytes), inputs, refused })

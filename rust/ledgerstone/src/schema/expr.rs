@@ -45,6 +45,7 @@ mod calls;
 mod cursor;
 mod env;
 mod eval;
+mod fields;
 mod functions;
 mod iso4217;
 mod lexer;
@@ -53,6 +54,7 @@ mod paths;
 
 pub use arithmetic::Rounding;
 pub use env::{Endorser, Env, Found, Inputs, Needs};
+pub(crate) use fields::Fields;
 pub(crate) use iso4217::{currency_digits, is_currency};
 pub(crate) use lexer::{Token, tokens};
 pub(crate) use parser::ExprError;

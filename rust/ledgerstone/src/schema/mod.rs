@@ -21,6 +21,7 @@ pub mod error;
 pub mod expr;
 pub mod format;
 pub mod module;
+mod named;
 pub mod parse;
 mod private;
 pub mod record;
@@ -44,10 +45,11 @@ pub use module::{
     Module, Primitive, Reason, RecordType, Role, Rule, SequenceOrder, SequenceStep, SequenceType, Severity, Tally,
     TallyMethod, Versioned,
 };
+pub(crate) use named::Aspect;
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;
 pub use scalar::{OwnedScalar, Scalar, ScalarKind};
 pub(crate) use stateless::rule_failure;
-pub use stateless::stateless_failure;
+pub use stateless::{StatelessFailure, stateless_failure};
 pub(crate) use time::{parse_instant, write_instant};
 pub(crate) use widen::widened;

@@ -5,34 +5,61 @@ use super::columns::Rows;
 use super::expr::{Env, Expr};
 use super::format::period_bounds;
 use super::module::{Primitive, Reason, RecordType, Rule, Severity};
+use super::named::Aspect;
 use super::scalar::Scalar;
 use super::time::DAY_MICROS;
 
-/// The first stateless rule that rejects, in declared order, that a row fails: its index, its reason, and the field or detail that failed.
+/// Why a row fails a rule that needs nothing but the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatelessFailure<'r> {
+    /// The rule's place among those of the type.
+    pub rule: usize,
+    /// The rule's reason.
+    pub reason: &'r Reason,
+    /// The fields that the rule looks at, as errors name them: `legs[1].amount`; `None` where it looks at none.
+    pub field: Option<String>,
+    /// What failed: the condition, or the sum.
+    pub detail: String,
+}
+
+/// Where in a row a rule fails.
+pub(crate) struct RuleFailure {
+    /// The place in the list of the item that fails it; `None` where the record does, or the list as a whole.
+    pub(crate) item: Option<usize>,
+    /// What failed.
+    detail: String,
+}
+
+/// The first stateless rule that rejects, in declared order, that a row fails.
 ///
 /// An overflow in a rule's arithmetic, `when` included, fails the rule.
-pub fn stateless_failure<'r>(rt: &'r RecordType, rows: &Rows<'r>, row: usize) -> Option<(usize, &'r Reason, String)> {
+pub fn stateless_failure<'r>(rt: &'r RecordType, rows: &Rows<'r>, row: usize) -> Option<StatelessFailure<'r>> {
     rt.rules.iter().enumerate().find_map(|(index, rule)| {
         if !rule.is_stateless() || rule.severity != Severity::Reject {
             return None;
         }
-        rule_failure(rule, rows, row, &Env::NONE).map(|detail| (index, &rule.reason, detail))
+        let RuleFailure { item, detail } = rule_failure(rule, rows, row, &Env::NONE)?;
+        let field = rt.named(rule, Aspect::Demand, item);
+        Some(StatelessFailure { rule: index, reason: &rule.reason, field, detail })
     })
 }
 
 /// Where a rule that [`is_of_record`](Rule::is_of_record) fails, it says which part of the record did.
-pub(crate) fn rule_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, env: &Env<'a>) -> Option<String> {
+pub(crate) fn rule_failure<'a>(rule: &'a Rule, rows: &Rows<'a>, row: usize, env: &Env<'a>) -> Option<RuleFailure> {
+    let whole = |detail| RuleFailure { item: None, detail };
     let Some(list) = rule.each else {
-        return item_failure(rule, rows, row, None, env);
+        return item_failure(rule, rows, row, None, env).map(whole);
     };
     let items = rows.list_range(list, row);
     if let Primitive::Conserve { .. } = &rule.primitive {
-        return conserve_failure(rule, rows, row, items, env);
+        return conserve_failure(rule, rows, row, items, env).map(whole);
     }
     let first = items.start;
     items.into_iter().find_map(|item| {
-        item_failure(rule, rows, row, Some(item), env)
-            .map(|detail| format!("{}[{}]: {detail}", rows.record_type().fields[list].name, item - first))
+        let detail = item_failure(rule, rows, row, Some(item), env)?;
+        let place = item - first;
+        let detail = format!("{}[{place}]: {detail}", rows.record_type().fields[list].name);
+        Some(RuleFailure { item: Some(place), detail })
     })
 }
 

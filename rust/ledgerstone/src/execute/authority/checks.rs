@@ -50,7 +50,7 @@ impl Authority {
         if module != "ledger" && self.modules.contains_key(module) {
             return Ok(());
         }
-        Err(refusal(codes::MODULE_NOT_LOADED, format!("no module {module} was loaded")))
+        Err(refusal(codes::MODULE_NOT_LOADED, format!("no module {module} was loaded")).about("module"))
     }
 
     pub(in crate::execute) fn not_suspended(&self, record_type: &RecordType) -> Result<(), Rejection> {
@@ -67,20 +67,20 @@ impl Authority {
         if self.members.contains(member) {
             return Ok(());
         }
-        Err(refusal(codes::UNKNOWN_MEMBER, format!("{member} is not a member of this ledger")))
+        Err(refusal(codes::UNKNOWN_MEMBER, format!("{member} is not a member of this ledger")).about("member"))
     }
 
     /// A key takes the place of one of the same member. That the other is active is the business of the rules.
     fn own_key(&self, data: &Json) -> Result<(), Rejection> {
         let replaced = bytes_of(data, "replaces").and_then(|key| self.key(&key));
         match replaced {
-            Some(state) if state.member != text(data, "member") => Err(refusal(
-                codes::FOREIGN_KEY,
-                format!(
+            Some(state) if state.member != text(data, "member") => {
+                let message = format!(
                     "the key to be replaced is one of {}: a key takes the place of one of the same member",
                     state.member
-                ),
-            )),
+                );
+                Err(refusal(codes::FOREIGN_KEY, message).about("replaces"))
+            }
             _ => Ok(()),
         }
     }
@@ -89,7 +89,8 @@ impl Authority {
         self.known_member(data)?;
         let (member, role) = (text(data, "member"), text(data, "role"));
         if !self.roles.contains(role) {
-            return Err(refusal(codes::UNKNOWN_ROLE, format!("no module in force declares a role {role}")));
+            let message = format!("no module in force declares a role {role}");
+            return Err(refusal(codes::UNKNOWN_ROLE, message).about("role"));
         }
         if role == ADMIN && !is_true(data, "granted") {
             return self.leaves_an_admin(time, &|holder, _| holder != member);
@@ -118,15 +119,16 @@ impl Authority {
     pub(in crate::execute) fn check_module(&self, data: &Json) -> Result<Option<Upgrade>, Rejection> {
         let (name, source) = (text(data, "name"), text(data, "source"));
         if unb64(text(data, "hash")).ok().as_deref() != Some(&sha3_256(&[source.as_bytes()])) {
-            return Err(refusal(codes::MODULE_HASH, "the hash is not that of the source".to_owned()));
+            return Err(refusal(codes::MODULE_HASH, "the hash is not that of the source".to_owned()).about("hash"));
         }
         let module = self
             .parse_module(source, &format!("{name}.toml"))
-            .map_err(|errors| refusal(codes::MODULE_INVALID, errors.to_string()))?;
+            .map_err(|errors| refusal(codes::MODULE_INVALID, errors.to_string()).about("source"))?;
         let version = data.get("version").and_then(Json::as_int);
         if module.name != name || i64::try_from(module.version).ok() != version {
             let found = format!("the file declares {} version {}", module.name, module.version);
-            return Err(refusal(codes::MODULE_MISMATCH, found));
+            let field = if module.name == name { "version" } else { "name" };
+            return Err(refusal(codes::MODULE_MISMATCH, found).about(field));
         }
         self.check_upgrade(module)
     }
@@ -141,7 +143,7 @@ impl Authority {
         let Compatibility { reasons, demands } = compat(in_force, &module);
         if !reasons.is_empty() {
             let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-            return Err(refusal(codes::MODULE_UPGRADE, reasons.join("; ")));
+            return Err(refusal(codes::MODULE_UPGRADE, reasons.join("; ")).about("source"));
         }
         let name = module.name.clone();
         let mut after = self.clone();
@@ -149,7 +151,7 @@ impl Authority {
         for other in self.modules.values().filter(|other| other.name != name && other.name != BUILTIN) {
             if let Err(errors) = after.parse_module(&other.source, &format!("{}.toml", other.name)) {
                 let message = format!("{}, which refers to it, would not read any more: {errors}", other.name);
-                return Err(refusal(codes::MODULE_UPGRADE, message));
+                return Err(refusal(codes::MODULE_UPGRADE, message).about("source"));
             }
         }
         Ok(Some(Upgrade { module: name, demands }))
@@ -160,20 +162,20 @@ impl Authority {
         admissible(data, "new")?;
         let keys = bytes_of(data, "old").zip(bytes_of(data, "new"));
         let (Some((old, new)), Some(genesis)) = (keys, context.genesis) else {
-            return Err(refusal(codes::LOG_KEY_MISMATCH, "a log key has 32 bytes".to_owned()));
+            return Err(refusal(codes::LOG_KEY_MISMATCH, "a log key has 32 bytes".to_owned()).about("old"));
         };
         if self.log_key() != Some(old) {
             let message = "`old` is not the log key in force".to_owned();
-            return Err(refusal(codes::LOG_KEY_MISMATCH, message));
+            return Err(refusal(codes::LOG_KEY_MISMATCH, message).about("old"));
         }
         if self.log_keys.iter().any(|(_, known)| *known == new) {
-            return Err(refusal(codes::LOG_KEY_USED, "this key was the log key before".to_owned()));
+            return Err(refusal(codes::LOG_KEY_USED, "this key was the log key before".to_owned()).about("new"));
         }
         let message = log_key_message(&genesis, &old, &new);
         for (key, name) in [(old, "old_signature"), (new, "new_signature")] {
             let signature = unb64(text(data, name)).unwrap_or_default();
             let checked = PublicKey::admit(&key).and_then(|key| key.verify(&message, &signature));
-            checked.map_err(|error| refusal(codes::LOG_KEY_SIGNATURE, format!("`{name}`: {error}")))?;
+            checked.map_err(|error| refusal(codes::LOG_KEY_SIGNATURE, error.to_string()).about(name))?;
         }
         Ok(())
     }
@@ -183,11 +185,11 @@ fn admissible(data: &Json, name: &str) -> Result<(), Rejection> {
     let admitted = bytes_of(data, name).map(|key| PublicKey::admit(&key));
     match admitted {
         Some(Ok(_)) => Ok(()),
-        Some(Err(error)) => Err(refusal(codes::WEAK_KEY, format!("{} {error}", text(data, name)))),
+        Some(Err(error)) => Err(refusal(codes::WEAK_KEY, format!("{} {error}", text(data, name))).about(name)),
         None => {
             let found = unb64(text(data, name)).map_or(0, |bytes| bytes.len());
             let message = format!("a public key has 32 bytes, this one {found}");
-            Err(refusal(codes::WEAK_KEY, message))
+            Err(refusal(codes::WEAK_KEY, message).about(name))
         }
     }
 }

@@ -303,7 +303,7 @@ fn failure(rule: &str, replaced: Vec<(&'static str, Value)>) -> Option<(usize, S
     let checked = from_values(&rt, &[object(members)]);
     assert_eq!(checked.failures, []);
     let rows = Rows::new(&rt, &checked.rows).unwrap();
-    stateless_failure(&rt, &rows, 0).map(|(rule, reason, detail)| (rule, reason.code.clone(), detail))
+    stateless_failure(&rt, &rows, 0).map(|failed| (failed.rule, failed.reason.code.clone(), failed.detail))
 }
 
 #[test]

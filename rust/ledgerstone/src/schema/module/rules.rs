@@ -398,7 +398,7 @@ impl HolderTo {
 }
 
 impl SequenceStep {
-    fn values(&self) -> Vec<&Expr> {
+    pub(crate) fn values(&self) -> Vec<&Expr> {
         match self {
             SequenceStep::Value(value) | SequenceStep::Reset(value) => vec![value],
             SequenceStep::Range { from, to } => vec![from, to],
