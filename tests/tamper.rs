@@ -495,3 +495,27 @@ fn a_changed_byte_of_the_file_is_found_or_means_nothing() {
     assert!(silent.is_empty(), "{} of {RAW} changes were not found:\n{}", silent.len(), silent.join("\n"));
     assert!(meaningless < RAW * 3 / 4, "{meaningless} of {RAW} changes meant nothing: free space alone was tried");
 }
+
+/// No alarm, and no answer: what the file holds is of a build to come.
+#[test]
+fn a_ledger_that_was_made_under_a_later_semantics_is_unverifiable() {
+    let victim = Victim::new();
+    let path = victim.copy("later.ledger");
+    let file = connect(&path);
+    let value: Vec<u8> = file.query_row("SELECT value FROM envelopes WHERE key = 0", [], |row| row.get(0)).unwrap();
+    let (from, to) = (b"\"semantics\":0", b"\"semantics\":9");
+    let at = value.windows(from.len()).position(|bytes| bytes == from).unwrap();
+    let later = [&value[..at], to, &value[at + from.len()..]].concat();
+    file.execute("UPDATE envelopes SET value = ? WHERE key = 0", params![later]).unwrap();
+    drop(file);
+    for readonly in [true, false] {
+        let error = Open::default()
+            .key(key())
+            .log_key(&victim.folder.path().join("books.ledger.logkey.pem"))
+            .readonly(readonly)
+            .at(&path);
+        let error = error.unwrap_err();
+        assert_eq!(error.code(), "unverifiable_version", "{error}");
+        assert!(error.to_string().contains("semantics 9, unknown to this build"), "{error}");
+    }
+}

@@ -283,7 +283,7 @@ class Ledger:
         """Numbers of the ledger; it reads the file once.
 
         ``transactions``, ``time`` of the newest, ``records`` by type, ``bytes`` by table, ``members``, ``modules`` with their versions,
-        and the newest ``checkpoint``.
+        the ``semantics`` with its dated ``code_tables``, and the newest ``checkpoint``.
         """
     def export(
         self, path: _Path, *, type: str | None = None, overwrite: bool = False, progress: _Progress = None

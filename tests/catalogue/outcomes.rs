@@ -46,6 +46,9 @@ pub(crate) const ALL: &[Provocation] = &[
         ledger.suspend("orders", None).unwrap();
         ledger.suspend("orders", None).unwrap_err().into()
     }),
+    (codes::SEMANTICS_NOT_RAISED, "row 0", || refused(&orders(), raise(0)).into()),
+    (codes::SEMANTICS_UNKNOWN, "row 0", || refused(&orders(), raise(1 << 40)).into()),
+    (codes::SEMANTICS_ALONE, "row 0", || orders().append_all(vec![raise(1), order("o", 1)], None).unwrap_err().into()),
     (codes::NOT_SUSPENDED, "row 0, field module", || orders().resume("orders", None).unwrap_err().into()),
     (codes::NOT_HELD, "row 0, field index, position", || orders().release(RowId::new(1, 0), None).unwrap_err().into()),
     (codes::ALREADY_RELEASED, "row 0, field index, position", || {
@@ -96,6 +99,10 @@ fn orders() -> Ledger {
 
 fn order(id: &str, pieces: i64) -> (String, Value) {
     ("orders.order".to_owned(), object(&[("id", text(id)), ("customer", text("ann")), ("pieces", Value::Int(pieces))]))
+}
+
+fn raise(semantics: i64) -> (String, Value) {
+    ("ledger.semantics".to_owned(), object(&[("semantics", Value::Int(semantics))]))
 }
 
 fn customer() -> (String, Value) {

@@ -76,4 +76,5 @@ def test_numbers(ledger: ls.Ledger, path: Path) -> None:
     assert (stats["members"], stats["modules"]["finance"]) == (1, 1)
     assert stats["checkpoint"] == ledger.checkpoint().note
     assert stats["bytes"]["chunks"] > 0
+    assert (stats["semantics"], "iso4217@2026-01" in stats["code_tables"]) == (0, True)
     assert stats["time"].endswith("Z")

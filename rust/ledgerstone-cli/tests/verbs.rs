@@ -263,6 +263,7 @@ fn checkpoints_and_facts_are_shown() {
     assert_eq!((&stats["transactions"], &stats["records"]["finance.transfer"]), (&4.into(), &2.into()));
     assert_eq!((&stats["members"], &stats["modules"]["finance"]), (&1.into(), &1.into()));
     let file = std::fs::metadata(folder.path().join("books.ledger")).unwrap().len();
+    assert_eq!((&stats["semantics"], &stats["code_tables"][0]), (&0.into(), &"iban@2026-01".into()));
     let counted = stats["bytes_total"].as_u64().unwrap();
     assert!(counted > file / 2 && counted <= file, "{counted} of {file} bytes");
     assert!(folder.run("stats books.ledger").out.contains("finance.transfer        2"));

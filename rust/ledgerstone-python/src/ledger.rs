@@ -443,7 +443,7 @@ impl PyLedger {
         upkeep::backup(py, &*self.engine()?, &path, audit, progress)
     }
 
-    /// Numbers: transactions, records by type, bytes by table, members, modules, and the newest checkpoint.
+    /// Numbers: transactions, records by type, bytes by table, members, modules, semantics, and the newest checkpoint.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> ledger.stats()["transactions"] == ledger.size

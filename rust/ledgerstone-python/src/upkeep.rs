@@ -39,6 +39,8 @@ pub(crate) fn stats<'py>(py: Python<'py>, ledger: &Ledger) -> PyResult<Bound<'py
     numbers.set_item("time", stats.time)?;
     numbers.set_item("members", stats.members)?;
     numbers.set_item("modules", stats.modules.into_py_dict(py)?)?;
+    numbers.set_item("semantics", stats.semantics)?;
+    numbers.set_item("code_tables", stats.code_tables)?;
     numbers.set_item("records", stats.records.into_py_dict(py)?)?;
     numbers.set_item("bytes", stats.bytes.into_py_dict(py)?)?;
     numbers.set_item("checkpoint", stats.checkpoint)?;

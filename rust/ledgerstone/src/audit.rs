@@ -68,7 +68,7 @@ impl Ledger {
         for problem in self.store.snapshot()?.integrity_check()? {
             findings.add(Finding::of(Verdict::StorageCorrupt, "", problem));
         }
-        let view = self.view()?;
+        let view = self.view_of_any_semantics()?;
         let mut replay = Replay::new(self, &view, against, findings)?;
         let end = first_gap(&view, findings)?;
         let mut next = 0;

@@ -14,12 +14,13 @@ use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{Key, LogKey};
 use crate::ledger::{
-    Faults, FileSecret, Ledger, Pool, SEMANTICS, Sources, Submission, View, Writer, genesis_data, load_log_key, object,
+    Faults, FileSecret, Ledger, Pool, Sources, Submission, View, Writer, genesis_data, load_log_key, object,
     parse_time, stored_checkpoint,
 };
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
 use crate::model::{Event, Observer, Value};
+use crate::schema::OF_NEW_LEDGERS;
 use crate::store::{MemoryStore, Snapshot, SqliteStore, Store, StoreError, Table, number_key, remove_new};
 
 /// A ledger to be made.
@@ -275,6 +276,7 @@ impl Open {
         let writer = match log_key_path {
             Err(why) => Err(why),
             Ok(path) => {
+                view.check_semantics()?;
                 let log_key = load_log_key(&path, &origin, &authority)?;
                 let writer = resume(&view, &genesis, log_key, path)?;
                 Ok(Mutex::new(Writer { accepts_clock_step: self.accept_clock_step, ..writer }))
@@ -361,7 +363,7 @@ fn stored_trees(view: &View) -> Result<LogTrees> {
 fn genesis_record(origin: &str, keys: &[VerifierKey; 2], member: &str, key: &[u8; 32], random: [u8; 32]) -> Value {
     object(vec![
         ("format", Value::Int(1)),
-        ("semantics", Value::Int(SEMANTICS as i64)),
+        ("semantics", Value::Int(OF_NEW_LEDGERS as i64)),
         ("origin", Value::Text(origin.to_owned())),
         ("log_keys", Value::List(keys.iter().map(|key| Value::Text(key.to_string())).collect())),
         ("member", Value::Text(member.to_owned())),

@@ -123,6 +123,9 @@ catalogue! {
     NOT_SUSPENDED = "ledger.not_suspended", Rejected: "the module is not suspended", "nothing is left to do";
     NOT_HELD = "ledger.not_held", Rejected: "there is no held record at this place", "`held` lists those that wait";
     ALREADY_RELEASED = "ledger.already_released", Rejected: "the record is released already", "nothing is left to do";
+    SEMANTICS_NOT_RAISED = "ledger.semantics_not_raised", Rejected: "the semantics of a ledger only rises", "`stats` shows the one in force; nothing is to be done where it is that already";
+    SEMANTICS_UNKNOWN = "ledger.semantics_unknown", Rejected: "this build does not execute the semantics", "install a newer ledgerstone wherever the ledger is opened, and raise the semantics then";
+    SEMANTICS_ALONE = "ledger.semantics_alone", Rejected: "the record that raises the semantics is not alone in its transaction", "append it by itself";
     MODULE_UPGRADE = "ledger.module_upgrade", Rejected: "the module cannot follow the version in force", "the message says what stands against it";
 
     // Proposals.

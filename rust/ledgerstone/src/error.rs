@@ -6,7 +6,7 @@ use ledgerstone_verify::VerifyError;
 
 use crate::codes::{self, ErrorClass};
 use crate::keys::KeyFileError;
-use crate::schema::{SchemaErrors, TableError};
+use crate::schema::{SchemaErrors, Semantics, TableError};
 use crate::store::StoreError;
 
 /// An error of the engine.
@@ -99,6 +99,13 @@ impl Error {
     /// Stored bytes that are not what was written.
     pub(crate) fn damaged(message: impl Into<String>) -> Self {
         Error::verification(codes::CONTENT_CHANGED, message)
+    }
+
+    /// Written under a semantics that this build does not execute.
+    pub(crate) fn of_later_semantics(semantics: u64) -> Self {
+        let executed = Semantics::executed_in_words();
+        let message = format!("the ledger is of semantics {semantics}, and this build executes {executed}");
+        Error::verification(codes::UNVERIFIABLE_VERSION, message)
     }
 
     /// The stable code of what happened: an entry of [`codes::CATALOGUE`], or a module's own.

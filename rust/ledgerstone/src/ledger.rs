@@ -66,7 +66,7 @@ pub use statement::{StatementRequest, StatementRows};
 pub use stats::Stats;
 pub use trial::{CellNow, Trial, Tried};
 
-pub(crate) use append::{SEMANTICS, unread};
+pub(crate) use append::unread;
 pub(crate) use clock::parse as parse_time;
 pub(crate) use commit::{EntriesList, cell_entry, taken_keys};
 pub(crate) use derive::{KeptRows, cell_rows, transaction_rows};
@@ -77,7 +77,7 @@ pub(crate) use members::doubts;
 pub(crate) use outcomes::release_cell;
 pub(crate) use pool::Pool;
 pub(crate) use records::{Submission, object};
-pub(crate) use view::{FileSecret, View, genesis_data};
+pub(crate) use view::{FileSecret, View, first_semantics, genesis_data};
 pub(crate) use writer::Writer;
 
 use crate::codes;
@@ -133,8 +133,15 @@ impl Ledger {
         stored_checkpoint(&*self.store.snapshot()?)
     }
 
-    /// A consistent view of now.
+    /// A consistent view of now. A ledger of a semantics that this build does not execute gives no answers: they might be wrong.
     pub(crate) fn view(&self) -> Result<View> {
+        let view = self.view_of_any_semantics()?;
+        view.check_semantics()?;
+        Ok(view)
+    }
+
+    /// A consistent view of now, for an audit, which says itself what it cannot verify.
+    pub(crate) fn view_of_any_semantics(&self) -> Result<View> {
         let snapshot = self.store.snapshot()?;
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         let known = if known.0 <= snapshot.size()? { known } else { (0, Arc::new(Authority::new())) };

@@ -36,6 +36,8 @@ impl Arguments {
                 ("time", text(stats.time)),
                 ("members", number(stats.members)),
                 ("modules", object(modules)),
+                ("semantics", number(stats.semantics)),
+                ("code_tables", Json::List(stats.code_tables.iter().map(text).collect())),
                 ("records", object(records)),
                 ("bytes", object(stats.bytes)),
                 ("bytes_total", number(total)),
@@ -48,6 +50,7 @@ impl Arguments {
         for (name, version) in &stats.modules {
             out.line(format!("module        {name} version {version}"))?;
         }
+        out.line(format!("semantics     {}, with {}", stats.semantics, stats.code_tables.join(", ")))?;
         for (title, rows) in
             [("records", records), ("bytes", stats.bytes.into_iter().filter(|(_, n)| *n > 0).collect())]
         {

@@ -15,7 +15,7 @@ use crate::log::RecordTree;
 use crate::model::RowId;
 use crate::query::{ChunkRows, Types, decode, row_key};
 use crate::schema::codec::decode_list;
-use crate::schema::{Rows, arrow_schema, from_arrow};
+use crate::schema::{Rows, Semantics, arrow_schema, from_arrow};
 use crate::store::{Put, Table, number_key};
 use ledgerstone_verify::entry::{Emitted, EntryList, Exception, ExceptionOutcome, Salts, entry_leaf};
 use ledgerstone_verify::envelope::{ENVELOPE_TAG, Envelope};
@@ -227,7 +227,7 @@ impl Examination {
     }
 
     fn envelope(&mut self, text: &[u8]) -> Option<Envelope> {
-        let envelope = match Envelope::parse(text) {
+        let envelope = match Envelope::parse_under(text, &Semantics::is_executed) {
             Ok(envelope) => envelope,
             Err(error) => {
                 let verdict = match error.kind() {

@@ -19,14 +19,14 @@ use super::state::ReplayedState;
 use crate::builder::log_keys;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::execute::{AuthorityGate, Context, Decide, InOrder, KeyPasses, LoadError, Working};
+use crate::execute::{AuthorityGate, Context, Decide, InOrder, KeyPasses, LoadError, PreparedChunk, Working};
 use crate::ledger::{
-    EntriesList, Ledger, LogKeyPeriod, View, cell_entry, cell_rows, doubts, log_key_periods, stored_checkpoint,
-    taken_keys, unread,
+    EntriesList, Ledger, LogKeyPeriod, View, cell_entry, cell_rows, doubts, first_semantics, log_key_periods,
+    stored_checkpoint, taken_keys, unread,
 };
 use crate::limits::NODE_LEVEL;
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key};
-use crate::schema::parse_instant;
+use crate::schema::{Semantics, parse_instant};
 use crate::store::{Put, Table, number_key};
 
 /// The replay of a ledger, so far.
@@ -91,7 +91,7 @@ impl<'a> Replay<'a> {
             roots: vec![Frontier::<Sha256>::new().root()],
             genesis: None,
             time: String::new(),
-            authority: Arc::new(Authority::new()),
+            authority: Arc::new(Authority::of(first_semantics(&*view.snapshot)?)),
             state: ReplayedState::new(view),
             anchor,
             stopped_at: None,
@@ -119,10 +119,13 @@ impl<'a> Replay<'a> {
         self.counts.transactions += 1;
         self.counts.signatures += content.envelope.signatures.len() as u64;
         self.chain(index, &content.envelope, findings);
+        let is_executed = self.semantics(index, &content, findings);
         self.doubt(index, &content)?;
         self.derived(index, &content, findings)?;
         match &content.chunks {
-            Some(_) if is_sound && self.stopped_at.is_none() => self.decide(index, &content, findings)?,
+            Some(_) if is_sound && is_executed && self.stopped_at.is_none() => {
+                self.decide(index, &content, findings)?
+            }
             _ => self.stop(index, findings),
         }
         if index == 0 {
@@ -144,7 +147,9 @@ impl<'a> Replay<'a> {
         let text = |name: &str| data.and_then(|data| data.get(name)).and_then(Json::as_text);
         let keys = data.and_then(|data| log_keys(data).ok());
         let names = [self.ledger.origin.clone(), format!("{}{ORIGIN_SUFFIX_SHA3}", self.ledger.origin)];
-        let is_sound = text("member") == Some(&intent.author)
+        let semantics = data.and_then(|data| data.get("semantics")).and_then(Json::as_int);
+        let is_sound = semantics.is_some_and(|number| u64::try_from(number) == Ok(content.envelope.semantics))
+            && text("member") == Some(&intent.author)
             && text("key") == Some(&b64(&intent.key))
             && text("origin") == Some(&self.ledger.origin)
             && PublicKey::admit(&intent.key).is_ok()
@@ -152,9 +157,26 @@ impl<'a> Replay<'a> {
                 keys[0].name() == names[0] && keys[1].name() == names[1] && keys[0].key() == keys[1].key()
             });
         if !is_sound {
-            let message = "the first record does not name its author, its origin and the keys of the log";
+            let message =
+                "the first record does not name its semantics, its author, its origin and the keys of the log";
             findings.add(Finding::at(Verdict::LinkBroken, Table::Chunks.name(), 0, message));
         }
+    }
+
+    /// Whether this build executes the semantics that the transaction leads to; and the one that it names is in force.
+    fn semantics(&self, index: u64, content: &Content, findings: &mut Findings) -> bool {
+        let (found, in_force) = (content.envelope.semantics, self.authority.semantics());
+        if self.stopped_at.is_none() && found != in_force {
+            let message = format!("the envelope is of semantics {found}, and {in_force} is in force");
+            findings.add(Finding::at(Verdict::LinkBroken, Table::Envelopes.name(), index, message));
+        }
+        let raised = content.chunks.iter().flatten().find_map(PreparedChunk::raised);
+        if let Some(raised) = raised.filter(|raised| !Semantics::is_executed(*raised)) {
+            let message = format!("it raises the semantics to {raised}, unknown to this build");
+            findings.add(Finding::at(Verdict::UnverifiableVersion, Table::Chunks.name(), index, message));
+            return false;
+        }
+        true
     }
 
     /// Signatures that hold, by keys that were revoked later and are under suspicion for the time in which they signed.
@@ -378,7 +400,10 @@ impl<'a> Replay<'a> {
             Err(Error::Verification { message: why, .. }) => findings.add(broken(why)),
             Err(other) => return Err(other),
             Ok(checkpoint) => {
-                for period in signing_periods(self.ledger, self.view)? {
+                // Who signs under a semantics that this build does not execute is not known to it.
+                let is_known = Semantics::is_executed(self.view.authority.semantics());
+                let periods = if is_known { signing_periods(self.ledger, self.view)? } else { Vec::new() };
+                for period in periods {
                     let notes = [&checkpoint.note, &checkpoint.note_sha3];
                     for (note, key) in notes.into_iter().zip(&period.verifier_keys) {
                         self.counts.signatures += 1;

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use ledgerstone_verify::canon::{Json, unb64_array};
 use ledgerstone_verify::note::VerifierKey;
 
-use crate::schema::{AddedKey, Module, RecordType, parse_builtin, parse_instant, parse_with};
+use crate::schema::{
+    AddedKey, Module, OF_NEW_LEDGERS, RecordType, Semantics, parse_builtin, parse_instant, parse_with,
+};
 
 /// The role that the first member holds.
 pub(crate) const ADMIN: &str = "ledger.admin";
@@ -16,6 +18,8 @@ pub(crate) const ADMIN: &str = "ledger.admin";
 const BUILTIN: &str = "ledger";
 /// The type of the records that release held ones.
 pub(crate) const RELEASE: &str = "ledger.release";
+/// The type of the record that raises the semantics.
+pub(crate) const SEMANTICS: &str = "ledger.semantics";
 /// The type of the first record.
 pub(crate) const GENESIS: &str = "ledger.genesis";
 
@@ -53,6 +57,8 @@ pub(crate) struct GrantState {
 /// Members, keys, grants, log keys and modules in force.
 #[derive(Clone, Debug)]
 pub(crate) struct Authority {
+    /// The semantics in force, which this build need not execute: what follows is unknown then.
+    semantics: u64,
     modules: BTreeMap<String, Arc<Module>>,
     /// Every type of every version that was ever in force.
     versions: BTreeMap<(String, u64), Arc<RecordType>>,
@@ -83,10 +89,15 @@ impl GrantState {
 }
 
 impl Authority {
-    /// Before the genesis: the built-in module, and nobody.
+    /// Before the genesis: the built-in module, and nobody. The semantics is that of new ledgers.
     pub(crate) fn new() -> Self {
-        let builtin = parse_builtin(ledgerstone_schemas::LEDGER).expect("the built-in module parses (tested)");
+        Self::of(OF_NEW_LEDGERS)
+    }
+
+    /// Before the genesis of a ledger that is made under a semantics.
+    pub(crate) fn of(semantics: u64) -> Self {
         let mut authority = Authority {
+            semantics,
             modules: BTreeMap::new(),
             versions: BTreeMap::new(),
             in_force: BTreeMap::new(),
@@ -98,7 +109,7 @@ impl Authority {
             suspended: BTreeSet::new(),
             owners: BTreeMap::new(),
         };
-        authority.put_in_force(builtin);
+        authority.raise(semantics);
         authority
     }
 
@@ -199,6 +210,11 @@ impl Authority {
         &self.log_keys
     }
 
+    /// The semantics in force.
+    pub(crate) fn semantics(&self) -> u64 {
+        self.semantics
+    }
+
     /// The log key in force; `None` before the genesis.
     pub(crate) fn log_key(&self) -> Option<[u8; 32]> {
         self.log_keys.last().map(|(_, key)| *key)
@@ -280,9 +296,17 @@ impl Authority {
                 }
             }
             "ledger.log_key" => self.log_keys.extend(bytes_of(data, "new").map(|key| (index, key))),
+            SEMANTICS => self.raise(number(data, "semantics")),
             "ledger.suspend" => drop(self.suspended.insert(text(data, "module").to_owned())),
             "ledger.resume" => drop(self.suspended.remove(text(data, "module"))),
             _ => {}
+        }
+    }
+
+    fn raise(&mut self, semantics: u64) {
+        self.semantics = semantics;
+        if let Some(semantics) = Semantics::of(semantics) {
+            self.declare(parse_builtin(&(semantics.builtin)()).expect("the built-in module parses (tested)"));
         }
     }
 
@@ -318,6 +342,11 @@ pub(crate) fn module_of(type_name: &str) -> &str {
 
 fn text<'a>(data: &'a Json, name: &str) -> &'a str {
     data.get(name).and_then(Json::as_text).unwrap_or("")
+}
+
+/// A number of a record of the module `ledger`; the greatest of all where there is none.
+pub(super) fn number(data: &Json, name: &str) -> u64 {
+    data.get(name).and_then(Json::as_int).and_then(|number| u64::try_from(number).ok()).unwrap_or(u64::MAX)
 }
 
 fn is_true(data: &Json, name: &str) -> bool {

@@ -7,6 +7,8 @@ use arrow_array::RecordBatch;
 use ledgerstone_verify::entry::{EntryList, Salts, entry_leaf};
 use ledgerstone_verify::hash::Hash;
 
+use super::authority::{SEMANTICS, number};
+use super::matching::data_of;
 use super::ops::OpChunk;
 use super::plan::lower;
 use crate::codes;
@@ -127,6 +129,12 @@ impl PreparedChunk {
         let needed = self.endorse.get(row).copied().unwrap_or(0);
         let policies = self.record_type.endorse.iter().enumerate();
         policies.filter(move |(place, _)| needed & (1 << place) != 0).map(|(_, policy)| policy)
+    }
+
+    /// The semantics that it raises the ledger to, where it does.
+    pub(crate) fn raised(&self) -> Option<u64> {
+        (self.record_type.name == SEMANTICS)
+            .then(|| data_of(self.bytes.row(0)).map_or(u64::MAX, |data| number(&data, "semantics")))
     }
 
     /// One record that DECIDE made.

@@ -142,7 +142,11 @@ impl<'c, E> Deciding<'_, 'c, E> {
 
     /// One signed record, and what follows it.
     fn record(&mut self, place: Place, has_followers: bool) -> Result<Fate, LoadError<E>> {
-        match self.gate.check(&self.chunks[place.chunk as usize], place.row as usize) {
+        let chunk = &self.chunks[place.chunk as usize];
+        if let Some(rejection) = self.not_alone(chunk) {
+            return Ok(Fate::Rejected(rejection));
+        }
+        match self.gate.check(chunk, place.row as usize) {
             Err(rejection) => return Ok(Fate::Rejected(rejection)),
             Ok(None) => {}
             Ok(Some(upgrade)) => {

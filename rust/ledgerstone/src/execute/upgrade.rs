@@ -3,10 +3,11 @@
 //! It is decided on the state before its transaction. So that this is all there is, nothing else of the transaction makes or moves
 //! anything: its other records are of the module `ledger`, and release nothing.
 
-use super::authority::RELEASE;
+use super::authority::{RELEASE, SEMANTICS};
 use super::gate::{is_builtin, refusal};
 use super::keys::Repeated;
 use super::ops::Rejection;
+use super::prepared::PreparedChunk;
 use super::serial::Deciding;
 use super::working::LoadError;
 use crate::codes;
@@ -27,6 +28,15 @@ struct Unmet {
 }
 
 impl<E> Deciding<'_, '_, E> {
+    /// What is prepared under a semantics is decided under it, so the record that raises it is alone: why it is not.
+    pub(super) fn not_alone(&self, chunk: &PreparedChunk) -> Option<Rejection> {
+        let count: usize = self.chunks.prepared.iter().map(PreparedChunk::len).sum();
+        (chunk.record_type.name == SEMANTICS && count > 1).then(|| {
+            let message = format!("{SEMANTICS} is the only record of its transaction, and here are {count}");
+            refusal(codes::SEMANTICS_ALONE, message)
+        })
+    }
+
     /// Why what is stored does not let a new version of a module follow: every demand that it does not meet, each with the first cell
     /// in the order of names. `None` where it may follow.
     pub(super) fn unfit(&self, upgrade: &Upgrade) -> Result<Option<Rejection>, LoadError<E>> {

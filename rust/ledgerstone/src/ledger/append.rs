@@ -31,9 +31,6 @@ use crate::log::{Checkpoints, LogTrees, NewNodes, RecordTree, node_key};
 use crate::schema::codec::decode_list;
 use crate::store::{Put, Table, number_key};
 
-/// The number of the semantics this build writes.
-pub(crate) const SEMANTICS: u64 = 0;
-
 /// A transaction that is ready to be signed.
 pub(crate) struct Draft<'a> {
     pub(crate) mode: Mode,
@@ -408,7 +405,7 @@ fn envelope(
         signatures: draft.signing.signatures(&intent),
         intent,
         prev: writer.trees.sha3.root(),
-        semantics: SEMANTICS,
+        semantics: writer.authority.semantics(),
         time: clock::text(time)?,
     }
     .to_canonical();

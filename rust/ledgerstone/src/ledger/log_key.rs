@@ -44,7 +44,7 @@ impl Ledger {
 
     /// The log keys, the newest last.
     pub fn log_keys(&self) -> Result<Vec<LogKeyPeriod>> {
-        log_key_periods(&self.origin, &self.view()?.authority)
+        log_key_periods(&self.origin, &self.view_of_any_semantics()?.authority)
     }
 
     /// Puts a new log key in the place of the one in force, by a record that both sign. The new one takes the place of the old key file;

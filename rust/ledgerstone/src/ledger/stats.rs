@@ -3,6 +3,7 @@
 use super::{Ledger, stored_checkpoint};
 use crate::error::Result;
 use crate::query::stored_rows;
+use crate::schema::Semantics;
 
 /// Numbers about a ledger, of one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub struct Stats {
     pub members: u64,
     /// Modules in force, and their versions.
     pub modules: Vec<(String, u64)>,
+    /// The semantics in force.
+    pub semantics: u64,
+    /// The dated code tables of that semantics, `iso4217@2026-01`, by name.
+    pub code_tables: Vec<&'static str>,
     /// The newest checkpoint, a signed note.
     pub checkpoint: String,
 }
@@ -44,6 +49,8 @@ impl Ledger {
             bytes: bytes.into_iter().map(|(table, bytes)| (table.name(), bytes)).collect(),
             members: authority.members().count() as u64,
             modules: authority.modules().map(|module| (module.name.clone(), module.version)).collect(),
+            semantics: authority.semantics(),
+            code_tables: Semantics::of(authority.semantics()).map_or(&[][..], |it| it.code_tables).to_vec(),
             checkpoint: stored_checkpoint(&*view.snapshot)?.note,
         })
     }

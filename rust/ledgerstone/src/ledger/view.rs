@@ -10,22 +10,23 @@ use arrow_select::filter::filter_record_batch;
 use ledgerstone_verify::canon::{Json, parse_canonical};
 use ledgerstone_verify::entry::{Exception, ExceptionOutcome};
 use ledgerstone_verify::envelope::Envelope;
+use ledgerstone_verify::error::VerifyErrorKind;
 use siphasher::sip::SipHasher24;
 
 use super::append::stored_exceptions;
 use super::outcomes::Standing;
 use crate::codes;
 use crate::error::{Error, Result};
-use crate::execute::authority::Authority;
+use crate::execute::authority::{Authority, SEMANTICS};
 use crate::execute::keys_under;
 use crate::limits::CHUNK_ROWS;
 use crate::model::{CellVisitor, RecordsVisitor, RowId, State, UniqueKey};
 use crate::query::{ChunkRows, Lookup, ReadError, Reader, Segments, posting_prefix};
-use crate::schema::{AddedKey, RecordType, Rows, lookup_path, widened};
+use crate::schema::{AddedKey, OF_NEW_LEDGERS, RecordType, Rows, Semantics, lookup_path, widened};
 use crate::store::{Snapshot, Table, number_key};
 
 /// Record types of the built-in module, whose records make the authority.
-const AUTHORITY_TYPES: [&str; 9] = [
+const AUTHORITY_TYPES: [&str; 10] = [
     "ledger.genesis",
     "ledger.member",
     "ledger.key",
@@ -35,6 +36,7 @@ const AUTHORITY_TYPES: [&str; 9] = [
     "ledger.log_key",
     "ledger.suspend",
     "ledger.resume",
+    SEMANTICS,
 ];
 
 /// The secret of a file, by which unique keys and postings are hashed.
@@ -64,7 +66,10 @@ impl View {
     /// A view of a snapshot. `known` is an authority and the size at which it held.
     pub(crate) fn new(snapshot: Box<dyn Snapshot>, secret: FileSecret, known: (u64, Arc<Authority>)) -> Result<Self> {
         let size = snapshot.size()?;
-        let (from, authority) = known;
+        let (from, mut authority) = known;
+        if from == 0 && size > 0 {
+            authority = Arc::new(Authority::of(first_semantics(&*snapshot)?));
+        }
         let mut view = View { snapshot, authority, size, secret, last: RefCell::new(None) };
         if from < size {
             view.catch_up(from)?;
@@ -81,6 +86,10 @@ impl View {
         }
         runs.sort_unstable_by_key(|(first, _, _)| *first);
         for (_, name, run) in runs {
+            // What was written under a semantics that this build does not execute says nothing to it.
+            if !Semantics::is_executed(self.authority.semantics()) {
+                break;
+            }
             let authority = Arc::clone(&self.authority);
             let types = |name: &str, version: u64| authority.version(name, version).cloned();
             for chunk in (Reader { snapshot: &*self.snapshot, types: &types }).run(name, run).map_err(damage)? {
@@ -112,6 +121,12 @@ impl View {
             }
         }
         Ok(())
+    }
+
+    /// Fails where this build does not execute the semantics in force.
+    pub(crate) fn check_semantics(&self) -> Result<()> {
+        let semantics = self.authority.semantics();
+        if Semantics::is_executed(semantics) { Ok(()) } else { Err(Error::of_later_semantics(semantics)) }
     }
 
     /// Runs `read` with a reader of stored rows.
@@ -346,9 +361,24 @@ impl StoredEnvelope {
     /// Reads a stored value.
     pub(crate) fn parse(index: u64, stored: &[u8]) -> Result<Self> {
         let (secret, text) = stored.split_first_chunk::<32>().ok_or_else(|| missing(index))?;
-        let envelope = Envelope::parse(text)
-            .map_err(|error| Error::damaged(format!("table envelopes, index {index}: {error}")))?;
+        let envelope = Envelope::parse_under(text, &Semantics::is_executed).map_err(|error| {
+            let code = match error.kind() {
+                VerifyErrorKind::UnverifiableVersion => codes::UNVERIFIABLE_VERSION,
+                _ => codes::CONTENT_CHANGED,
+            };
+            Error::verification(code, format!("table envelopes, index {index}: {error}"))
+        })?;
         Ok(StoredEnvelope { secret: *secret, text: text.to_vec(), envelope })
+    }
+}
+
+/// The semantics under which a ledger was made. An envelope that does not read is for the audit to report, which has to get that far.
+pub(crate) fn first_semantics(snapshot: &dyn Snapshot) -> Result<u64> {
+    let stored = snapshot.get(Table::Envelopes, &number_key(0))?.ok_or_else(|| missing(0));
+    match stored.and_then(|stored| StoredEnvelope::parse(0, &stored)) {
+        Ok(stored) => Ok(stored.envelope.semantics),
+        Err(error) if error.code() == codes::UNVERIFIABLE_VERSION => Err(error),
+        Err(_) => Ok(OF_NEW_LEDGERS),
     }
 }
 

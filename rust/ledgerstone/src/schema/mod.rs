@@ -26,6 +26,7 @@ pub mod parse;
 mod private;
 pub mod record;
 pub mod scalar;
+mod semantics;
 pub mod stateless;
 mod time;
 mod widen;
@@ -49,6 +50,10 @@ pub(crate) use named::Aspect;
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;
 pub use scalar::{OwnedScalar, Scalar, ScalarKind};
+pub(crate) use semantics::OF_NEW_LEDGERS;
+pub use semantics::Semantics;
+#[cfg(test)]
+pub(crate) use semantics::injected;
 pub(crate) use stateless::rule_failure;
 pub use stateless::{StatelessFailure, stateless_failure};
 pub(crate) use time::{parse_instant, write_instant};

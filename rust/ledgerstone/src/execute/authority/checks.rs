@@ -5,11 +5,11 @@ use ledgerstone_verify::checkpoint::log_key_message;
 use ledgerstone_verify::hash::sha3_256;
 use ledgerstone_verify::key::PublicKey;
 
-use super::{ADMIN, Authority, BUILTIN, bytes_of, is_true, module_of, text};
+use super::{ADMIN, Authority, BUILTIN, SEMANTICS, bytes_of, is_true, module_of, number, text};
 use crate::codes;
 use crate::execute::gate::{Context, refusal};
 use crate::execute::{Rejection, Upgrade};
-use crate::schema::{Compatibility, Module, RecordType, compat};
+use crate::schema::{Compatibility, Module, RecordType, Semantics, compat};
 
 impl Authority {
     /// The first thing that is wrong with a record of the module `ledger`, given what it is decided with. A module is checked by
@@ -29,6 +29,7 @@ impl Authority {
             "ledger.grant" => self.check_grant(data, context.time),
             "ledger.suspend" | "ledger.resume" => self.known_module(data),
             "ledger.log_key" => self.check_log_key(data, context),
+            SEMANTICS => self.check_semantics(number(data, "semantics")),
             _ => Ok(()),
         }
     }
@@ -155,6 +156,25 @@ impl Authority {
             }
         }
         Ok(Some(Upgrade { module: name, demands }))
+    }
+
+    /// The semantics rises, to one that this build executes.
+    fn check_semantics(&self, raised: u64) -> Result<(), Rejection> {
+        let in_force = self.semantics();
+        if raised <= in_force {
+            let message = format!(
+                "the ledger is of semantics {in_force} already, and a record raises it: {raised} is not higher"
+            );
+            return Err(refusal(codes::SEMANTICS_NOT_RAISED, message));
+        }
+        if !Semantics::is_executed(raised) {
+            let message = format!(
+                "this build executes semantics {}, not {raised}; the ledger stays at {in_force}",
+                Semantics::executed_in_words()
+            );
+            return Err(refusal(codes::SEMANTICS_UNKNOWN, message));
+        }
+        Ok(())
     }
 
     /// The new log key takes the place of the one in force, and both sign for it (FORMAT.md section 6).
