@@ -1,8 +1,11 @@
 //! Evidence that does not verify.
 
-use ledgerstone::{Error, LogKey, Open, Proposal, codes};
+use std::path::Path;
+
+use ledgerstone::{AuditOptions, Error, Key, LogKey, Open, Proposal, codes};
 use ledgerstone_tests::{books, key, load, transfer};
 use ledgerstone_verify::{Mode, Receipt, VerifierKey, VerifyError, verify_checkpoint};
+use rusqlite::Connection;
 
 use crate::members::with_file;
 use crate::records::ready;
@@ -37,7 +40,38 @@ pub(crate) const ALL: &[Provocation] = &[
             Proposal::load(path).unwrap_err().into()
         })
     }),
-    (codes::WRONG_LOG_KEY, "", || {
+    (codes::STORAGE_CORRUPT, "", || {
+        audited(|path| {
+            let file = Connection::open(path).unwrap();
+            let page = "SELECT rootpage FROM sqlite_schema WHERE name = 'cells'";
+            let page: u32 = file.query_row(page, [], |row| row.get(0)).unwrap();
+            drop(file);
+            let mut bytes = std::fs::read(path).unwrap();
+            bytes[(page as usize - 1) * 4_096..page as usize * 4_096].fill(0xa5);
+            std::fs::write(path, bytes).unwrap();
+            None
+        })
+    }),
+    (codes::STATE_DIFFERS, "", || {
+        audited(|path| {
+            let file = Connection::open(path).unwrap();
+            file.execute("DELETE FROM unique_keys WHERE key = (SELECT max(key) FROM unique_keys)", []).unwrap();
+            None
+        })
+    }),
+    (codes::TRUNCATED, "", || {
+        audited(|path| {
+            let older = path.with_extension("older");
+            std::fs::copy(path, &older).unwrap();
+            let ledger = Open::default().key(key()).at(path).unwrap();
+            ledger.admit_member(Key::from_seed([9; 32], "").public()).unwrap();
+            let newer = ledger.checkpoint().unwrap().note;
+            drop(ledger);
+            std::fs::copy(&older, path).unwrap();
+            Some(newer)
+        })
+    }),
+    (codes::WRONG_LOG_KEY, "file books.pem", || {
         with_file(|path| {
             drop(books().at(path).unwrap());
             let other = path.with_extension("pem");
@@ -55,6 +89,18 @@ fn altered(from: &str, to: &str) -> Provoked {
     let verified = Receipt::parse(text.replacen(from, to, 1).as_bytes())
         .and_then(|receipt| receipt.verify(&ledger.verifier_keys().unwrap()).map(|_| ()));
     unverified(verified.unwrap_err())
+}
+
+/// What the audit of a ledger says after somebody has changed its file; against a checkpoint, where that gives one.
+fn audited(change: fn(&Path) -> Option<String>) -> Provoked {
+    with_file(|path| {
+        drop(books().at(path).unwrap());
+        let against = change(path);
+        let ledger = Open::default().readonly(true).at(path).unwrap();
+        let options = AuditOptions { against: against.as_deref(), progress: &mut |_, _| Ok(()) };
+        let report = ledger.audit(options).unwrap();
+        Error::verification(report.verdict.code().unwrap(), report.to_string()).into()
+    })
 }
 
 fn unverified(error: VerifyError) -> Provoked {

@@ -60,21 +60,21 @@ impl Provoked {
 /// A code, what its error names, and the call that provokes it.
 type Provocation = (&'static str, &'static str, fn() -> Provoked);
 
-/// Codes that only another face, an inner test or a large one provokes, and where: the file must name the constant or the code.
+/// Codes that are provoked elsewhere, and the file that does: it must name the constant or the code.
 const ELSEWHERE: &[(&str, &str)] = &[
+    // The command reads files and words.
     (codes::INPUT_MALFORMED, "rust/ledgerstone-cli/tests/input.rs"),
-    (codes::BAD_ARGUMENT, "rust/ledgerstone-cli/tests/failures.rs"),
-    (codes::RESTORE_REFUSED, "rust/ledgerstone-cli/tests/input.rs"),
     (codes::LINE_BYTES_LIMIT, "rust/ledgerstone-cli/tests/input.rs"),
-    (codes::ATOMIC_BYTES_LIMIT, "tests/bad_input.rs"),
-    (codes::TOO_MANY_VOTES, "rust/ledgerstone/src/execute/ops.rs"),
-    (codes::TYPE_CHANGED, "tests/upgrade/retries.rs"),
-    (codes::ENVELOPE_BYTES_LIMIT, "rust/ledgerstone/src/ledger/tests.rs"),
-    (codes::ORDERED_BYTES_LIMIT, "rust/ledgerstone/src/ledger/query.rs"),
+    (codes::RESTORE_REFUSED, "rust/ledgerstone-cli/tests/input.rs"),
+    (codes::BAD_ARGUMENT, "rust/ledgerstone-cli/tests/failures.rs"),
+    // A process of its own, whose disk is full.
     (codes::DISK_FULL, "tests/full_disk.rs"),
-    (codes::STORAGE_CORRUPT, "tests/python/test_catalogue.py"),
-    (codes::TRUNCATED, "tests/python/test_catalogue.py"),
-    (codes::STATE_DIFFERS, "tests/python/test_catalogue.py"),
+    // A hundred thousand votes, and a load during which a module goes on, stand beside what else is asked of them.
+    (codes::TOO_MANY_VOTES, "tests/rules.rs"),
+    (codes::TYPE_CHANGED, "tests/upgrade/retries.rs"),
+    // More than half a gigabyte would have to be stored first.
+    (codes::ORDERED_BYTES_LIMIT, "rust/ledgerstone/src/ledger/query.rs"),
+    // Values, readers, names and processes of Python.
     (codes::BAD_VALUE, "tests/python/test_catalogue.py"),
     (codes::NOT_A_TABLE, "tests/python/test_catalogue.py"),
     (codes::INPUT_FAILED, "tests/python/test_catalogue.py"),

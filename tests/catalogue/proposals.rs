@@ -28,6 +28,15 @@ pub(crate) const ALL: &[Provocation] = &[
         let records = vec![transfer("t1", "cash", "sales", "1")];
         ready().append_endorsed(records, None, false, &keys, "approved").unwrap_err().into()
     }),
+    (codes::ENVELOPE_BYTES_LIMIT, "", || {
+        let ledger = ready();
+        let keys: Vec<Arc<Key>> = (100..116).map(|seed| Arc::new(Key::from_seed([seed; 32], ""))).collect();
+        keys.iter().for_each(|key| drop(ledger.admit_member(key.public()).unwrap()));
+        // Six bytes each, as JSON writes them.
+        let meaning = "\u{1}".repeat(1_024);
+        let records = vec![transfer("t1", "cash", "sales", "1")];
+        ledger.append_endorsed(records, None, false, &keys, &meaning).unwrap_err().into()
+    }),
     (codes::OTHER_PROPOSAL, "", || {
         let ledger = ready();
         propose(&ledger, "t1").merge(&propose(&ledger, "t2")).unwrap_err().into()

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, DictionaryArray, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{Field, Schema};
 use ledgerstone::codes;
 use ledgerstone::model::{RowId, Value};
@@ -34,15 +35,19 @@ pub(crate) const ALL: &[Provocation] = &[
         let more = table(&[("code", codes_of(1)), ("exponent", ints(1)), ("name", codes_of(1))]);
         tables(vec![table(&[("code", codes_of(1)), ("exponent", ints(1))]), more])
     }),
-    (codes::UNKNOWN_FILE_FORMAT, "", || with_file(|path| export(&ready(), &path.with_extension("xlsx")))),
-    (codes::OWN_FILE, "", || with_file(|path| export(&books().at(path).unwrap(), path))),
-    (codes::BAD_CONDITION, "", || {
+    (codes::UNKNOWN_FILE_FORMAT, "file books.xlsx", || {
+        with_file(|path| export(&ready(), &path.with_extension("xlsx")))
+    }),
+    (codes::OWN_FILE, "file books.ledger", || with_file(|path| export(&books().at(path).unwrap(), path))),
+    (codes::BAD_CONDITION, "field debit", || {
         let debit = Predicate { field: "debit".to_owned(), comparison: Comparison::Between, values: vec![text("a")] };
         let record_type = "finance.transfer".to_owned();
         let request = QueryRequest { record_type, predicates: vec![debit], ..QueryRequest::default() };
         Arc::new(ready()).query(&request).err().unwrap().into()
     }),
-    (codes::WRONG_KEY_VALUES, "", || ready().get("finance.transfer", &[text("a"), text("b")]).unwrap_err().into()),
+    (codes::WRONG_KEY_VALUES, "field id", || {
+        ready().get("finance.transfer", &[text("a"), text("b")]).unwrap_err().into()
+    }),
     (codes::NO_RECORD, "", || ready().record(RowId::new(99, 0)).unwrap_err().into()),
     (codes::NO_BALANCE, "", || ready().balances("finance.transfer", &[text("t1")]).unwrap_err().into()),
     (codes::NO_EFFECTIVE_DATE, "", || points().balances_on("points.card", &[text("a")], 0, None).unwrap_err().into()),
@@ -64,6 +69,13 @@ pub(crate) const ALL: &[Provocation] = &[
         let rows = (1 << 20) + 1;
         let batch = table(&[("code", codes_of(rows)), ("exponent", ints(rows))]);
         append_tables(&ready(), vec![batch], Mode::Atomic)
+    }),
+    (codes::ATOMIC_BYTES_LIMIT, "", || {
+        // Packed, so that the test needs the memory of one.
+        let text = "x".repeat(1 << 20);
+        let packed: DictionaryArray<Int32Type> = std::iter::repeat_n(text.as_str(), 100).collect();
+        let code: ArrayRef = Arc::new(packed);
+        append_tables(&ready(), vec![table(&[("code", code), ("exponent", ints(100))]); 6], Mode::Atomic)
     }),
     (codes::MAX_CLOCK_STEP_LIMIT, "", || {
         let clock = AtomicI64::new(1_700_000_000_000_000);

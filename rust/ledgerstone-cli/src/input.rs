@@ -86,9 +86,8 @@ impl Input {
         };
         let name = path.display().to_string();
         let format = format.or_else(|| Format::of_path(path)).ok_or_else(|| {
-            let message =
-                format!("{name}: records are read from .csv, .jsonl, .parquet and .arrow; otherwise name the --format");
-            Failure::from(Error::schema(codes::UNKNOWN_FILE_FORMAT, message))
+            let message = "records are read from .csv, .jsonl, .parquet and .arrow; otherwise name the --format";
+            Failure::from(Error::schema(codes::UNKNOWN_FILE_FORMAT, message).in_file(path))
         })?;
         let file = File::open(path).map_err(|error| Failure::file(path, error))?;
         let records = match format {

@@ -40,8 +40,8 @@ impl RejectionsFile {
     pub(crate) fn create(path: &Path) -> Result<Self, Error> {
         let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
         if !["csv", "jsonl", "ndjson", "parquet"].contains(&ending.as_str()) {
-            let message = format!("{}: rejections are written to .csv, .jsonl or .parquet", path.display());
-            return Err(Error::schema(codes::UNKNOWN_FILE_FORMAT, message));
+            let message = "rejections are written to .csv, .jsonl or .parquet";
+            return Err(Error::schema(codes::UNKNOWN_FILE_FORMAT, message).in_file(path));
         }
         let file = Whole::create(path).map_err(|error| StoreError::io(path, error))?;
         let form = match ending.as_str() {

@@ -96,6 +96,29 @@ impl Error {
         Error::Verification { code: error.kind().code(), message: format!("{file}: {error}"), file: Some(file) }
     }
 
+    /// The same, about a file: its message names it, too.
+    #[must_use]
+    pub fn in_file(mut self, path: &Path) -> Self {
+        let shown = path.display().to_string();
+        if let Error::Schema(misfit) = &mut self {
+            name_file(&mut misfit.message, &shown);
+            misfit.file = Some(shown);
+        } else if let Error::Verification { message, file, .. } = &mut self {
+            name_file(message, &shown);
+            *file = Some(shown);
+        }
+        self
+    }
+
+    /// The same, about a field: its message names it already.
+    #[must_use]
+    pub(crate) fn about(mut self, field: &str) -> Self {
+        if let Error::Schema(misfit) = &mut self {
+            misfit.field = Some(field.to_owned());
+        }
+        self
+    }
+
     /// Stored bytes that are not what was written.
     pub(crate) fn damaged(message: impl Into<String>) -> Self {
         Error::verification(codes::CONTENT_CHANGED, message)
@@ -160,6 +183,12 @@ impl Error {
             Error::Stopped { source, .. } => source.class(),
             Error::Interrupted(_) | Error::Fault(_) | Error::ModuleFault { .. } => ErrorClass::Fault,
         }
+    }
+}
+
+fn name_file(message: &mut String, file: &str) {
+    if !message.contains(file) {
+        *message = format!("{file}: {message}");
     }
 }
 

@@ -34,9 +34,12 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
-        let mut copies = self.proposals.iter().map(|path| Proposal::load(path));
-        let first = copies.next().transpose()?.ok_or_else(|| Failure::usage("a proposal's file is needed"))?;
-        let proposal = copies.try_fold(first, |merged, copy| merged.merge(&copy?))?;
+        let (first, copies) =
+            self.proposals.split_first().ok_or_else(|| Failure::usage("a proposal's file is needed"))?;
+        let merged = copies.iter().try_fold(Proposal::load(first)?, |merged, path| {
+            merged.merge(&Proposal::load(path)?).map_err(|error| error.in_file(path))
+        });
+        let proposal = merged?;
         let ledger = writable(self.clock.accepting(Open::default()), &self.ledger, self.log_key.as_deref())?;
         let appended = ledger.append_proposal(&proposal)?;
         if out.is_json() {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use ledgerstone::{ExportFormat, ExportOptions, codes};
+use ledgerstone::{Error, ExportFormat, ExportOptions, codes};
 
 use crate::failure::Failure;
 use crate::open::Reading;
@@ -50,9 +50,8 @@ impl Arguments {
             None => ExportFormat::of_path(&self.output),
         };
         let Some(format) = format else {
-            let message =
-                format!("{}: an export ends in .parquet or .arrow; otherwise name its --format", self.output.display());
-            return Err(Failure::new(codes::UNKNOWN_FILE_FORMAT, message));
+            let message = "an export ends in .parquet or .arrow; otherwise name its --format";
+            return Err(Error::schema(codes::UNKNOWN_FILE_FORMAT, message).in_file(&self.output).into());
         };
         let ledger = self.ledger.open()?;
         let progress = Progress::new("rows", None);

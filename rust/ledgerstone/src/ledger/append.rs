@@ -425,7 +425,8 @@ fn next_log_key(writer: &Writer, draft: &Draft<'_>, gate: &AuthorityGate) -> Res
     new.cloned().map(Some).ok_or_else(missing)
 }
 
-/// A leaf of the log has a 16-bit length. Every part of an envelope is bounded so that none comes near it.
+/// A leaf of the log has a 16-bit length. Every part of an envelope is bounded so that none comes near it, unless its endorsers write their
+/// meanings in control characters, which JSON spells out.
 pub(super) fn check_length(leaf_bytes: usize) -> Result<()> {
     if leaf_bytes <= MAX_ENVELOPE_BYTES {
         return Ok(());

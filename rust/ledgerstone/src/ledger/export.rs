@@ -52,10 +52,8 @@ impl Ledger {
     /// [`ExportOptions::overwrite`] says otherwise.
     pub fn export(&self, path: &Path, options: ExportOptions<'_>) -> Result<u64> {
         let format = options.format.or_else(|| ExportFormat::of_path(path)).ok_or_else(|| {
-            Error::schema(
-                codes::UNKNOWN_FILE_FORMAT,
-                format!("{}: an export ends in .parquet or .arrow, or names its format", path.display()),
-            )
+            let message = "an export ends in .parquet or .arrow, or names its format";
+            Error::schema(codes::UNKNOWN_FILE_FORMAT, message).in_file(path)
         })?;
         let view = self.view()?;
         let record_type = options.record_type.map(|name| view.record_type(name)).transpose()?;
@@ -64,7 +62,7 @@ impl Ledger {
             None => trail_schema(&[Arc::new(Field::new("data", DataType::Utf8, true))]),
         };
         if self.path.as_deref().is_some_and(|own| std::path::absolute(own).ok() == std::path::absolute(path).ok()) {
-            return Err(Error::schema(codes::OWN_FILE, format!("{} is the ledger itself", path.display())));
+            return Err(Error::schema(codes::OWN_FILE, "this is the ledger itself").in_file(path));
         }
         if !options.overwrite && path.symlink_metadata().is_ok() {
             return Err(StoreError::Exists(path.to_owned()).into());

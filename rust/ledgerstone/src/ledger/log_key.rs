@@ -112,14 +112,12 @@ pub(crate) fn load_log_key(path: &Path, origin: &str, authority: &Authority) -> 
     let found = found.public().to_bytes();
     let periods = authority.log_keys().windows(2).find(|pair| pair[0].1 == found);
     let why = match periods {
-        Some(pair) => format!(
-            "the log key in {} was replaced by transaction {} of {origin}; its successor is needed",
-            path.display(),
-            pair[1].0
-        ),
-        None => format!("the log key is not that of {origin}"),
+        Some(pair) => {
+            format!("this log key was replaced by transaction {} of {origin}; its successor is needed", pair[1].0)
+        }
+        None => format!("this is not the log key of {origin}, but another ledger's"),
     };
-    Err(Error::verification(codes::WRONG_LOG_KEY, why))
+    Err(Error::verification(codes::WRONG_LOG_KEY, why).in_file(path))
 }
 
 fn rotation(genesis: &[u8; 32], old: &LogKey, new: &LogKey) -> (String, Value) {

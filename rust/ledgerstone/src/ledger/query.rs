@@ -125,10 +125,10 @@ impl Ledger {
         let beside = Beside::new(&record_type, &joins, names.map(String::as_str))?;
         let (own, others): (Vec<Predicate>, Vec<Predicate>) =
             predicates.cloned().partition(|predicate| is_own(&record_type, &predicate.field));
-        let bad = |why| Error::schema(codes::BAD_CONDITION, why);
-        let filter = Filter::new(&record_type, &own).map_err(bad)?;
-        let beside_filter = Filter::new(&beside.record_type, &others).map_err(bad)?;
-        let order = Order::new(&beside.record_type, order_by).map_err(bad)?;
+        let filter = filter_of(&record_type, &own)?;
+        let beside_filter = filter_of(&beside.record_type, &others)?;
+        let order = Order::new(&beside.record_type, order_by);
+        let order = order.map_err(|why| Error::schema(codes::BAD_CONDITION, why))?;
         let (schema, columns) = projection(&record_type, &joins, request.columns.as_deref())?;
         let read = read_fields(&record_type, &columns, &joins, &filter, &order);
         let wanted = beside.wanted(&read);
@@ -363,6 +363,15 @@ pub(crate) fn fault(error: arrow_schema::ArrowError) -> Error {
 }
 
 /// The order asked for; none where it is that of the ledger.
+/// The error names the field of the first condition that does not fit.
+fn filter_of(record_type: &RecordType, predicates: &[Predicate]) -> Result<Filter> {
+    Filter::new(record_type, predicates).map_err(|why| {
+        let unfit = |one: &&Predicate| Filter::new(record_type, std::slice::from_ref(*one)).is_err();
+        let field = predicates.iter().find(unfit).map_or("", |predicate| &predicate.field);
+        Error::schema(codes::BAD_CONDITION, why).about(field)
+    })
+}
+
 fn order_of(request: &QueryRequest) -> &[OrderBy] {
     let rises = |by: &OrderBy, name: &str| !by.is_descending && by.field == name;
     match request.order_by.as_slice() {

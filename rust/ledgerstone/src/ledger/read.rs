@@ -15,7 +15,7 @@ use crate::limits::CELL_RUN_ENTRIES;
 use crate::model::{Decimal, RowId, Value};
 use crate::query::{history_key, moving_transactions, value_json};
 use crate::schema::codec::decode_list;
-use crate::schema::{CellKind, CellType, RecordType};
+use crate::schema::{CellKind, CellType, Primitive, RecordType};
 use crate::store::{Table, number_key};
 
 /// One record, as stored.
@@ -269,7 +269,14 @@ fn existing(value: Vec<u8>) -> Option<Vec<u8>> {
 /// The balance that records of a type have.
 pub(crate) fn balance_cell(record_type: &RecordType) -> Result<&std::sync::Arc<CellType>> {
     let cell = record_type.cells.iter().find(|cell| matches!(cell.kind, CellKind::Balance(_)));
-    cell.ok_or_else(|| Error::schema(codes::NO_BALANCE, format!("{} has no balance", record_type.name)))
+    cell.ok_or_else(|| {
+        let moved = record_type.rules.iter().find_map(|rule| match &rule.primitive {
+            Primitive::Balance { cell, .. } => Some(format!("; its records move that of {}", cell.owner)),
+            _ => None,
+        });
+        let message = format!("{} has no balance{}", record_type.name, moved.unwrap_or_default());
+        Error::schema(codes::NO_BALANCE, message)
+    })
 }
 
 /// Whether a field alone is the key of a type, for every record that has it.
@@ -307,10 +314,8 @@ pub(crate) fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec
     let fields: Vec<&str> = key.iter().map(|value| value.source()).collect();
     if fields.len() != values.len() {
         let wanted = fields.join(", ");
-        return Err(Error::schema(
-            codes::WRONG_KEY_VALUES,
-            format!("the key of {name} is ({wanted}): {} value(s) given", values.len()),
-        ));
+        let message = format!("the key of {name} is ({wanted}): {} value(s) given", values.len());
+        return Err(Error::schema(codes::WRONG_KEY_VALUES, message).about(&wanted));
     }
     fields
         .iter()
@@ -322,7 +327,7 @@ pub(crate) fn key_json(record_type: &RecordType, values: &[Value]) -> Result<Vec
                     format!("the key of {name} is computed ({field}): query it instead"),
                 )
             })?;
-            value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why))
+            value_json(field, value).map_err(|why| Error::schema(codes::BAD_CONDITION, why).about(&field.name))
         })
         .collect()
 }

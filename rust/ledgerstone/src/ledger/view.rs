@@ -22,6 +22,7 @@ use crate::execute::keys_under;
 use crate::limits::CHUNK_ROWS;
 use crate::model::{CellVisitor, RecordsVisitor, RowId, State, UniqueKey};
 use crate::query::{ChunkRows, Lookup, ReadError, Reader, Segments, posting_prefix};
+use crate::schema::error::suggestion_or_all;
 use crate::schema::{AddedKey, OF_NEW_LEDGERS, RecordType, Rows, Semantics, lookup_path, widened};
 use crate::store::{Snapshot, Table, number_key};
 
@@ -433,6 +434,6 @@ fn unknown_type(authority: &Authority, name: &str) -> Error {
     known.sort_unstable();
     Error::schema(
         codes::UNKNOWN_TYPE,
-        format!("no module in force declares the record type {name}; there are {}", known.join(", ")),
+        format!("no module in force declares the record type {name}{}", suggestion_or_all(name, &known)),
     )
 }

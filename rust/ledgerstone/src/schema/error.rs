@@ -133,6 +133,14 @@ pub(crate) fn suggestion<'c>(word: &str, candidates: impl IntoIterator<Item = &'
         .map_or_else(String::new, |near| format!(", did you mean \"{near}\"?"))
 }
 
+/// The same, or else all that there is: `; there are a, b`.
+pub(crate) fn suggestion_or_all(word: &str, candidates: &[&str]) -> String {
+    match suggestion(word, candidates.iter().copied()) {
+        near if near.is_empty() => format!("; there are {}", candidates.join(", ")),
+        near => near,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,9 +14,10 @@ use arrow_select::take::take;
 use super::failure::{Failures, Fault};
 use super::nested::{self, Scope};
 use super::scalars::{check_bytes, check_date, check_int, check_text, parse_date, too_long};
+use super::values::{missing, taken};
 use super::{Checked, arrow_schema, decimal, instants};
 use crate::codes;
-use crate::schema::error::{MISSING_FIELD, NOT_EXACT, OUT_OF_RANGE, TableError, suggestion};
+use crate::schema::error::{NOT_EXACT, OUT_OF_RANGE, TableError, suggestion_or_all};
 use crate::schema::module::{Field, FieldKind, RecordType};
 
 /// Checks the rows of a table, columns by name.
@@ -27,7 +28,8 @@ pub fn from_arrow(rt: &RecordType, batch: &RecordBatch) -> Result<Checked, Table
     let mut seen: Vec<&str> = Vec::with_capacity(schema.fields().len());
     for column in schema.fields() {
         if rt.field(column.name()).is_none() {
-            let near = suggestion(column.name(), rt.fields.iter().map(|field| field.name.as_str()));
+            let names: Vec<&str> = rt.fields.iter().map(|field| field.name.as_str()).collect();
+            let near = suggestion_or_all(column.name(), &names);
             return Err(TableError::new(
                 codes::UNKNOWN_COLUMN,
                 column.name(),
@@ -70,7 +72,8 @@ pub(super) fn convert_fields<'b>(
         typed.push(match named(&field.name) {
             Some(array) => convert(field, array, &here, failures)?,
             None if field.required => {
-                let message = format!("the required column \"{}\" is missing", here.path());
+                let message =
+                    format!("the required column \"{}\" is missing; it takes {}", here.path(), taken(&field.kind));
                 return Err(TableError::new(codes::MISSING_COLUMN, here.path(), message));
             }
             None => nested::absent(&field.kind, scope.len()),
@@ -87,7 +90,7 @@ pub(super) fn convert(
     failures: &mut Failures,
 ) -> Result<ArrayRef, TableError> {
     let array = &unpacked(array).map_err(|error| misfit(field, array.data_type(), here, &error))?;
-    let missing = || Fault::new(MISSING_FIELD, "the field is required");
+    let missing = || missing(&field.kind);
     if *array.data_type() == DataType::Null {
         if field.required {
             here.note_all(|_| true, missing, failures);

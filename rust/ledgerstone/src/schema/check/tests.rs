@@ -218,7 +218,7 @@ fn floats_and_naive_timestamps_are_refused_with_what_fits() {
     assert_eq!(error("wrd", texts(&["red"])), "m.t has no field \"wrd\", did you mean \"word\"?");
     assert_eq!(
         from_arrow(&rt, &batch(vec![("n", Arc::new(Int8Array::from(vec![1])))])).unwrap_err().message,
-        "the required column \"text\" is missing"
+        "the required column \"text\" is missing; it takes text"
     );
     let inner: ArrayRef =
         Arc::new(StructArray::from(vec![(Arc::new(ArrowField::new("a", DataType::Float64, true)), float)]));

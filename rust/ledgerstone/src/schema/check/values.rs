@@ -133,7 +133,7 @@ impl Writer<'_> {
     fn value(&mut self, field: &Field, value: ValueRef<'_>, builder: &mut Builder, place: &dyn Fn() -> Place) {
         if matches!(value, ValueRef::Null) {
             if field.required {
-                self.note(place(), Fault::new(MISSING_FIELD, "the field is required"));
+                self.note(place(), missing(&field.kind));
             }
             return builder.absent(field.required);
         }
@@ -212,9 +212,19 @@ fn decimal(value: ValueRef<'_>, precision: u8, scale: u8) -> Result<i128, Fault>
     }
 }
 
+/// A required value that is absent.
+pub(super) fn missing(kind: &FieldKind) -> Fault {
+    Fault::new(MISSING_FIELD, format!("the field is required; it takes {}", taken(kind)))
+}
+
 /// A value of another type, and what to send instead.
 fn misfit(kind: &FieldKind, value: ValueRef<'_>) -> Fault {
-    let expected = match kind {
+    Fault::new(WRONG_TYPE, format!("the field takes {}; this is {}", taken(kind), value.kind()))
+}
+
+/// The values that a field takes, in words.
+pub(super) fn taken(kind: &FieldKind) -> &'static str {
+    match kind {
         FieldKind::Text { .. } => "text",
         FieldKind::Enum(_) => "text, one of its words",
         FieldKind::Bool => "a bool",
@@ -227,6 +237,5 @@ fn misfit(kind: &FieldKind, value: ValueRef<'_>) -> Fault {
         FieldKind::Fraction => "a fraction in lowest terms as a string, 1/3",
         FieldKind::List { .. } => "a list",
         FieldKind::Struct(_) => "an object of named values",
-    };
-    Fault::new(WRONG_TYPE, format!("the field takes {expected}; this is {}", value.kind()))
+    }
 }
