@@ -1,6 +1,8 @@
 //! Time and history against naive models: the ledger as of every index is what the ledger was at that index; statements add up line by
 //! line; effective dates sum as a loop over the records does. Queries are apart, and so are records whose effects other records decide.
 
+#[path = "history/latest.rs"]
+mod latest;
 #[path = "history/openings.rs"]
 mod openings;
 #[path = "history/queries.rs"]

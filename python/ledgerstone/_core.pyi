@@ -224,7 +224,8 @@ class Ledger:
         that are held and not released show where `held` is true.
         `where` and `order_by` may name every one of them; conditions on ``_index`` and ``_time`` narrow what is read.
         `order_by` names columns, with a ``-`` before from large to small; ties, and everything without it, come in the order of the
-        ledger. `after` is the place of the last row of the page before. `as_of` is an index, a datetime, a date (its end, UTC), or a text
+        ledger. An order that begins with ``-_index`` or ``-_time`` is read from the end: the latest ten records cost ten. `after` is the
+        place of the last row of the page before. `as_of` is an index, a datetime, a date (its end, UTC), or a text
         of one of them: only records that were in the ledger then.
         """
     def get(self, type: str, *key: Any, as_of: _Moment | None = None) -> Record | None:

@@ -34,9 +34,14 @@ fn pages_are_the_whole_in_any_order() {
         values: vec![text(value)],
     };
     let query = QueryRequest { record_type: TRANSFER.to_owned(), ..QueryRequest::default() };
-    for order_by in
-        [vec![], vec![by("date", false)], vec![by("amount", true), by("debit", false)], vec![by("book", true)]]
-    {
+    for order_by in [
+        vec![],
+        vec![by("date", false)],
+        vec![by("amount", true), by("debit", false)],
+        vec![by("book", true)],
+        vec![by("_index", true)],
+        vec![by("_time", true), by("amount", true)],
+    ] {
         for predicates in [vec![], vec![only("debit", "cash")], vec![only("debit", "cash"), only("credit", "bank")]] {
             let request = QueryRequest { order_by: order_by.clone(), predicates, ..query.clone() };
             let whole = ids(&script.ledger, &request);

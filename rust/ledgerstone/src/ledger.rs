@@ -4,6 +4,7 @@ mod added;
 mod admission;
 mod append;
 mod backup;
+mod backward;
 mod beside;
 mod clock;
 mod commit;

@@ -23,7 +23,8 @@ Example:
 Conditions: = != < <= > >= ^= (begins with), 'field in a,b', 'field between low,high', 'field is absent'; all must hold.
 The columns _index, _position, _time, _author and _version say where a record stands, when and by whom it was appended,
 _outcome and _code what became of it and why, _cause the position of the signed record that it follows. Conditions and the
-order can name them too, and fields of joined records: --where '_time>=2026-06-01T00:00:00Z' --order-by=-_index.")]
+order can name them too, and fields of joined records: --where '_time>=2026-06-01T00:00:00Z' --order-by=-_index. An order
+that begins with -_index or -_time is read from the end: the latest ten records cost ten.")]
 pub(crate) struct Arguments {
     #[command(flatten)]
     ledger: Reading,

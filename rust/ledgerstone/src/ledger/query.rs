@@ -9,6 +9,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
+use super::backward::Backward;
 use super::beside::{Beside, Sight, is_own, narrowed};
 use super::join::{Join, Joined};
 use super::moment::Moment;
@@ -69,6 +70,8 @@ pub struct QueryRows {
     wanted: Wanted,
     sorting: Option<Sorting>,
     after: Option<RowId>,
+    /// What comes when the scan is at its end, where the newest transactions come first.
+    backward: Option<Backward>,
     /// Whether records that are held have to be found, and left out.
     hides_held: bool,
     schema: SchemaRef,
@@ -134,20 +137,27 @@ impl Ledger {
         let wanted = beside.wanted(&read);
         let limit = request.limit.unwrap_or(u64::MAX);
         let is_ordered = !order.is_empty();
-        let sorting = if is_ordered {
+        let first = request.after.filter(|_| !is_ordered).map_or(0, |row| row.index);
+        let can_be_held = view.can_be_held(&record_type.name);
+        let range = narrowed(&view, &others, (first, end))?;
+        let mut source = source(&view, &record_type, request, range)?;
+        let (mut sorting, mut backward) = (None, None);
+        if is_ordered {
             let cursor = request.after.map(|row| {
                 let sight = Sight { ledger: self, view: &view, joins: &joins, end };
                 beside.extend(self.cursor(&view, row, &read)?, &wanted, &sight)
             });
             let cursor = cursor.transpose()?;
-            let first = usize::try_from(limit.saturating_add(request.offset)).unwrap_or(usize::MAX);
-            Some(Sorting::new(order, first, cursor.as_ref(), &wanted).map_err(fault)?)
-        } else {
-            None
-        };
-        let first = request.after.filter(|_| !is_ordered).map_or(0, |row| row.index);
-        let can_be_held = view.can_be_held(&record_type.name);
-        let source = source(&view, &record_type, request, narrowed(&view, &others, (first, end))?)?;
+            backward = Backward::new(&view, request, &order, cursor.as_ref(), &source, range)?;
+            match backward {
+                Some(_) => source = Source::Rows(VecDeque::new()),
+                None => {
+                    sorting = Some(
+                        Sorting::new(order, most(limit, request.offset), cursor.as_ref(), &wanted).map_err(fault)?,
+                    )
+                }
+            }
+        }
         Ok(QueryRows {
             ledger: Arc::clone(self),
             view,
@@ -159,6 +169,7 @@ impl Ledger {
             after: request.after.filter(|_| !is_ordered),
             hides_held: !request.held && can_be_held,
             sorting,
+            backward,
             schema,
             columns,
             joins,
@@ -194,7 +205,12 @@ impl QueryRows {
                 return Ok(Some(page));
             }
             let Some(pages) = self.read_wave()? else {
-                let Some(sorting) = self.sorting.take() else { return Ok(None) };
+                let Some(sorting) = self.sorting.take() else {
+                    if self.go_back()? {
+                        continue;
+                    }
+                    return Ok(None);
+                };
                 let whole = sorting.finish(&self.wanted).map_err(fault)?;
                 let starts = (0..whole.rows.len()).step_by(CHUNK_ROWS);
                 self.pages = starts.map(|start| whole.slice(start, CHUNK_ROWS)).collect();
@@ -210,6 +226,21 @@ impl QueryRows {
                 }
             }
         }
+    }
+
+    /// Goes on with older transactions; false where there are none.
+    fn go_back(&mut self) -> Result<bool> {
+        let Some(backward) = &mut self.backward else { return Ok(false) };
+        let record_type = &self.scan.wanted().record_type;
+        let Some(window) = backward.next(&self.view, record_type)? else { return Ok(false) };
+        self.scan.go_on(window.source);
+        self.after = window.after;
+        if !window.is_in_order {
+            let (order, cursor) = (backward.order.clone(), backward.cursor.as_ref());
+            let sorting = Sorting::new(order, most(self.left, self.skip), cursor, &self.wanted);
+            self.sorting = Some(sorting.map_err(fault)?);
+        }
+        Ok(true)
     }
 
     fn read_wave(&mut self) -> Result<Option<Vec<Gathered>>> {
@@ -345,6 +376,11 @@ impl Iterator for QueryRows {
     }
 }
 
+/// How many rows are of interest, those that are left out included.
+fn most(limit: u64, offset: u64) -> usize {
+    usize::try_from(limit.saturating_add(offset)).unwrap_or(usize::MAX)
+}
+
 /// Refuses to hold more rows in memory than are put in order there.
 fn check_ordered(bytes: usize) -> Result<()> {
     if bytes <= ORDERED_BYTES {
@@ -403,7 +439,12 @@ fn read_fields(
 }
 
 /// Where the records stand for which every predicate can hold, among the transactions from one index on and below another.
-fn source(view: &View, record_type: &RecordType, request: &QueryRequest, range: (u64, u64)) -> Result<Source> {
+pub(super) fn source(
+    view: &View,
+    record_type: &RecordType,
+    request: &QueryRequest,
+    range: (u64, u64),
+) -> Result<Source> {
     let (first, end) = range;
     let mut terms = Vec::new();
     for predicate in &request.predicates {

@@ -16,4 +16,4 @@ pub use order::OrderBy;
 pub(crate) use order::{Order, Sorting};
 pub(crate) use read::{ChunkRows, ReadError, Reader, Types, decode, row_key};
 pub(crate) use scan::{Scan, Source, read_rows};
-pub(crate) use segments::{Segments, has_segments, segment_prefix, stored_rows};
+pub(crate) use segments::{Segments, has_segments, newest_segment, segment_prefix, segment_rows, stored_rows};

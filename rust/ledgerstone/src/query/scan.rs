@@ -51,6 +51,11 @@ impl Scan {
         Scan { source, wanted, filter, run: None, positions: None, wave: 1 }
     }
 
+    /// Goes on with other records, when it is at its end.
+    pub(crate) fn go_on(&mut self, source: Source) {
+        self.source = source;
+    }
+
     /// Reads the pages of the next wave; `None` at the end.
     pub(crate) fn read_wave(&mut self, snapshot: &dyn Snapshot) -> Result<Option<Vec<Page>>, ReadError> {
         let mut pages = Vec::new();

@@ -57,6 +57,39 @@ pub(crate) fn has_segments(snapshot: &dyn Snapshot, type_name: &str, first: u64,
     Ok(found)
 }
 
+/// The newest transaction below `end` that has records of a type, and how many.
+pub(crate) fn newest_segment(
+    snapshot: &dyn Snapshot,
+    type_name: &str,
+    end: u64,
+) -> Result<Option<(u64, u32)>, StoreError> {
+    let Some(last) = end.checked_sub(1) else { return Ok(None) };
+    let prefix = segment_prefix(type_name);
+    let found = snapshot.last_at(Table::Segments, &[prefix.as_slice(), &last.to_be_bytes()].concat())?;
+    Ok(found.and_then(|(key, value)| rows_of(key.strip_prefix(prefix.as_slice())?, &value)))
+}
+
+/// The transactions from `first` on and below `end` that have records of a type, and how many each.
+pub(crate) fn segment_rows(
+    snapshot: &dyn Snapshot,
+    type_name: &str,
+    first: u64,
+    end: u64,
+) -> Result<Vec<(u64, u32)>, StoreError> {
+    let prefix = segment_prefix(type_name);
+    let key = |index: u64| [prefix.as_slice(), &index.to_be_bytes()].concat();
+    let mut found = Vec::new();
+    snapshot.scan(Table::Segments, &key(first), Some(&key(end)), &mut |key, value| {
+        found.extend(rows_of(&key[prefix.len()..], value));
+        true
+    })?;
+    Ok(found)
+}
+
+fn rows_of(index: &[u8], value: &[u8]) -> Option<(u64, u32)> {
+    Some((u64::from_be_bytes(index.try_into().ok()?), u32::from_le_bytes(*value.first_chunk::<4>()?)))
+}
+
 impl Segments {
     /// Those of the transactions from `first` on and below `end`.
     pub(crate) fn new(type_name: &str, first: u64, end: u64) -> Self {
