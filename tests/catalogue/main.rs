@@ -67,6 +67,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     (codes::LINE_BYTES_LIMIT, "rust/ledgerstone-cli/tests/input.rs"),
     (codes::RESTORE_REFUSED, "rust/ledgerstone-cli/tests/input.rs"),
     (codes::BAD_ARGUMENT, "rust/ledgerstone-cli/tests/failures.rs"),
+    (codes::INPUT_HEAD_BYTES_LIMIT, "rust/ledgerstone-cli/tests/hostile.rs"),
+    (codes::INPUT_COLUMNS_LIMIT, "rust/ledgerstone-cli/tests/hostile.rs"),
+    (codes::INPUT_DEPTH_LIMIT, "rust/ledgerstone-cli/tests/hostile.rs"),
+    (codes::INPUT_BATCH_BYTES_LIMIT, "rust/ledgerstone-cli/tests/hostile.rs"),
     // A process of its own, whose disk is full.
     (codes::DISK_FULL, "tests/full_disk.rs"),
     // A hundred thousand votes, and a load during which a module goes on, stand beside what else is asked of them.

@@ -3,9 +3,11 @@
 //! Text formats give values, which the engine reads as the record type's fields; table formats give Arrow tables. Nothing here decides
 //! whether a record is good: what is refused here is what cannot be read at all, with the file and the line.
 
+mod arrow;
 mod csv;
 mod json;
 mod lines;
+mod parquet;
 mod pieces;
 mod tables;
 
@@ -15,7 +17,7 @@ use std::path::Path;
 
 use arrow_array::RecordBatch;
 use clap::ValueEnum;
-use ledgerstone::limits::LINE_BYTES;
+use ledgerstone::limits::{INPUT_BATCH_BYTES, INPUT_HEAD_BYTES, LINE_BYTES};
 use ledgerstone::model::Value;
 use ledgerstone::schema::RecordType;
 use ledgerstone::{Error, Misfit, codes};
@@ -161,6 +163,16 @@ fn too_long(name: &str, line: u64) -> Error {
         limit: "LINE_BYTES",
         bound: LINE_BYTES,
     }
+}
+
+/// A Parquet footer or the head of an Arrow message that is too long.
+fn head_too_long(what: String, value: u64) -> Error {
+    Error::Limit { what, value, limit: "INPUT_HEAD_BYTES", bound: INPUT_HEAD_BYTES }
+}
+
+/// What would have to be read together takes too much.
+fn batch_too_large(what: String, value: u64) -> Error {
+    Error::Limit { what, value, limit: "INPUT_BATCH_BYTES", bound: INPUT_BATCH_BYTES }
 }
 
 /// A reader that gives so many bytes and then an error, until it is allowed more: no line is read whole to find that it is too long.

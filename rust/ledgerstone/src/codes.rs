@@ -218,6 +218,10 @@ catalogue! {
     MEANING_BYTES_LIMIT = "ledger.meaning_bytes", Limit: "what an endorser says he means is too long", "say it shorter";
     ORIGIN_CHARS_LIMIT = "ledger.origin_chars", Limit: "the origin is too long", "choose a shorter name";
     LINE_BYTES_LIMIT = "ledger.line_bytes", Limit: "a line or row of an input file is longer than any record", "mend the file; is it what its ending says?";
+    INPUT_HEAD_BYTES_LIMIT = "ledger.input_head_bytes", Limit: "a Parquet footer, or the head of an Arrow message, is too long", "write the file with fewer row groups or columns; is it what its ending says?";
+    INPUT_COLUMNS_LIMIT = "ledger.input_columns", Limit: "a Parquet file has more columns than any record type has fields", "write only the columns that are fields of the type";
+    INPUT_DEPTH_LIMIT = "ledger.input_depth", Limit: "the columns of a Parquet file are nested deeper than the fields of any record type", "write only the columns that are fields of the type";
+    INPUT_BATCH_BYTES_LIMIT = "ledger.input_batch_bytes", Limit: "what has to be read together of a Parquet or Arrow file takes too much memory", "write the file in smaller batches, pages or row groups; is it what its ending says?";
     ORDERED_BYTES_LIMIT = "ledger.ordered_bytes", Limit: "the rows to be put in order do not fit in memory", "ask for fewer columns, or with a limit";
     MAX_CLOCK_STEP_LIMIT = "ledger.max_clock_step", Limit: "the clock is far beyond the last transaction", "set the clock right: one wrong clock would bind every later transaction; where it is right, and the ledger rested, open it with accept_clock_step";
 

@@ -12,6 +12,19 @@ pub const ATOMIC_BYTES: usize = 512 << 20;
 pub const EXCEPTIONS_KEPT: usize = 100_000;
 /// Bytes of a line or row of an input file: a record has at most [`RECORD_BYTES`], and JSON may write a character as six.
 pub const LINE_BYTES: u64 = 8 << 20;
+/// Bytes of the footer of a Parquet file, or of the head of an Arrow message: thousands of row groups, or of columns. A few of them can
+/// become some hundred in memory.
+pub const INPUT_HEAD_BYTES: u64 = 8 << 20;
+/// Columns of a Parquet file, those in structs counted: no record type has more fields.
+pub const INPUT_COLUMNS: u64 = FIELDS as u64;
+/// Nesting of the columns of a Parquet file: [`FIELD_DEPTH`] lists of structs have 13 levels, and reading them recurses.
+pub const INPUT_DEPTH: u64 = 32;
+/// Bytes of the header of a Parquet page: its statistics hold two values.
+pub const PAGE_HEADER_BYTES: u64 = 1 << 20;
+/// Bytes that the rows of a table file that are read together take, packed and unpacked: a packed page, or a dictionary whose values are
+/// named over and over, can stand for gigabytes. Of a Parquet file fewer rows are read together where they are large; an Arrow batch is
+/// read whole, with the dictionaries it names.
+pub const INPUT_BATCH_BYTES: u64 = 512 << 20;
 /// Records of one atomic transaction (design of positions: 24 bits).
 pub const ATOMIC_RECORDS: usize = 1 << 20;
 /// Most rows of a chunk, and rows that are prepared or read together: large enough that what is done once for all of them costs
