@@ -13,6 +13,7 @@ from ._facts import (
     Appended,
     AuditReport,
     Backup,
+    CheckedModule,
     Checkpoint,
     Endorsement,
     ErrorCode,
@@ -575,6 +576,16 @@ class Receipt:
     def __ne__(self, other: object, /) -> bool: ...
     def __getnewargs__(self) -> tuple[str]: ...
     def _repr_html_(self) -> str: ...
+
+def check_module(
+    name_or_path: _Path, *, modules: Sequence[_Path] = (), follows: _Path | None = None
+) -> CheckedModule:
+    """Reads a schema file that no ledger has loaded, and gives what it declares; raises SchemaError with every fault.
+
+    `name_or_path` is the name of a shipped module or the path of a schema file, `modules` are others that it refers to, in any order;
+    shipped ones are known. `follows` is the file of the version that it is to follow: where it may not, whatever is stored, a
+    RejectedError says every reason; otherwise `demands` says what a ledger is asked.
+    """
 
 def try_module(
     name_or_path: _Path,

@@ -6,9 +6,12 @@ called `index` or `count` it hides the method of that name that tuples have, whi
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from .exceptions import VerificationError
+
+if TYPE_CHECKING:
+    from ._core import Schema
 
 _Fact = TypeVar("_Fact", bound=type[NamedTuple])
 
@@ -519,6 +522,37 @@ class AuditReport(NamedTuple):
         facts = {name: fact for name, fact in self._asdict().items() if name not in ("findings", "text")}
         findings = _show.table("findings", [finding._asdict() for finding in self.findings]) if self.findings else ""
         return _table(f"audit of {self.origin}", facts) + findings
+
+
+@_shown
+class CheckedModule(NamedTuple):
+    """What a schema file declares that no ledger has loaded: see `check_module`.
+
+    >>> checked = check_module("finance")
+    >>> checked.version, checked.schemas[0].to_dict()["key"]
+    (1, ['id'])
+    """
+
+    name: str
+    """Name."""
+    version: int
+    """Version."""
+    title: str
+    """One line for people."""
+    schemas: "list[Schema]"
+    """Its record types, in the order of the file."""
+    roles: dict[str, str]
+    """Full names of its roles, and what each is for."""
+    demands: list[str]
+    """What a ledger is asked before it may follow the version named by ``follows``."""
+    source: str
+    """The text of the schema file."""
+
+    def _repr_html_(self) -> str:
+        from . import _show
+
+        types = [{"type": schema.type, "rules": len(schema.rules), "meaning": schema.doc} for schema in self.schemas]
+        return _show.table(f"{self.name}, version {self.version}: {self.title}", types)
 
 
 @_shown

@@ -1,10 +1,11 @@
 //! Modules: shipped with the command, in a file, or loaded into a ledger; and the record types they declare.
 
 use std::path::Path;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
+use clap::Args;
 use ledgerstone::schema::{Module, RecordType, parse_builtin, parse_with};
-use ledgerstone::{Error, Ledger, ModuleLoaded, codes};
+use ledgerstone::{Error, Ledger, ModuleLoaded, codes, read_module};
 use ledgerstone_schemas::{LEDGER, SHIPPED};
 
 use crate::failure::Failure;
@@ -32,23 +33,26 @@ pub(crate) fn source_of(name: &str) -> Result<(String, String), Failure> {
     ))
 }
 
-/// Parses a module that is not loaded anywhere. It may refer to shipped ones.
-pub(crate) fn parse(source: &str, file: &str) -> Result<Module, Failure> {
-    let module = if file == "ledger.toml" && source == LEDGER {
-        parse_builtin(source)
-    } else {
-        parse_with(source, file, &shipped_type)
-    };
-    Ok(module.map_err(Error::from)?)
+/// Other modules that a schema file refers to.
+#[derive(Args, Debug)]
+pub(crate) struct Others {
+    /// Another module that it refers to, by its file (may be repeated); shipped ones are known
+    #[arg(long = "module", value_name = "FILE")]
+    modules: Vec<String>,
 }
 
-/// The record type of a shipped module, by its full name.
-fn shipped_type(wanted: &str) -> Option<Arc<RecordType>> {
-    static TYPES: LazyLock<Vec<Arc<RecordType>>> = LazyLock::new(|| {
-        let shipped = SHIPPED.iter().filter_map(|(name, source)| parse_with(source, name, &|_| None).ok());
-        shipped.flat_map(|module| module.types).collect()
-    });
-    TYPES.iter().find(|known| known.name == wanted).cloned()
+impl Others {
+    /// Whether there are some.
+    pub(crate) fn are_named(&self) -> bool {
+        !self.modules.is_empty()
+    }
+
+    /// Reads a module that is not loaded anywhere, shipped or in a file, and the name of its file.
+    pub(crate) fn read(&self, name: &str) -> Result<(Module, String), Failure> {
+        let others = self.modules.iter().map(|other| source_of(other)).collect::<Result<Vec<_>, _>>()?;
+        let (source, file) = source_of(name)?;
+        Ok((read_module(&source, &file, &others)?, file))
+    }
 }
 
 /// Every version of every module that the ledger has loaded, in order, parsed.

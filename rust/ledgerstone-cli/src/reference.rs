@@ -34,7 +34,7 @@ Results go to standard output, everything else to standard error. A progress lin
 **`--json`.** Every verb takes it. A verb that lists (`query`, `members`, `errors`) prints one object a line and item; a verb with one result prints one object
 on one line. Decimals, dates and instants are text, as in record bytes; bytes are base64; an absent field is left out. An error is then one
 object on standard error, `{\"error\":{\"code\":\"ledger.no_ledger\",\"message\":\"…\",\"help\":\"…\",\"exit\":3}}`, with `file`, `line`, `row` and
-`field` where it names them.
+`field` where it names them. Rows that `append` does not plainly accept are told there as well, the first of them, one object a row.
 
 **Exit codes.**
 

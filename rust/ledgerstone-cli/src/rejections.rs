@@ -65,7 +65,7 @@ impl RejectionsFile {
         match &mut self.form {
             Form::Csv(writer) => writer.write_record(texts(exception, line)).map_err(|error| failed(path, error)),
             Form::Jsonl(writer) => {
-                writeln!(writer, "{}", json_line(&json(exception, line))).map_err(|error| failed(path, error))
+                writeln!(writer, "{}", json_line(&as_json(exception, line))).map_err(|error| failed(path, error))
             }
             Form::Parquet(writer, rows) => {
                 rows.push((exception.clone(), line));
@@ -93,7 +93,7 @@ impl RejectionsFile {
 }
 
 /// A row as JSON: what there is.
-fn json(exception: &RecordException, line: Option<u64>) -> Json {
+pub(crate) fn as_json(exception: &RecordException, line: Option<u64>) -> Json {
     let rejected = &exception.reason;
     let number = |number: u64| Json::Int(number as i64);
     let text = |text: &str| Json::Text(text.to_owned());

@@ -43,7 +43,10 @@ fn records_stand_alone_or_fall_together() {
     assert_eq!(alone.code, 1);
     let report: Value = serde_json::from_str(&alone.out).unwrap();
     assert_eq!((&report["rows"], &report["accepted"], &report["rejected"]), (&2.into(), &1.into(), &1.into()));
-    assert!(alone.err.contains("finance.transfer row 1, field amount: finance.insufficient_funds"), "{}", alone.err);
+    let told: Value = serde_json::from_str(&alone.err).unwrap();
+    let refused = [&told["row"], &told["line"], &told["code"], &told["field"]];
+    let expected: [Value; 4] = [1.into(), 2.into(), "finance.insufficient_funds".into(), "amount".into()];
+    assert_eq!(refused, [&expected[0], &expected[1], &expected[2], &expected[3]], "{}", alone.err);
 }
 
 #[test]
@@ -410,4 +413,49 @@ fn a_history_shows_each_change_on_a_line() {
     assert!(changes.iter().any(|line| line.ends_with("currency: nothing → EUR")), "{told}");
     assert!(changes.iter().any(|line| line.contains("12.5 → 1012.5")), "{told}");
     assert!(!told.contains('…'), "{told}");
+}
+
+#[test]
+fn files_that_refer_to_each_other_are_checked_together() {
+    let folder = Folder::new();
+    let module = |name: &str, version: u64, rule: &str| {
+        format!(
+            "[module]\nname = \"{name}\"\nversion = {version}\n[roles.clerk]\n[types.thing]\nauthorise = [\"clerk\"]\n\
+             [types.thing.fields]\nid = {{ type = \"text\", required = true }}\n[[types.thing.rules]]\nunique = [\"id\"]\n{rule}"
+        )
+    };
+    let refers = "[[types.thing.rules]]\nref = \"loans.thing\"\nat = [\"id\"]\n";
+    folder.write("loans.toml", module("loans", 1, "").as_bytes());
+    folder.write("repay.toml", module("repay", 1, refers).as_bytes());
+    folder.write("repay-2.toml", module("repay", 2, refers).as_bytes());
+    let alone = folder.run("schema check repay.toml");
+    assert!(alone.code == 1 && alone.err.contains("loans.thing"), "{}", alone.err);
+    for (line, says) in [
+        ("schema check repay.toml --module loans.toml", "module repay, version 1: ok"),
+        ("schema show repay.toml --module loans.toml", "repay.thing"),
+        ("schema diff repay.toml repay-2.toml --module loans.toml", "version 2 of repay may follow version 1"),
+    ] {
+        let together = folder.run(line);
+        assert!(together.code == 0 && together.out.contains(says), "{line}: {}{}", together.out, together.err);
+    }
+    let ledger = folder.run("schema show repay --ledger x.ledger --module loans.toml");
+    assert!(ledger.code == 2 && ledger.err.contains("--module goes with a file"), "{}", ledger.err);
+}
+
+#[test]
+fn what_to_do_about_a_refused_row_is_said_once() {
+    let folder = Folder::with_books();
+    let lines = [
+        transfer("a", "cash", "sales", "x"),
+        transfer("b", "cash", "sales", "y"),
+        transfer("c", "sales", "cash", "9999"),
+    ];
+    let run = folder.append("finance.transfer", &lines.concat(), "");
+    let told: Vec<&str> = run.err.lines().collect();
+    assert_eq!((run.code, told.len(), told[1]), (1, 4, "help: write it as the message says"), "{}", run.err);
+    assert!(
+        told[2].starts_with("rejected: standard input, line 2: finance.transfer row 1, field amount: "),
+        "{}",
+        run.err
+    );
 }

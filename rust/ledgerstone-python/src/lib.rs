@@ -57,7 +57,7 @@ mod _core {
     #[pymodule_export]
     use crate::receipt::{PyReceipt, check_checkpoint, verify};
     #[pymodule_export]
-    use crate::schema::{PySchema, try_module};
+    use crate::schema::{PySchema, check_module, try_module};
     #[pymodule_export]
     use crate::transaction::PyTransaction;
 

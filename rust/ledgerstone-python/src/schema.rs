@@ -1,9 +1,10 @@
 //! What record types declare, and modules that are tried before any ledger takes them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ledgerstone::schema::{RecordType, arrow_schema};
-use ledgerstone::{CellNow, Trial, Tried};
+use ledgerstone::{CellNow, Trial, Tried, may_follow, read_module};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyDict, PyTuple};
@@ -119,6 +120,39 @@ pub(crate) fn try_module<'py>(
     let records = trial.records.iter().map(|record| tried(py, record)).collect::<PyResult<Vec<_>>>()?;
     let cells = trial.cells.iter().map(|cell| cell_now(py, cell)).collect::<PyResult<Vec<_>>>()?;
     facts::new(py, "Trial", (records, cells))
+}
+
+/// Reads a schema file that no ledger has loaded, and gives what it declares: see the stub.
+///
+/// >>> checked = check_module("finance")
+/// >>> checked.name, checked.version, [schema.type for schema in checked.schemas][0]
+/// ('finance', 1, 'finance.account')
+/// >>> check_module("finance", follows="finance").demands
+/// []
+#[pyfunction]
+#[pyo3(
+    signature = (name_or_path, *, modules=Vec::new(), follows=None),
+    text_signature = "(name_or_path, *, modules=(), follows=None)"
+)]
+pub(crate) fn check_module<'py>(
+    py: Python<'py>,
+    name_or_path: &Bound<'py, PyAny>,
+    modules: Vec<Bound<'py, PyAny>>,
+    follows: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let others = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
+    let (source, file) = module_source(name_or_path)?;
+    let before = follows.map(module_source).transpose()?;
+    let (module, demands) = enter(py, || {
+        let module = read_module(&source, &file, &others)?;
+        let before = before.map(|(source, file)| read_module(&source, &file, &others)).transpose()?;
+        let demands = before.map(|before| may_follow(&before, &module)).transpose()?.unwrap_or_default();
+        Ok((module, demands))
+    })?;
+    let roles: BTreeMap<String, String> = module.roles.into_iter().map(|role| (role.name, role.doc)).collect();
+    let schemas: Vec<PySchema> = module.types.into_iter().map(PySchema).collect();
+    let demands: Vec<String> = demands.iter().map(ToString::to_string).collect();
+    facts::new(py, "CheckedModule", (module.name, module.version, module.title, schemas, roles, demands, module.source))
 }
 
 fn pairs(records: &Bound<'_, PyAny>) -> PyResult<Vec<(String, ledgerstone::model::Value)>> {

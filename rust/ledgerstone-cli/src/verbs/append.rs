@@ -1,5 +1,6 @@
 //! `append`: records of one type, from CSV, JSON lines, Parquet or Arrow.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -12,8 +13,8 @@ use crate::modules::record_type;
 use crate::open::Writing;
 use crate::output::Output;
 use crate::progress::Progress;
-use crate::rejections::RejectionsFile;
-use crate::table::number;
+use crate::rejections::{RejectionsFile, as_json};
+use crate::table::{json_line, number};
 
 /// Rows that are told one by one.
 const SHOWN: u64 = 20;
@@ -71,7 +72,8 @@ impl Arguments {
             lines.forget(done.rows);
             Ok(())
         };
-        let mut told = Told { name: &name, lines: &lines, file: &mut file, count: 0, plain: false };
+        let as_json = out.is_json();
+        let mut told = Told { name: &name, lines: &lines, file: &mut file, as_json, count: 0, codes: BTreeSet::new() };
         let mut exceptions = |exception: &RecordException| told.tell(exception);
         let mode = if self.atomic { Mode::Atomic } else { Mode::Each };
         let options = LoadOptions {
@@ -86,15 +88,15 @@ impl Arguments {
             Records::Tables(mut tables) => ledger.append_tables(&self.record_type, &mut *tables, options),
         };
         drop(progress);
-        let (count, plain) = (told.count, told.plain);
+        let (count, plain) = (told.count, told.codes.contains(codes::PLAIN_PRIVATE));
         // What was refused before a load stopped is worth as much.
         file.map_or(Ok(()), RejectionsFile::finish)?;
         let report = loaded.map_err(|error| at_file(error, &name, &lines))?;
-        if count > SHOWN {
+        if count > SHOWN && !as_json {
             let hint = if self.rejections.is_some() { "" } else { "; --rejections FILE writes them all" };
             eprintln!("{} more were not plainly accepted{hint}", count - SHOWN);
         }
-        if plain {
+        if plain && !as_json {
             eprintln!("warning: private fields are stored in the clear, for as long as the ledger lives");
         }
         self.report(out, &report)?;
@@ -132,21 +134,27 @@ struct Told<'a> {
     name: &'a str,
     lines: &'a Lines,
     file: &'a mut Option<RejectionsFile>,
+    as_json: bool,
     count: u64,
-    /// Whether private fields were stored in the clear.
-    plain: bool,
+    /// The codes so far: what to do about each is said once.
+    codes: BTreeSet<String>,
 }
 
 impl Told<'_> {
     fn tell(&mut self, exception: &RecordException) -> Result<(), Error> {
-        let (outcome, why) = (exception.outcome.name(), &exception.reason);
+        let (outcome, why, line) = (exception.outcome.name(), &exception.reason, self.lines.of(exception.reason.row));
         self.count += 1;
-        self.plain |= why.code == codes::PLAIN_PRIVATE;
-        if self.count <= SHOWN {
+        let is_first = !self.codes.contains(&why.code) && self.codes.insert(why.code.clone());
+        if self.count <= SHOWN && self.as_json {
+            eprintln!("{}", json_line(&as_json(exception, line)));
+        } else if self.count <= SHOWN {
             eprintln!("{outcome}: {}: {why}", Input::place(self.name, self.lines, why.row));
+            if let Some(entry) = codes::entry(&why.code).filter(|_| is_first) {
+                eprintln!("help: {}", entry.remedy);
+            }
         }
         match self.file {
-            Some(file) => file.write(exception, self.lines.of(why.row)),
+            Some(file) => file.write(exception, line),
             None => Ok(()),
         }
     }

@@ -25,8 +25,14 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let wanted = self.text.as_deref().unwrap_or_default();
+        let found: Vec<_> = CATALOGUE.iter().filter(|entry| entry.code.contains(wanted)).collect();
+        if found.is_empty() {
+            return Err(Failure::usage(format!(
+                "no code of ledgerstone holds {wanted:?}; those of a module are in its file: schema show finance"
+            )));
+        }
         let mut table = Table::new(["code", "error", "meaning", "remedy"]).whole();
-        for entry in CATALOGUE.iter().filter(|entry| entry.code.contains(wanted)) {
+        for entry in found {
             let members = [
                 ("code", entry.code),
                 ("error", entry.class.name()),

@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use ledgerstone::codes;
-use ledgerstone::schema::{
-    CellKind, Compatibility, Field, FieldKind, LookupSource, Module, Reason, RecordType, Severity, compat,
-};
+use ledgerstone::schema::{CellKind, Field, FieldKind, LookupSource, Module, Reason, RecordType, Severity};
+use ledgerstone::{codes, may_follow};
 use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
-use crate::modules::{loaded, parse, source_of};
+use crate::modules::{Others, loaded};
 use crate::open::Reading;
 use crate::output::Output;
 use crate::table::{Table, json_line, number, text};
@@ -20,10 +18,15 @@ use crate::values::to_json;
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Check a schema file; every fault is shown with its line and column
-    #[command(after_help = "Example:\n  ledgerstone schema check loans.toml")]
+    #[command(after_help = "\
+Example:
+  ledgerstone schema check loans.toml
+  ledgerstone schema check repayments.toml --module loans.toml")]
     Check {
         /// The schema file, or the name of a module shipped with ledgerstone
         module: String,
+        #[command(flatten)]
+        others: Others,
     },
     Try(super::try_module::Arguments),
     /// Show what a module declares
@@ -43,6 +46,8 @@ Example:
         /// The text of the file instead
         #[arg(long)]
         source: bool,
+        #[command(flatten)]
+        others: Others,
     },
     /// Show which version of which module was loaded where, and by whom
     #[command(after_help = "Example:\n  ledgerstone schema history books.ledger")]
@@ -54,6 +59,8 @@ Example:
         old: String,
         /// The schema file that is to follow it
         new: String,
+        #[command(flatten)]
+        others: Others,
     },
     /// Print the JSON Schema of schema files, which editors complete and check by
     #[command(after_help = "Example:\n  ledgerstone schema json > module.schema.json")]
@@ -63,9 +70,8 @@ Example:
 impl Verb {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         match self {
-            Verb::Check { module } => {
-                let (source, file) = source_of(module)?;
-                let module = parse(&source, &file)?;
+            Verb::Check { module, others } => {
+                let (module, file) = others.read(module)?;
                 let (name, version, types) = (&module.name, module.version, module.types.len());
                 if out.is_json() {
                     let types = number(types as u64);
@@ -75,11 +81,13 @@ impl Verb {
                 }
             }
             Verb::Try(arguments) => return arguments.run(out),
-            Verb::Show { module, ledger, version, source } => {
+            Verb::Show { module, ledger, version, source, others } => {
                 let shown = match ledger {
-                    None => {
-                        let (text, file) = source_of(module)?;
-                        parse(&text, &file)?
+                    None => others.read(module)?.0,
+                    Some(_) if others.are_named() => {
+                        return Err(Failure::usage(
+                            "--module goes with a file: a ledger has the modules that it has loaded",
+                        ));
                     }
                     Some(path) => loaded_module(path, module, *version)?,
                 };
@@ -92,14 +100,9 @@ impl Verb {
                 }
             }
             Verb::History(reading) => history(reading, out)?,
-            Verb::Diff { old, new } => {
-                let read = |name: &str| source_of(name).and_then(|(source, file)| parse(&source, &file));
-                let (old, new) = (read(old)?, read(new)?);
-                let Compatibility { reasons, demands } = compat(&old, &new);
-                if !reasons.is_empty() {
-                    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
-                    return Err(Failure::new(codes::MODULE_UPGRADE, reasons.join("\n")));
-                }
+            Verb::Diff { old, new, others } => {
+                let (old, new) = (others.read(old)?.0, others.read(new)?.0);
+                let demands = may_follow(&old, &new)?;
                 let (name, old, new) = (&new.name, old.version, new.version);
                 if out.is_json() {
                     let demands = Json::List(demands.iter().map(text).collect());

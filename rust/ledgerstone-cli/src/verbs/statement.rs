@@ -3,13 +3,14 @@
 use clap::Args;
 use ledgerstone::model::Decimal;
 use ledgerstone::{Balance, Moment, StatementRequest};
+use ledgerstone_verify::Json;
 
 use crate::failure::Failure;
 use crate::modules::record_type;
 use crate::open::Reading;
 use crate::output::Output;
 use crate::rows::show_tidied;
-use crate::table::Table;
+use crate::table::{Table, json_line};
 use crate::values::{key_values, parse_moment};
 
 /// Show every record that moved a balance, and the balance after each
@@ -62,7 +63,13 @@ impl Arguments {
         })?;
         let (opening, closing) = (rows.opening(), rows.closing());
         show_tidied(out, &rows.schema(), rows, self.limit, "movement", leave_out_idle_parts)?;
-        eprintln!("opening {}, closing {}", text(&opening), text(&closing));
+        if out.is_json() {
+            let ends = [("opening", &opening), ("closing", &closing)];
+            let ends = ends.map(|(name, balance)| (name.to_owned(), json(balance)));
+            eprintln!("{}", json_line(&Json::Object(ends.to_vec())));
+        } else {
+            eprintln!("opening {}, closing {}", text(&opening), text(&closing));
+        }
         Ok(0)
     }
 }
@@ -79,6 +86,10 @@ fn leave_out_idle_parts(table: &mut Table) {
         let columns = idle.iter().flat_map(|part| ["change", "balance"].map(|column| format!("{part}_{column}")));
         table.leave_out(&columns.collect::<Vec<_>>());
     }
+}
+
+fn json(balance: &Balance) -> Json {
+    Json::Object(balance.iter().map(|(part, amount)| (part.clone(), Json::Text(amount.to_string()))).collect())
 }
 
 fn text(balance: &Balance) -> String {
