@@ -42,6 +42,7 @@ __all__ = [
     "Transaction",
     "__version__",
     "cli_main",
+    "check_module",
     "create",
     "errors",
     "open",
@@ -577,9 +578,7 @@ class Receipt:
     def __getnewargs__(self) -> tuple[str]: ...
     def _repr_html_(self) -> str: ...
 
-def check_module(
-    name_or_path: _Path, *, modules: Sequence[_Path] = (), follows: _Path | None = None
-) -> CheckedModule:
+def check_module(name_or_path: _Path, *, modules: Sequence[_Path] = (), follows: _Path | None = None) -> CheckedModule:
     """Reads a schema file that no ledger has loaded, and gives what it declares; raises SchemaError with every fault.
 
     `name_or_path` is the name of a shipped module or the path of a schema file, `modules` are others that it refers to, in any order;

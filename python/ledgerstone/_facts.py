@@ -528,6 +528,7 @@ class AuditReport(NamedTuple):
 class CheckedModule(NamedTuple):
     """What a schema file declares that no ledger has loaded: see `check_module`.
 
+    >>> from ledgerstone import check_module
     >>> checked = check_module("finance")
     >>> checked.version, checked.schemas[0].to_dict()["key"]
     (1, ['id'])

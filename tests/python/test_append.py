@@ -150,8 +150,8 @@ def test_every_row_has_its_verdict(ledger: ls.Ledger) -> None:
     verdicts = [(one["row"], one["code"], one["field"]) for one in result.rejections]
     assert verdicts == [
         (1, "ledger.wrong_type", "amount"),
-        (2, "finance.duplicate", None),
-        (3, "finance.amount_not_positive", None),
+        (2, "finance.duplicate", "id"),
+        (3, "finance.amount_not_positive", "amount"),
     ]
     assert [result.row(row) for row in range(6)] == [(3, 0), None, (3, 1), None, (3, 2), None]
     assert result.rejections[-1] == result.rejections[2] == list(result.rejections)[2]

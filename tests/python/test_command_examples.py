@@ -69,6 +69,21 @@ ref = "finance.account"
 at = ["account"]
 """
 
+REPAYMENTS = """
+[module]
+name = "repayments"
+version = 1
+title = "Repayments of loans"
+[roles.clerk]
+[types.repayment]
+authorise = ["clerk"]
+[types.repayment.fields]
+loan = { type = "text", max = 16, required = true }
+[[types.repayment.rules]]
+ref = "loans.loan"
+at = ["loan"]
+"""
+
 
 class Prepared(NamedTuple):
     """The folder, and what stands for the ids and keys of the examples."""
@@ -110,6 +125,7 @@ def prepare(folder: Path) -> Prepared:
     other.save("other.pem")
     Path("claims.toml").write_text(CLAIMS, "utf-8")
     Path("loans.toml").write_text(LOANS, "utf-8")
+    Path("repayments.toml").write_text(REPAYMENTS, "utf-8")
     Path("words.txt").write_text("three plain words\n", "utf-8")
     finance = (ROOT / "schemas" / "finance.toml").read_text("utf-8")
     Path("finance-2.toml").write_text(finance.replace("\nversion = 1\n", "\nversion = 2\n", 1), "utf-8")

@@ -51,9 +51,9 @@ def test_records_are_tried_without_a_ledger(tmp_path: Path, monkeypatch: pytest.
         ("accepted", None, None),
         ("accepted", None, None),
         ("accepted", None, None),
-        ("rejected", "finance.duplicate", None),
+        ("rejected", "finance.duplicate", "id"),
         ("rejected", "ledger.wrong_type", "amount"),
-        ("rejected", "finance.insufficient_funds", None),
+        ("rejected", "finance.insufficient_funds", "amount"),
     ]
     assert trial.refused == trial.records[3:]
     assert "cash" in (trial.refused[2].cell or "")
@@ -80,3 +80,28 @@ def test_a_file_is_tried_with_what_it_needs(tmp_path: Path) -> None:
     schema.write_text("[module]\nname = 3\n")
     with pytest.raises(ls.SchemaError, match=r"notes\.toml"):
         ls.try_module(schema, [])
+
+
+def test_files_that_refer_to_each_other_are_read_together(tmp_path: Path) -> None:
+    def module(name: str, version: int, rule: str = "") -> Path:
+        path = tmp_path / f"{name}-{version}.toml"
+        path.write_text(
+            f'[module]\nname = "{name}"\nversion = {version}\ntitle = "Things"\n[roles.clerk]\n[types.thing]\n'
+            'doc = "A thing"\nauthorise = ["clerk"]\n[types.thing.fields]\nid = { type = "text", required = true }\n'
+            f'[[types.thing.rules]]\nunique = ["id"]\n{rule}'
+        )
+        return path
+
+    refers = '[[types.thing.rules]]\nref = "loans.thing"\nat = ["id"]\n'
+    loans, repay, later = module("loans", 1), module("repay", 1, refers), module("repay", 2, refers)
+    with pytest.raises(ls.SchemaError, match=r"loans\.thing") as alone:
+        ls.check_module(repay)
+    assert alone.value.file == str(repay)
+    checked = ls.check_module(later, modules=[loans], follows=repay)
+    assert (checked.name, checked.version, checked.demands) == ("repay", 2, [])
+    assert [schema.type for schema in checked.schemas] == ["repay.thing"]
+    assert checked.roles == {"repay.clerk": ""}
+    assert "repay.thing" in checked._repr_html_()
+    with pytest.raises(ls.RejectedError, match="repay") as older:
+        ls.check_module(repay, modules=[loans], follows=later)
+    assert older.value.code == "ledger.module_upgrade"

@@ -96,7 +96,9 @@ def test_things_show_themselves(ledger: ls.Ledger) -> None:
         assert repr(tx) == "Transaction(open, 1 records)"
     assert repr(tx) == "Transaction(Appended(index=3, count=1, is_new=True))"
     result = ledger.append_many("finance.transfer", [transfer("t1")])
-    assert repr(result.rejections).startswith("Rejections(1 rows, the first: finance.transfer row 0: finance.duplicate")
+    assert repr(result.rejections).startswith(
+        "Rejections(1 rows, the first: finance.transfer row 0, field id: finance.duplicate"
+    )
     assert repr(ledger.append_many("finance.transfer", []).rejections) == "Rejections(0 rows)"
 
 
@@ -184,6 +186,11 @@ def everything(ledger: ls.Ledger, me: ls.Key, tmp_path: Path) -> list[Any]:
     trial = ls.try_module("finance", [("finance.commodity", {"code": NASTY, "exponent": NASTY})])
     accounts = [{"id": NASTY, "currency": "EUR", "kind": "asset"}]
     state = ls.try_module("finance", {"finance.account": accounts}).cells
+    schema = tmp_path / "nasty.toml"
+    schema.write_text(
+        f"[module]\nname = 'nasty'\nversion = 1\ntitle = '{NASTY}'\n[roles.r]\n[types.t]\ndoc = '{NASTY}'\n"
+        "authorise = ['r']\n[types.t.fields]\nid = { type = 'text' }\n"
+    )
     record = ledger.get("finance.commodity", "AAPL")
     receipt = ledger.receipt(record)
     proposal = ledger.propose([("finance.commodity", {"code": "GOOG", "exponent": 0, "name": NASTY})])
@@ -201,6 +208,7 @@ def everything(ledger: ls.Ledger, me: ls.Key, tmp_path: Path) -> list[Any]:
         *(ledger.transaction(), proposal, endorsed, *endorsed.endorsements, member, *member.history, *member.grants),
         *(ledger.modules()[0], ledger.module_history()[0], ledger.log_keys()[0], ledger.checkpoint(), ls.errors()[0]),
         *(ledger.backup(tmp_path / "copy.ledger"), ledger.append("finance.commodity", {"code": "IBM", "exponent": 0})),
+        ls.check_module(schema),
         *(ls.Outcome("held", "orders.large", NASTY), ls.Grant(NASTY, 7, None, now), doubt, finding),
     ]
 
