@@ -14,7 +14,7 @@ use crate::execute::{PreparedChunk, Working};
 use crate::limits::{CELL_RUN_ENTRIES, SMALL_CHUNK_ROWS, WRITTEN_CHUNK_BYTES, WRITTEN_CHUNK_ROWS};
 use crate::model::RowId;
 use crate::query::{history_key, posting_prefix, segment_prefix};
-use crate::schema::codec::{self, ChunkHeader, Postings, bucket_bits, bucket_of};
+use crate::schema::codec::{self, ChunkHeader, Postings, StoredChunk, bucket_bits, bucket_of};
 use crate::schema::{RecordType, Rows, lookup_path};
 use crate::store::{Put, Table, number_key};
 
@@ -125,11 +125,13 @@ fn check_decoding(puts: &[Put], record_type: &RecordType, batch: &arrow_array::R
             start += chunk.iter().map(rows_of).sum::<usize>();
             continue;
         }
-        let mut gather = codec::Gather::new(&record_type.fields, None).map_err(|error| fault(&error))?;
+        let fields = &record_type.fields;
+        let mut gather = codec::Gather::new(fields, None).map_err(|error| fault(&error))?;
         for put in chunk {
-            gather.append(&put.value, None).map_err(|error| fault(&error))?;
+            let stored = StoredChunk::read(&put.value).map_err(|error| fault(&error))?;
+            gather.append(fields, &stored, None).map_err(|error| fault(&error))?;
         }
-        let again = gather.finish().map_err(|error| fault(&error))?;
+        let again = gather.finish(fields).map_err(|error| fault(&error))?;
         if again != batch.slice(start, again.num_rows()) {
             return Err(fault(&"a chunk does not decode to its rows"));
         }
@@ -143,7 +145,7 @@ fn is_columns(put: &Put) -> bool {
 }
 
 fn rows_of(put: &Put) -> usize {
-    codec::decode_header(&put.value).map_or(0, |(_, header, _)| header.rows as usize)
+    StoredChunk::read(&put.value).map_or(0, |chunk| chunk.rows as usize)
 }
 
 fn postings(view: &Rows<'_>, field: usize, positions: &[u32], secret: FileSecret) -> Postings {
@@ -249,7 +251,11 @@ pub(crate) fn cell_rows(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::query::{Lookup, Positions};
+    use crate::store::{MemoryStore, Store};
 
     /// The lengths into which rows of one size, and of a head for each chunk, are cut.
     fn lengths(rows: usize, row_bytes: usize) -> Vec<usize> {
@@ -261,6 +267,45 @@ mod tests {
             lengths.push(length);
         }
         lengths
+    }
+
+    proptest! {
+        /// Transactions of all sizes, one after the other or with gaps: small ones, and large ones of few and of many buckets.
+        #[test]
+        fn postings_are_found_whatever_the_sizes(
+            sizes in prop::collection::vec(prop::sample::select(&[0, 3, 63, 64, 70, 200, 210, 600][..]), 1..12),
+            spread in 1_u32..200, first in 0_u64..4, end in 6_u64..14, seed in any::<u32>(),
+        ) {
+            let hash_of = |index: usize, position: u32| {
+                let value = (position ^ seed.rotate_left(index as u32)).wrapping_mul(2_654_435_761) % spread;
+                value.wrapping_mul(0x9e37_79b9)
+            };
+            let store = MemoryStore::new();
+            let mut naive: BTreeMap<u32, Vec<(u64, Vec<u32>)>> = BTreeMap::new();
+            for (index, size) in sizes.iter().enumerate() {
+                let postings: Postings = (0..*size).map(|position| (hash_of(index, position), position)).collect();
+                for &(hash, position) in &postings {
+                    let found = naive.entry(hash).or_default();
+                    match found.last_mut().filter(|(last, _)| *last == index as u64) {
+                        Some((_, positions)) => positions.push(position),
+                        None => found.push((index as u64, vec![position])),
+                    }
+                }
+                store.commit(0, FieldPostings { prefix: b"a.b\0c\0".to_vec(), postings }.puts(index as u64)).unwrap();
+            }
+            let snapshot = store.snapshot().unwrap();
+            for value in 0..spread {
+                let hash = value.wrapping_mul(0x9e37_79b9);
+                let mut lookup = Lookup::new(vec![(b"a.b\0c\0".to_vec(), vec![hash.into()])], first, end);
+                let mut found = Vec::new();
+                while let Some(Positions { index, positions }) = lookup.next(&*snapshot).unwrap() {
+                    found.push((index, positions));
+                }
+                let mut expected = naive.remove(&hash).unwrap_or_default();
+                expected.retain(|(index, _)| (first..end).contains(index));
+                prop_assert_eq!(found, expected);
+            }
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::view::{View, damage};
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::model::{RowId, State};
-use crate::query::{Gathered, Pieces, Positions, Wanted, column_at, gather, read_rows, unknown_field};
+use crate::query::{Gathered, Gathering, Positions, Wanted, column_at, read_head, read_rows, unknown_field};
 use crate::schema::{Expr, Field, Primitive, RecordType, Scalar, column_scalars, scalar_kind};
 
 /// Fields of the record that a field names, beside those of the record itself.
@@ -209,14 +209,17 @@ impl View {
 impl Ledger {
     /// Records at these places, which ascend: in the columns wanted.
     pub(crate) fn records(&self, view: &View, rows: &[RowId], wanted: &Wanted) -> Result<Gathered> {
-        let mut pieces = Pieces::default();
+        let authority = &*view.authority;
+        let types = |name: &str, version: u64| authority.version(name, version).cloned();
+        let mut gathering = Gathering::new(wanted.clone());
         for same in rows.chunk_by(|left, right| left.index == right.index) {
             let positions = same.iter().map(|row| row.position).collect();
             let found = Positions { index: same[0].index, positions };
-            read_rows(&*view.snapshot, found, usize::MAX, &mut pieces).map_err(damage)?;
+            read_rows(&*view.snapshot, found, usize::MAX, |last, bytes, positions| {
+                gathering.push(last, &read_head(last, bytes)?, Some(positions), &types)
+            })
+            .map_err(damage)?;
         }
-        let authority = &*view.authority;
-        let types = |name: &str, version: u64| authority.version(name, version).cloned();
-        gather(pieces.all(), wanted, &types).map_err(damage)
+        gathering.finish().map_err(damage)
     }
 }

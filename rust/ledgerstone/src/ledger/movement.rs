@@ -5,8 +5,10 @@
 //! cell, which the table `cell_history` knows.
 
 use std::cell::RefCell;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Ledger;
 use super::effects::{Batch, KnownVersions, Target, Turn, Turns, moved_cell, released};
@@ -18,8 +20,8 @@ use crate::execute::authority::RELEASE;
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
 use crate::query::{
-    Filter, Lookup, Pieces, Positions, Scan, Segments, Source, Wanted, gather, has_segments, moving_transactions,
-    posting_prefix, read_rows,
+    Filter, Gathering, Lookup, Positions, ReadError, Scan, Segments, Source, Wanted, has_segments, moving_transactions,
+    posting_prefix, read_head, read_rows, record_type_of,
 };
 use crate::schema::{Expr, RecordType, Rows};
 
@@ -96,7 +98,7 @@ impl Movements {
 
     /// The next movers; `None` at the end.
     pub(crate) fn next(&mut self, ledger: &Ledger, view: &View) -> Result<Option<Window>> {
-        let mut pieces: BTreeMap<String, Pieces> = BTreeMap::new();
+        let mut gatherings: BTreeMap<String, BTreeMap<u32, Gathering>> = BTreeMap::new();
         let mut batches = Vec::new();
         let mut rows = 0;
         while rows < WINDOW_ROWS {
@@ -118,8 +120,11 @@ impl Movements {
                     }
                     Some(positions) => {
                         rows += positions.positions.len();
-                        let pieces = pieces.entry(source.name.clone()).or_default();
-                        read_rows(&*view.snapshot, positions, usize::MAX, pieces).map_err(damage)?;
+                        let gatherings = gatherings.entry(source.name.clone()).or_default();
+                        read_rows(&*view.snapshot, positions, usize::MAX, |last, bytes, positions| {
+                            gather(view, &source.name, gatherings, (last, bytes), positions)
+                        })
+                        .map_err(damage)?;
                     }
                 }
             }
@@ -127,13 +132,10 @@ impl Movements {
         if rows == 0 {
             return Ok(None);
         }
-        let read = pieces.iter().flat_map(|(name, pieces)| pieces.by_version().map(move |same| (name, same)));
-        for (name, (version, pieces)) in read {
-            let unknown = || Error::damaged(format!("no module declared {name} version {version}"));
-            let record_type = view.authority.version(name, u64::from(version)).ok_or_else(unknown)?;
-            let wanted = Wanted::all(record_type);
-            let gathered = gather(pieces, &wanted, &|_, _| None).map_err(damage)?;
-            batches.push(Batch::new(view, &self.versions, record_type, gathered, &self.target)?);
+        for gathering in gatherings.into_values().flat_map(BTreeMap::into_values) {
+            let record_type = Arc::clone(gathering.record_type());
+            let gathered = gathering.finish().map_err(damage)?;
+            batches.push(Batch::new(view, &self.versions, &record_type, gathered, &self.target)?);
         }
         Window::new(view, batches).map(Some)
     }
@@ -179,6 +181,26 @@ impl Window {
         let views = self.batches.iter().map(|batch| Rows::new(&batch.record_type, &batch.gathered.batch));
         views.collect::<std::result::Result<_, _>>().map_err(|error| Error::Fault(error.to_string()))
     }
+}
+
+/// Gathers these rows of a chunk among others of its version.
+fn gather(
+    view: &View,
+    name: &str,
+    gatherings: &mut BTreeMap<u32, Gathering>,
+    (last, bytes): (RowId, &[u8]),
+    positions: &[u32],
+) -> std::result::Result<(), ReadError> {
+    let chunk = read_head(last, bytes)?;
+    let gathering = match gatherings.entry(chunk.version) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(place) => {
+            let authority = &*view.authority;
+            let types = |_: &str, version: u64| authority.version(name, version).cloned();
+            place.insert(Gathering::new(Wanted::all(&record_type_of(last, &chunk, &types)?)))
+        }
+    };
+    gathering.push(last, &chunk, Some(positions), &|_, _| None)
 }
 
 /// The movers of one type in one transaction, found by looking at every record of the type.

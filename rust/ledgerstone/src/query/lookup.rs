@@ -31,6 +31,17 @@ struct Value {
     small: Small,
     /// The next large transaction with the value; `None`: not looked for.
     large: Option<Option<Positions>>,
+    /// The large transaction that was looked at last, and the bits of its buckets.
+    known: Option<(u64, u8)>,
+}
+
+/// What is known of a large transaction.
+struct Bucket {
+    index: u64,
+    /// How many leading bits of a hash choose among its buckets.
+    bits: u8,
+    /// The bucket that the hash falls in, if any posting does.
+    stored: Option<Vec<u8>>,
 }
 
 /// Transactions with few postings: a row for each hash.
@@ -59,6 +70,7 @@ impl Lookup {
             hash: hash as u32,
             small: Small::default(),
             large: None,
+            known: None,
         };
         let terms = terms
             .into_iter()
@@ -137,23 +149,11 @@ impl Value {
         })
     }
 
-    fn next_large(&self, snapshot: &dyn Snapshot, from: u64, end: u64) -> Result<Option<Positions>, ReadError> {
-        let prefix = [self.prefix.as_slice(), &[1]].concat();
-        let to = [prefix.as_slice(), &end.to_be_bytes()].concat();
+    fn next_large(&mut self, snapshot: &dyn Snapshot, from: u64, end: u64) -> Result<Option<Positions>, ReadError> {
         let mut from = from;
-        loop {
-            // Whichever bucket comes first says how many there are.
-            let start = [prefix.as_slice(), &from.to_be_bytes()].concat();
-            let mut first = None;
-            snapshot.scan(Table::Postings, &start, Some(&to), &mut |key, _| {
-                let place = key[prefix.len()..].split_first_chunk::<8>();
-                first = place.and_then(|(index, rest)| Some((u64::from_be_bytes(*index), *rest.first()?)));
-                false
-            })?;
-            let Some((index, bits)) = first.filter(|(_, bits)| *bits <= 16) else { return Ok(None) };
-            let bucket = bucket_of(self.hash, bits);
-            let key = [&prefix[..], &index.to_be_bytes(), &[bits], &bucket.to_be_bytes()].concat();
-            if let Some(stored) = snapshot.get(Table::Postings, &key)? {
+        while let Some(Bucket { index, bits, stored }) = self.bucket(snapshot, from, end)? {
+            self.known = Some((index, bits));
+            if let Some(stored) = stored {
                 let positions = lookup_postings(&stored, self.hash).map_err(|error| damaged(index, &error))?;
                 if !positions.is_empty() {
                     return Ok(Some(Positions { index, positions }));
@@ -161,6 +161,46 @@ impl Value {
             }
             from = index + 1;
         }
+        Ok(None)
+    }
+
+    /// The bucket of the first large transaction from `from` on.
+    fn bucket(&self, snapshot: &dyn Snapshot, from: u64, end: u64) -> Result<Option<Bucket>, ReadError> {
+        // Transactions that follow each other are mostly of one size: then its bucket, or the one behind it, tells all.
+        if let Some((_, bits)) = self.known.filter(|(index, _)| index + 1 == from) {
+            let next = self.bucket_from(snapshot, &self.bucket_key(from, bits), end)?;
+            if next.as_ref().is_some_and(|next| (next.index, next.bits) == (from, bits)) {
+                return Ok(next);
+            }
+        }
+        // Whichever bucket comes first says how many there are.
+        let start = [self.prefix.as_slice(), &[1], &from.to_be_bytes()].concat();
+        let Some(mut first) = self.bucket_from(snapshot, &start, end)? else { return Ok(None) };
+        if first.stored.is_none() {
+            first.stored = snapshot.get(Table::Postings, &self.bucket_key(first.index, first.bits))?;
+        }
+        Ok(Some(first))
+    }
+
+    /// The transaction of the first bucket at or behind a key, and the bucket if it is the hash's own.
+    fn bucket_from(&self, snapshot: &dyn Snapshot, start: &[u8], end: u64) -> Result<Option<Bucket>, ReadError> {
+        let head = self.prefix.len() + 1;
+        let to = [self.prefix.as_slice(), &[1], &end.to_be_bytes()].concat();
+        let mut found = None;
+        snapshot.scan(Table::Postings, start, Some(&to), &mut |key, stored| {
+            found = key[head..].split_first_chunk::<8>().and_then(|(index, rest)| {
+                let (index, bits) = (u64::from_be_bytes(*index), *rest.first().filter(|bits| **bits <= 16)?);
+                let is_own = key == self.bucket_key(index, bits);
+                Some(Bucket { index, bits, stored: is_own.then(|| stored.to_vec()) })
+            });
+            false
+        })?;
+        Ok(found)
+    }
+
+    fn bucket_key(&self, index: u64, bits: u8) -> Vec<u8> {
+        let bucket = bucket_of(self.hash, bits).to_be_bytes();
+        [self.prefix.as_slice(), &[1], &index.to_be_bytes(), &[bits], &bucket].concat()
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 
+use super::pieces::read_head;
 use super::segments::Run;
 use crate::model::RowId;
-use crate::schema::codec::{self, ChunkHeader, Encoding};
+use crate::schema::codec::{self, Encoding, StoredChunk};
 use crate::schema::{RecordType, Rows, from_record_bytes};
 use crate::store::{Snapshot, StoreError, Table, number_key};
 
@@ -52,12 +53,14 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// The chunk that holds a row, and the row's place in it; `None` where no stored row has this id.
     pub(crate) fn locate(&self, row: RowId) -> Result<Option<(ChunkRows, usize)>, ReadError> {
-        let mut chunk = None;
-        chunk_of(self.snapshot, row, |last, bytes| {
-            chunk = Some(decode(last, bytes, self.types)?);
-            Ok(())
+        let mut chunk = Ok(None);
+        // Chunks are found by their last rows, which saves a page: the tree leads to the first key at or behind a row.
+        self.snapshot.hop(Table::Chunks, &number_key(row.number()), &mut |key, bytes| {
+            chunk = row_key(key)
+                .and_then(|last| (last.index == row.index).then(|| decode(last, bytes, self.types)).transpose());
+            None
         })?;
-        Ok(chunk.and_then(|chunk| chunk.rows.binary_search(&row).ok().map(|place| (chunk, place))))
+        Ok(chunk?.and_then(|chunk| chunk.rows.binary_search(&row).ok().map(|place| (chunk, place))))
     }
 
     /// The chunks of a run of one type, in order of positions.
@@ -65,7 +68,7 @@ impl<'a> Reader<'a> {
         let (from, to) = (number_key(run.first.number()), number_key(run.end.number()));
         let mut is_of_type = true;
         self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |_, bytes| {
-            is_of_type = codec::decode_header(bytes).is_ok_and(|(_, header, _)| header.type_name == type_name);
+            is_of_type = StoredChunk::read(bytes).is_ok_and(|chunk| chunk.type_name == type_name);
             is_of_type
         })?;
         if !is_of_type {
@@ -88,10 +91,7 @@ impl<'a> Reader<'a> {
         let (from, to) = (number_key(rows.start.number()), number_key(rows.end.number()));
         let mut found = Vec::new();
         self.snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-            found.push(row_key(key).and_then(|last| {
-                let header = codec::decode_header(bytes).map_err(|error| damaged(last, &error.to_string()))?.1;
-                record_type_of(last, &header, self.types)
-            }));
+            found.push(row_key(key).and_then(|last| record_type_of(last, &read_head(last, bytes)?, self.types)));
             true
         })?;
         found.into_iter().collect()
@@ -119,22 +119,6 @@ impl ChunkRows {
     }
 }
 
-/// Looks at the chunk that would hold a row: the first of its transaction that does not end before it, with the row id of its last row. It
-/// need not have the row. That chunks are found by their last rows saves a page: the tree leads to the first key at or behind a row.
-pub(crate) fn chunk_of(
-    snapshot: &dyn Snapshot,
-    row: RowId,
-    mut look: impl FnMut(RowId, &[u8]) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let (from, to) = (number_key(row.number()), number_key(RowId::new(row.index + 1, 0).number()));
-    let mut looked = Ok(());
-    snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-        looked = row_key(key).and_then(|last| look(last, bytes));
-        false
-    })?;
-    looked
-}
-
 /// The row id that a key of the tables `chunks` and `emitted` is.
 pub(crate) fn row_key(key: &[u8]) -> Result<RowId, ReadError> {
     let number = <[u8; 8]>::try_from(key).map_err(|_| damaged(RowId::new(0, 0), "a key is not a number"))?;
@@ -144,42 +128,40 @@ pub(crate) fn row_key(key: &[u8]) -> Result<RowId, ReadError> {
 /// Decodes a chunk.
 pub(crate) fn decode(last: RowId, bytes: &[u8], types: Types<'_>) -> Result<ChunkRows, ReadError> {
     let wrong = |why: &dyn std::fmt::Display| damaged(last, &why.to_string());
-    let (encoding, header, _) = codec::decode_header(bytes).map_err(|error| wrong(&error))?;
-    let record_type = record_type_of(last, &header, types)?;
-    let batch = match encoding {
-        Encoding::Columns => codec::decode_columns(bytes, &record_type.fields, None).map_err(|error| wrong(&error))?,
+    let chunk = read_head(last, bytes)?;
+    let record_type = record_type_of(last, &chunk, types)?;
+    let batch = match chunk.encoding {
+        Encoding::Columns => codec::decode_columns(&chunk, &record_type.fields, None).map_err(|error| wrong(&error))?,
         Encoding::Plain => {
-            let records = codec::decode_plain(bytes).map_err(|error| wrong(&error))?;
+            let records = codec::decode_plain(&chunk).map_err(|error| wrong(&error))?;
             from_record_bytes(&record_type, &records).map_err(|error| wrong(&error))?
         }
     };
-    let rows = positions(last, &header)?;
-    if rows.len() != batch.num_rows() || rows.last() != Some(&last) {
-        return Err(damaged(last, "its positions are not those of its rows"));
+    check_place(last, &chunk)?;
+    let rows: Vec<RowId> = chunk.positions().map(|position| RowId::new(last.index, position)).collect();
+    if rows.len() != batch.num_rows() {
+        return Err(wrong(&"its positions are not those of its rows"));
     }
     Ok(ChunkRows { record_type, batch, rows })
 }
 
 /// The type of a chunk's rows.
 pub(crate) fn record_type_of(
-    first: RowId,
-    header: &ChunkHeader,
+    last: RowId,
+    chunk: &StoredChunk<'_>,
     types: Types<'_>,
 ) -> Result<Arc<RecordType>, ReadError> {
-    let (name, version) = (&header.type_name, u64::from(header.version));
+    let (name, version) = (chunk.type_name, u64::from(chunk.version));
     types(name, version)
-        .ok_or_else(|| damaged(first, &format!("it holds {name} version {version}, which no module declared")))
+        .ok_or_else(|| damaged(last, &format!("it holds {name} version {version}, which no module declared")))
 }
 
-/// The places of a chunk's rows.
-pub(crate) fn positions(first: RowId, header: &ChunkHeader) -> Result<Vec<RowId>, ReadError> {
-    let mut rows = Vec::with_capacity(header.rows as usize);
-    for &(start, count) in &header.runs {
-        let end = start.checked_add(count).filter(|end| *end <= 1 << 24);
-        let end = end.ok_or_else(|| damaged(first, "its positions are out of range"))?;
-        rows.extend((start..end).map(|position| RowId::new(first.index, position)));
+/// Refuses a chunk that stands elsewhere than its rows say.
+pub(crate) fn check_place(last: RowId, chunk: &StoredChunk<'_>) -> Result<(), ReadError> {
+    match chunk.last_position() == last.position {
+        true => Ok(()),
+        false => Err(damaged(last, "its positions are not those of its rows")),
     }
-    if rows.is_sorted_by(|a, b| a < b) { Ok(rows) } else { Err(damaged(first, "its positions are not in order")) }
 }
 
 /// The chunks that a segment names are not there.

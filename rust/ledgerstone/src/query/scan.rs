@@ -6,9 +6,10 @@ use arrow_array::RecordBatch;
 use arrow_select::filter::filter_record_batch;
 
 use super::filter::Filter;
-use super::gather::{Gathered, Pieces, Wanted, first_row, gather};
+use super::gather::{Gathered, Wanted};
 use super::lookup::{Lookup, Positions};
-use super::read::{ReadError, Types, chunk_of, not_as_named, row_key};
+use super::pieces::{Pieces, read_head};
+use super::read::{ReadError, Types, not_as_named, row_key};
 use super::segments::{Run, Segments};
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
@@ -64,7 +65,7 @@ impl Scan {
                 Source::All(_) => self.read_runs(snapshot)?,
                 Source::Found(_) | Source::Rows(_) => self.read_positions(snapshot)?,
             };
-            if page.pieces().is_empty() {
+            if page.is_empty() {
                 break;
             }
             pages.push(Page(page));
@@ -76,14 +77,14 @@ impl Scan {
     /// Decodes and filters a page. Those of a wave are independent of each other.
     pub(crate) fn decode(&self, page: &Page, types: Types<'_>) -> Result<Gathered, ReadError> {
         let Page(pieces) = page;
-        let gathered = gather(pieces.all(), &self.wanted, types)?;
+        let gathered = pieces.gather(&self.wanted, types)?;
         if self.filter.is_empty() {
             return Ok(gathered);
         }
         let Gathered { batch, rows, versions } = gathered;
         let failed = |error: arrow_schema::ArrowError| ReadError::Damaged {
             table: Table::Chunks.name(),
-            row: pieces.pieces().first().map_or(RowId::new(0, 0), |piece| piece.last),
+            row: rows.first().copied().unwrap_or(RowId::new(0, 0)),
             why: error.to_string(),
         };
         let mask = self.filter.mask(&batch, &self.wanted).map_err(failed)?;
@@ -116,26 +117,25 @@ impl Scan {
                 _ => break,
             };
             let (from, to) = (number_key(run.first.number()), number_key(run.end.number()));
-            let mut failed = None;
-            let before = pieces.pieces().len();
+            let mut is_there = false;
+            let mut read = Ok(());
             snapshot.scan(Table::Chunks, &from, Some(&to), &mut |key, bytes| {
-                if rows >= CHUNK_ROWS {
-                    match row_key(key).and_then(|last| first_row(last, bytes)) {
-                        Ok(first) => self.run = Some(Run { first, ..run }),
-                        Err(error) => failed = Some(error),
+                read = row_key(key).and_then(|last| {
+                    let chunk = read_head(last, bytes)?;
+                    let first = chunk.runs().next().map(|(first, _)| RowId::new(last.index, first));
+                    is_there |= first == Some(run.first);
+                    if rows < CHUNK_ROWS {
+                        rows += chunk.rows as usize;
+                        pieces.push(last, bytes, None);
+                    } else {
+                        self.run = first.map(|first| Run { first, ..run });
                     }
-                    return false;
-                }
-                match row_key(key).and_then(|last| pieces.push(last, bytes)) {
-                    Ok(piece) => rows += piece.header.rows as usize,
-                    Err(error) => failed = Some(error),
-                }
-                failed.is_none()
+                    Ok(())
+                });
+                read.is_ok() && self.run.is_none()
             })?;
-            if let Some(error) = failed {
-                return Err(error);
-            }
-            if pieces.pieces().get(before).is_none_or(|piece| piece.first() != run.first) {
+            read?;
+            if !is_there {
                 return Err(not_as_named(run.first));
             }
         }
@@ -155,7 +155,10 @@ impl Scan {
                 },
             };
             let asked = found.positions.len();
-            self.positions = read_rows(snapshot, found, CHUNK_ROWS - rows, &mut pieces)?;
+            self.positions = read_rows(snapshot, found, CHUNK_ROWS - rows, |last, bytes, positions| {
+                pieces.push(last, bytes, Some(positions));
+                Ok(())
+            })?;
             rows += asked - self.positions.as_ref().map_or(0, |left| left.positions.len());
         }
         Ok(pieces)
@@ -181,27 +184,34 @@ impl Source {
     }
 }
 
-/// Adds the chunks that hold these rows, of about so many; gives back those that are left.
+/// Looks at the chunks that hold these rows, of about so many: the last row of each, its bytes, and the positions that lie in it; gives
+/// back the rows that are left.
 pub(crate) fn read_rows(
     snapshot: &dyn Snapshot,
     found: Positions,
     limit: usize,
-    pieces: &mut Pieces,
+    mut look: impl FnMut(RowId, &[u8], &[u32]) -> Result<(), ReadError>,
 ) -> Result<Option<Positions>, ReadError> {
     let Positions { index, positions } = found;
-    let mut start = 0;
-    while start < positions.len() && start < limit {
-        let row = RowId::new(index, positions[start]);
-        let before = start;
-        chunk_of(snapshot, row, |last, bytes| {
-            let here = positions[before..].iter().take_while(|position| **position <= last.position).count();
-            pieces.push(last, bytes)?.wanted = Some(positions[before..before + here].to_vec());
-            start += here;
-            Ok(())
-        })?;
-        if start == before {
-            return Err(not_there(row));
-        }
+    let wanted = positions.len().min(limit);
+    let key = |position: u32| number_key(RowId::new(index, position).number());
+    let Some(first) = positions.first() else { return Ok(None) };
+    let (mut start, mut looked) = (0, Ok(()));
+    snapshot.hop(Table::Chunks, &key(*first), &mut |at, bytes| {
+        let here = row_key(at).and_then(|last| {
+            let rest = &positions[start..];
+            let here = rest.partition_point(|position| RowId::new(index, *position) <= last);
+            match last.index == index {
+                true => look(last, bytes, &rest[..here]).map(|()| here),
+                false => Err(not_there(RowId::new(index, rest[0]))),
+            }
+        });
+        looked = here.map(|here| start += here);
+        (looked.is_ok() && start < wanted).then(|| key(positions[start]))
+    })?;
+    looked?;
+    if start < wanted {
+        return Err(not_there(RowId::new(index, positions[start])));
     }
     let left = (start < positions.len()).then(|| Positions { index, positions: positions[start..].to_vec() });
     Ok(left)

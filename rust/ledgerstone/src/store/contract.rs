@@ -242,6 +242,9 @@ impl StoreError {
 /// A key and its value.
 pub type Row = (Vec<u8>, Vec<u8>);
 
+/// Looks at a row, key and value, and gives back the key to go on at.
+pub type Hop<'a> = dyn FnMut(&[u8], &[u8]) -> Option<Vec<u8>> + 'a;
+
 /// A consistent view of all tables at one moment: later commits do not show.
 pub trait Snapshot: Send {
     /// The value at a key.
@@ -255,6 +258,10 @@ pub trait Snapshot: Send {
         to: Option<&[u8]>,
         visit: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError>;
+
+    /// Visits the first row with `key >= from`, then the first with `key >=` what `visit` gave back, and so on; ends where it gives nothing
+    /// back or there is no such row.
+    fn hop(&self, table: Table, from: &[u8], visit: &mut Hop<'_>) -> Result<(), StoreError>;
 
     /// The last row with `key <= at`, if any.
     fn last_at(&self, table: Table, at: &[u8]) -> Result<Option<Row>, StoreError>;

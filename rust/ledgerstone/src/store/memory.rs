@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::contract::{check_put, replaces};
-use super::{Pieces, Put, Row, Snapshot, Store, StoreError, Table};
+use super::{Hop, Pieces, Put, Row, Snapshot, Store, StoreError, Table};
 
 type Rows = BTreeMap<Arc<[u8]>, Arc<[u8]>>;
 
@@ -85,6 +85,15 @@ impl Snapshot for Tables {
             if to.is_some_and(|to| **key >= *to) || !visit(key, value) {
                 break;
             }
+        }
+        Ok(())
+    }
+
+    fn hop(&self, table: Table, from: &[u8], visit: &mut Hop<'_>) -> Result<(), StoreError> {
+        let mut next = Some(from.to_vec());
+        while let Some(from) = next {
+            let mut rows = self.rows(table).range::<[u8], _>((Bound::Included(from.as_slice()), Bound::Unbounded));
+            next = rows.next().and_then(|(key, value)| visit(key, value));
         }
         Ok(())
     }

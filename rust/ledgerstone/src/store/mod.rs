@@ -10,7 +10,7 @@ mod sqlite;
 #[cfg(test)]
 mod suite;
 
-pub use contract::{FORMAT, KeyKind, Pieces, Put, Row, Snapshot, Store, StoreError, Table, number_key};
+pub use contract::{FORMAT, Hop, KeyKind, Pieces, Put, Row, Snapshot, Store, StoreError, Table, number_key};
 pub use lock::WriterLock;
 pub use memory::MemoryStore;
 pub use sqlite::SqliteStore;

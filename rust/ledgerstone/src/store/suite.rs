@@ -41,6 +41,7 @@ for_every_store! {
     a_snapshot_does_not_move
     snapshots_work_from_any_thread
     scans_are_in_order_of_key_bytes
+    hops_go_where_they_are_told
     the_last_row_at_a_key
     a_probe_visits_what_starts_with_a_prefix
     size_is_what_envelopes_says
@@ -65,6 +66,17 @@ fn between(snapshot: &dyn Snapshot, table: Table, from: &[u8], to: Option<&[u8]>
         true
     };
     snapshot.scan(table, from, to, &mut visit).unwrap();
+    rows
+}
+
+/// The keys that hopping from `from` comes by: from each, on to one that it makes.
+fn hopped(snapshot: &dyn Snapshot, table: Table, from: &[u8], on: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut visit = |key: &[u8], value: &[u8]| {
+        rows.push((key.to_vec(), value.to_vec()));
+        on(key)
+    };
+    snapshot.hop(table, from, &mut visit).unwrap();
     rows
 }
 
@@ -245,6 +257,23 @@ fn scans_are_in_order_of_key_bytes(store: &dyn Store) {
     assert_eq!(seen, 3, "the visit said stop");
 }
 
+fn hops_go_where_they_are_told(store: &dyn Store) {
+    let chunks = (0..100).map(|number| put(Table::Chunks, number_key(number * 3), "v"));
+    let cells = ["b", "d", "f"].map(|key| put(Table::Cells, key, key));
+    store.commit(0, chunks.chain(cells).collect()).unwrap();
+    let snapshot = store.snapshot().unwrap();
+    let numbers = |from: u64, step: u64| -> Vec<u8> {
+        let on = |key: &[u8]| Some(number_key(u64::from_be_bytes(key.try_into().unwrap()) + step));
+        hopped(&*snapshot, Table::Chunks, &number_key(from), on).iter().map(|(key, _)| key[7]).collect()
+    };
+    assert_eq!(numbers(0, 1).len(), 100);
+    assert_eq!(numbers(100, 50), [102, 153, 204, 255]);
+    assert!(numbers(298, 1).is_empty());
+    let back = |key: &[u8]| (key == b"f").then(|| b"a".to_vec());
+    let rows = hopped(&*snapshot, Table::Cells, b"e", back);
+    assert_eq!(rows, [(b"f".to_vec(), b"f".to_vec()), (b"b".to_vec(), b"b".to_vec())]);
+}
+
 fn the_last_row_at_a_key(store: &dyn Store) {
     let chunks = [3, 7].map(|number| put(Table::Chunks, number_key(number), "v"));
     let cells = ["b", "d"].map(|key| put(Table::Cells, key, "v"));
@@ -335,6 +364,8 @@ proptest! {
                     prop_assert_eq!(left.last_at(table, &from).unwrap(), right.last_at(table, &from).unwrap());
                     prop_assert_eq!(all(&*left, table), all(&*right, table));
                     prop_assert_eq!(between(&*left, table, &from, Some(&to)), between(&*right, table, &from, Some(&to)));
+                    let on = |key: &[u8]| Some([key, &[0]].concat());
+                    prop_assert_eq!(hopped(&*left, table, &from, on), hopped(&*right, table, &from, on));
                     let prefixes: Vec<[u8; 8]> = (0..40).map(u64::to_be_bytes).collect();
                     prop_assert_eq!(probed(&*left, table, &prefixes), probed(&*right, table, &prefixes));
                 }

@@ -16,7 +16,7 @@ use arrow_schema::{ArrowError, Schema, SchemaRef};
 use super::integers::Packed;
 use super::reader::Reader;
 use super::strings;
-use super::{CHUNK_ITEMS, CodecError, Encoding, decode_header};
+use super::{CHUNK_ITEMS, CodecError, Encoding, StoredChunk};
 use crate::limits::INT_MAX;
 use crate::schema::check::{arrow_field, arrow_fields, arrow_type, item_field};
 use crate::schema::module::{Field, FieldKind};
@@ -27,11 +27,10 @@ const DAY_MICROS: i64 = 86_400_000_000;
 /// Microseconds since 1970 of the first and the last instant of those years.
 const MICROS: (i64, i64) = (DAYS.0 * DAY_MICROS, (DAYS.1 + 1) * DAY_MICROS - 1);
 
-/// Rows of chunks of one type and version, gathered into one batch.
-pub struct Gather<'f> {
-    fields: &'f [Field],
+/// Rows of chunks of one type and version, gathered into one batch. Its fields are the caller's to keep, and the same for every call.
+pub struct Gather {
     schema: SchemaRef,
-    /// For each field of the schema, the column if it is wanted.
+    /// For each field of the type, the column if it is wanted.
     columns: Vec<Option<Gathered>>,
     /// Positions of the wanted fields, in the order asked for.
     order: Vec<usize>,
@@ -71,15 +70,19 @@ type Taken<'a> = Option<&'a [u32]>;
 
 /// The rows of a chunk of encoding 1, of the schema [`arrow_schema`](crate::schema::arrow_schema). With a projection only those columns, in the order in
 /// which it names them; of the others nothing but the lengths is checked.
-pub fn decode_columns(bytes: &[u8], fields: &[Field], projection: Option<&[usize]>) -> Result<RecordBatch, CodecError> {
+pub fn decode_columns(
+    chunk: &StoredChunk<'_>,
+    fields: &[Field],
+    projection: Option<&[usize]>,
+) -> Result<RecordBatch, CodecError> {
     let mut gather = Gather::new(fields, projection)?;
-    gather.append(bytes, None)?;
-    gather.finish()
+    gather.append(fields, chunk, None)?;
+    gather.finish(fields)
 }
 
-impl<'f> Gather<'f> {
+impl Gather {
     /// Nothing yet. `projection`: the fields wanted, in this order; `None`: all.
-    pub fn new(fields: &'f [Field], projection: Option<&[usize]>) -> Result<Self, CodecError> {
+    pub fn new(fields: &[Field], projection: Option<&[usize]>) -> Result<Self, CodecError> {
         let order: Vec<usize> = projection.map_or_else(|| (0..fields.len()).collect(), <[usize]>::to_vec);
         if order.iter().any(|place| *place >= fields.len()) {
             return Err(CodecError::new("the projection names a column that is not there"));
@@ -88,7 +91,7 @@ impl<'f> Gather<'f> {
         let columns =
             fields.iter().enumerate().map(|(place, field)| wanted(&place).then(|| Gathered::new(&field.kind)));
         let schema = Arc::new(Schema::new(order.iter().map(|&place| arrow_field(&fields[place])).collect::<Vec<_>>()));
-        Ok(Gather { columns: columns.collect(), fields, schema, order, rows: 0 })
+        Ok(Gather { columns: columns.collect(), schema, order, rows: 0 })
     }
 
     /// Rows so far.
@@ -97,17 +100,21 @@ impl<'f> Gather<'f> {
     }
 
     /// Appends the rows of a chunk: all, or those at these places, which ascend. After an error nothing of it is of use.
-    pub fn append(&mut self, bytes: &[u8], places: Option<&[u32]>) -> Result<(), CodecError> {
-        let (encoding, header, body) = decode_header(bytes)?;
-        if encoding != Encoding::Columns {
+    pub fn append(
+        &mut self,
+        fields: &[Field],
+        chunk: &StoredChunk<'_>,
+        places: Option<&[u32]>,
+    ) -> Result<(), CodecError> {
+        if chunk.encoding != Encoding::Columns {
             return Err(CodecError::new("the chunk has no columns"));
         }
-        let rows = header.rows as usize;
+        let rows = chunk.rows as usize;
         if places.is_some_and(|places| places.last().is_some_and(|last| *last as usize >= rows)) {
             return Err(CodecError::new("the chunk has fewer rows"));
         }
-        let mut reader = Reader::new(&bytes[body..]);
-        for (field, column) in self.fields.iter().zip(&mut self.columns) {
+        let mut reader = Reader::new(chunk.body);
+        for (field, column) in fields.iter().zip(&mut self.columns) {
             match column {
                 Some(column) => column.append(&mut reader, field, rows, places)?,
                 None => skip_column(&mut reader, field, rows)?,
@@ -119,9 +126,9 @@ impl<'f> Gather<'f> {
     }
 
     /// The rows.
-    pub fn finish(mut self) -> Result<RecordBatch, CodecError> {
+    pub fn finish(mut self, fields: &[Field]) -> Result<RecordBatch, CodecError> {
         let mut arrays: Vec<Option<ArrayRef>> = Vec::with_capacity(self.columns.len());
-        for (field, column) in self.fields.iter().zip(&mut self.columns) {
+        for (field, column) in fields.iter().zip(&mut self.columns) {
             let finished = column.take().map(|column| column.finish(&field.kind));
             arrays.push(finished.transpose().map_err(|error| error.within(&field.name))?);
         }

@@ -176,11 +176,16 @@ impl<'a> Packed<'a> {
 
     /// One value, within the bounds; how the others are packed is not looked at.
     pub(super) fn at_within(&self, place: usize, low: i128, high: i128) -> Result<i128, CodecError> {
-        let start = place * self.width;
-        let mut delta = [0; 16];
-        let bytes = self.bytes.get(start..start + self.width).filter(|_| place < self.count);
-        delta[..self.width].copy_from_slice(bytes.ok_or(CodecError::new("cut short"))?);
-        let value = self.base.checked_add_unsigned(u128::from_le_bytes(delta));
+        let bytes = self.bytes;
+        let delta: Option<u128> = match self.width {
+            0 => (place < self.count).then_some(0),
+            1 => bytes.get(place).map(|byte| u128::from(*byte)),
+            2 => bytes.as_chunks().0.get(place).map(|piece| u16::from_le_bytes(*piece).into()),
+            4 => bytes.as_chunks().0.get(place).map(|piece| u32::from_le_bytes(*piece).into()),
+            8 => bytes.as_chunks().0.get(place).map(|piece| u64::from_le_bytes(*piece).into()),
+            _ => bytes.as_chunks().0.get(place).map(|piece| u128::from_le_bytes(*piece)),
+        };
+        let value = self.base.checked_add_unsigned(delta.ok_or(CodecError::new("cut short"))?);
         value.filter(|value| (low..=high).contains(value)).ok_or(CodecError::new("an integer is out of range"))
     }
 

@@ -97,38 +97,9 @@ impl ChunkHeader {
         ChunkHeader { type_name: type_name.to_owned(), version, rows, runs }
     }
 
-    /// The position of every row, in order.
-    pub fn positions(&self) -> impl Iterator<Item = u32> + '_ {
-        self.runs.iter().flat_map(|&(first, count)| first..first.saturating_add(count))
-    }
-
-    fn check(&self) -> Result<(), CodecError> {
-        if self.type_name.is_empty() || self.type_name.len() > usize::from(u8::MAX) {
-            return Err(CodecError::new("the type name has no or more than 255 bytes"));
-        }
-        if self.rows == 0 || self.rows as usize > CHUNK_ROWS {
-            return Err(CodecError::new("no rows, or too many"));
-        }
-        let (mut rows, mut free) = (0_u64, 0_u64);
-        for &(first, count) in &self.runs {
-            if count == 0 || u64::from(first) < free {
-                return Err(CodecError::new("runs are empty, touch or do not ascend"));
-            }
-            rows += u64::from(count);
-            // A run that begins right where this one ends would belong to it.
-            free = u64::from(first) + u64::from(count) + 1;
-        }
-        if free > u64::from(POSITIONS) + 1 {
-            return Err(CodecError::new("a position does not fit in 24 bits"));
-        }
-        if rows != u64::from(self.rows) {
-            return Err(CodecError::new("the runs do not add up to the rows"));
-        }
-        Ok(())
-    }
-
     fn write(&self, encoding: Encoding, out: &mut Vec<u8>) {
-        assert_eq!(self.check(), Ok(()), "a chunk header that could not be read back");
+        let checked = check_head(&self.type_name, self.rows, self.runs.iter().copied());
+        assert_eq!(checked, Ok(()), "a chunk header that could not be read back");
         out.push(match encoding {
             Encoding::Plain => 0,
             Encoding::Columns => 1,
@@ -145,26 +116,93 @@ impl ChunkHeader {
     }
 }
 
-/// Reads what stands before the body of a chunk; the last item is where the body begins.
-pub fn decode_header(bytes: &[u8]) -> Result<(Encoding, ChunkHeader, usize), CodecError> {
-    let mut reader = Reader::new(bytes);
-    let encoding = match reader.u8()? {
-        0 => Encoding::Plain,
-        1 => Encoding::Columns,
-        _ => return Err(CodecError::new("unknown chunk encoding")),
-    };
-    let length = reader.u8()?;
-    let name = reader.take(usize::from(length))?;
-    let type_name = std::str::from_utf8(name).map_err(|_| CodecError::new("the type name is not UTF-8"))?.to_owned();
-    let version = reader.u32()?;
-    let rows = reader.u32()?;
-    let run_count = reader.u32()? as usize;
-    let runs = pieces::<8>(reader.take_array(run_count, 8)?)
-        .map(|&[a, b, c, d, e, f, g, h]| (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
-        .collect();
-    let header = ChunkHeader { type_name, version, rows, runs };
-    header.check()?;
-    Ok((encoding, header, bytes.len() - reader.remaining()))
+/// A stored chunk: what stands before its body is read and checked, the body is not.
+#[derive(Clone, Copy, Debug)]
+pub struct StoredChunk<'a> {
+    /// How its body is encoded.
+    pub encoding: Encoding,
+    /// Full name of the record type.
+    pub type_name: &'a str,
+    /// Version of the module that its rows were appended under.
+    pub version: u32,
+    /// How many rows.
+    pub rows: u32,
+    runs: &'a [[u8; 8]],
+    body: &'a [u8],
+}
+
+impl<'a> StoredChunk<'a> {
+    /// Reads what stands before the body.
+    pub fn read(bytes: &'a [u8]) -> Result<Self, CodecError> {
+        let mut reader = Reader::new(bytes);
+        let encoding = match reader.u8()? {
+            0 => Encoding::Plain,
+            1 => Encoding::Columns,
+            _ => return Err(CodecError::new("unknown chunk encoding")),
+        };
+        let length = reader.u8()?;
+        let name = reader.take(usize::from(length))?;
+        let type_name = std::str::from_utf8(name).map_err(|_| CodecError::new("the type name is not UTF-8"))?;
+        let version = reader.u32()?;
+        let rows = reader.u32()?;
+        let run_count = reader.u32()? as usize;
+        let runs = reader.take_array(run_count, 8)?.as_chunks::<8>().0;
+        let chunk = StoredChunk { encoding, type_name, version, rows, runs, body: reader.rest() };
+        check_head(type_name, rows, chunk.runs()).map(|()| chunk)
+    }
+
+    /// The positions of its rows: (first, how many), ascending, each as long as it can be.
+    pub fn runs(&self) -> impl Iterator<Item = (u32, u32)> + Clone + 'a {
+        let number = |bytes: &[u8]| bytes.iter().rev().fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+        self.runs.iter().map(move |run| (number(&run[..4]), number(&run[4..])))
+    }
+
+    /// The position of every row, in order.
+    pub fn positions(&self) -> impl Iterator<Item = u32> + 'a {
+        self.runs().flat_map(|(first, count)| first..first + count)
+    }
+
+    /// The position of its last row.
+    pub fn last_position(&self) -> u32 {
+        self.runs().last().map_or(0, |(first, count)| first + count - 1)
+    }
+
+    /// Of some positions, which ascend: adds to `found` those that its rows have, and to `places` which of its rows have them.
+    pub fn find(&self, positions: &[u32], found: &mut Vec<u32>, places: &mut Vec<u32>) {
+        let (mut rest, mut before) = (positions, 0);
+        for (first, count) in self.runs() {
+            rest = &rest[rest.partition_point(|position| *position < first)..];
+            let (here, behind) = rest.split_at(rest.partition_point(|position| position - first < count));
+            found.extend(here);
+            places.extend(here.iter().map(|position| before + position - first));
+            (rest, before) = (behind, before + count);
+        }
+    }
+}
+
+fn check_head(type_name: &str, rows: u32, runs: impl Iterator<Item = (u32, u32)>) -> Result<(), CodecError> {
+    if type_name.is_empty() || type_name.len() > usize::from(u8::MAX) {
+        return Err(CodecError::new("the type name has no or more than 255 bytes"));
+    }
+    if rows == 0 || rows as usize > CHUNK_ROWS {
+        return Err(CodecError::new("no rows, or too many"));
+    }
+    let (mut sum, mut free) = (0_u64, 0_u64);
+    for (first, count) in runs {
+        if count == 0 || u64::from(first) < free {
+            return Err(CodecError::new("runs are empty, touch or do not ascend"));
+        }
+        sum += u64::from(count);
+        // A run that begins right where this one ends would belong to it.
+        free = u64::from(first) + u64::from(count) + 1;
+    }
+    if free > u64::from(POSITIONS) + 1 {
+        return Err(CodecError::new("a position does not fit in 24 bits"));
+    }
+    if sum != u64::from(rows) {
+        return Err(CodecError::new("the runs do not add up to the rows"));
+    }
+    Ok(())
 }
 
 /// A chunk of encoding 0.
@@ -186,14 +224,13 @@ pub fn encode_plain(header: &ChunkHeader, records: &[&[u8]]) -> Vec<u8> {
 }
 
 /// The record bytes of a chunk of encoding 0, in order.
-pub fn decode_plain(bytes: &[u8]) -> Result<Vec<&[u8]>, CodecError> {
-    let (encoding, header, body) = decode_header(bytes)?;
-    if encoding != Encoding::Plain {
+pub fn decode_plain<'a>(chunk: &StoredChunk<'a>) -> Result<Vec<&'a [u8]>, CodecError> {
+    if chunk.encoding != Encoding::Plain {
         return Err(CodecError::new("the chunk is not plain"));
     }
-    let mut reader = Reader::new(&bytes[body..]);
-    let ends = reader.take_array(header.rows as usize, 4)?;
-    let mut records = Vec::with_capacity(header.rows as usize);
+    let mut reader = Reader::new(chunk.body);
+    let ends = reader.take_array(chunk.rows as usize, 4)?;
+    let mut records = Vec::with_capacity(chunk.rows as usize);
     let mut start = 0_u32;
     for end in pieces::<4>(ends) {
         let end = u32::from_le_bytes(*end);
@@ -222,7 +259,7 @@ pub fn encode_list<'a>(entries: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
 pub fn decode_list(bytes: &[u8]) -> Result<Vec<&[u8]>, CodecError> {
     let mut reader = Reader::new(bytes);
     let count = reader.u32()? as usize;
-    if count > reader.remaining() / 4 {
+    if count > reader.rest().len() / 4 {
         return Err(CodecError::new("cut short"));
     }
     let mut entries = Vec::with_capacity(count);

@@ -13,8 +13,9 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    pub(super) fn remaining(&self) -> usize {
-        self.rest.len()
+    /// What is left.
+    pub(super) fn rest(self) -> &'a [u8] {
+        self.rest
     }
 
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], CodecError> {

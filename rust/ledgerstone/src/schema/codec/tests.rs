@@ -143,6 +143,20 @@ fn header(rows: usize) -> ChunkHeader {
     ChunkHeader::new("finance.transfer", 1, (0..rows as u32).map(|row| row + row / 50))
 }
 
+/// The header that a stored chunk was written with.
+fn header_of(bytes: &[u8]) -> ChunkHeader {
+    let chunk = StoredChunk::read(bytes).unwrap();
+    ChunkHeader::new(chunk.type_name, chunk.version, chunk.positions())
+}
+
+fn columns(bytes: &[u8], fields: &[Field], projection: Option<&[usize]>) -> Result<RecordBatch, CodecError> {
+    decode_columns(&StoredChunk::read(bytes)?, fields, projection)
+}
+
+fn plain(bytes: &[u8]) -> Result<Vec<&[u8]>, CodecError> {
+    decode_plain(&StoredChunk::read(bytes)?)
+}
+
 fn encode(rows: &RecordBatch) -> Vec<u8> {
     encode_columns(&header(rows.num_rows()), &fields(), rows)
 }
@@ -153,7 +167,7 @@ fn columns_survive_whole_holed_and_empty() {
         for holes in 0..3 {
             let rows = batch(rows, holes);
             let bytes = encode(&rows);
-            let back = decode_columns(&bytes, &fields(), None).unwrap();
+            let back = columns(&bytes, &fields(), None).unwrap();
             assert_eq!(back, rows);
             assert_eq!(encode(&back), bytes);
         }
@@ -169,7 +183,7 @@ fn a_slice_is_encoded_like_its_copy() {
         let copies = whole.columns().iter().map(|column| arrow_select::take::take(column, &indices, None).unwrap());
         let copy = RecordBatch::try_new(whole.schema(), copies.collect()).unwrap();
         assert_eq!(encode(&slice), encode(&copy));
-        assert_eq!(decode_columns(&encode(&slice), &fields(), None).unwrap(), slice);
+        assert_eq!(columns(&encode(&slice), &fields(), None).unwrap(), slice);
     }
 }
 
@@ -178,10 +192,10 @@ fn a_projection_reads_what_it_names() {
     let rows = batch(100, 1);
     let bytes = encode(&rows);
     for wanted in [vec![], vec![0], vec![12, 3], (0..13).collect()] {
-        let read = decode_columns(&bytes, &fields(), Some(&wanted)).unwrap();
+        let read = columns(&bytes, &fields(), Some(&wanted)).unwrap();
         assert_eq!(read, rows.project(&wanted).unwrap());
     }
-    assert!(decode_columns(&bytes, &fields(), Some(&[13])).is_err());
+    assert!(columns(&bytes, &fields(), Some(&[13])).is_err());
 }
 
 /// The heart of it: whatever is accepted is exactly what the encoder writes. Every byte of a chunk is changed in turn.
@@ -196,22 +210,21 @@ fn what_is_accepted_is_canonical() {
                 changed[place] ^= change;
                 accepted += usize::from(is_canonical(&changed));
             }
-            assert!(decode_columns(&bytes[..place], &fields(), None).is_err());
+            assert!(columns(&bytes[..place], &fields(), None).is_err());
         }
         let longer = [&bytes[..], &[0]].concat();
-        assert!(decode_columns(&longer, &fields(), None).is_err());
+        assert!(columns(&longer, &fields(), None).is_err());
     }
     assert!(accepted > 1_000, "only {accepted} changes were accepted: the test has lost its point");
 }
 
 /// Whether the chunk is accepted; if so, encoding it again gives the same bytes.
 fn is_canonical(bytes: &[u8]) -> bool {
-    let _ = decode_columns(bytes, &fields(), Some(&[12]));
-    let Ok(rows) = decode_columns(bytes, &fields(), None) else {
+    let _ = columns(bytes, &fields(), Some(&[12]));
+    let Ok(rows) = columns(bytes, &fields(), None) else {
         return false;
     };
-    let (_, header, _) = decode_header(bytes).unwrap();
-    assert_eq!(encode_columns(&header, &fields(), &rows), bytes);
+    assert_eq!(encode_columns(&header_of(bytes), &fields(), &rows), bytes);
     true
 }
 
@@ -222,10 +235,9 @@ fn text_chunk(rows: usize, body: &[u8]) -> Result<RecordBatch, CodecError> {
     let rows = header(rows);
     let batch = RecordBatch::try_new(schema_of(&declared), vec![Arc::new(values)]).unwrap();
     let mut bytes = encode_columns(&rows, &declared, &batch);
-    let (_, _, start) = decode_header(&bytes).unwrap();
-    bytes.truncate(start);
+    bytes.truncate(bytes.len() - StoredChunk::read(&bytes).unwrap().body.len());
     bytes.extend_from_slice(body);
-    decode_columns(&bytes, &declared, None)
+    columns(&bytes, &declared, None)
 }
 
 fn packed(values: &[i64]) -> Vec<u8> {
@@ -268,9 +280,9 @@ fn equal_items_cannot_ask_for_any_amount_of_memory() {
     bytes.extend(packed(&[1 << 23; 8_192]));
     bytes.push(0);
     bytes.extend(packed(&[7]));
-    let error = decode_columns(&bytes, &declared, None).unwrap_err();
+    let error = columns(&bytes, &declared, None).unwrap_err();
     assert_eq!(error.to_string(), "column list: too many items in one chunk");
-    assert!(decode_columns(&bytes, &declared, Some(&[])).is_err());
+    assert!(columns(&bytes, &declared, Some(&[])).is_err());
 }
 
 #[test]
@@ -280,8 +292,8 @@ fn a_required_value_is_there() {
     let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), None]));
     let rows = RecordBatch::try_new(schema_of(&loose), vec![values]).unwrap();
     let bytes = encode_columns(&header(2), &loose, &rows);
-    assert!(decode_columns(&bytes, &loose, None).is_ok());
-    assert!(decode_columns(&bytes, &declared, None).is_err());
+    assert!(columns(&bytes, &loose, None).is_ok());
+    assert!(columns(&bytes, &declared, None).is_err());
 }
 
 #[test]
@@ -292,7 +304,7 @@ fn values_outside_the_language_are_refused() {
         bytes.push(0);
         bytes.extend(base.to_le_bytes());
         bytes.push(0);
-        decode_columns(&bytes, &[field("x", kind)], None).is_err()
+        columns(&bytes, &[field("x", kind)], None).is_err()
     };
     assert!(!out_of_range(FieldKind::Date, -719_162) && out_of_range(FieldKind::Date, -719_163));
     assert!(!out_of_range(FieldKind::Date, 2_932_896) && out_of_range(FieldKind::Date, 2_932_897));
@@ -308,15 +320,31 @@ fn headers_are_checked() {
     let record: &[u8] = b"{}";
     let good = ChunkHeader { type_name: "a.b".into(), version: 2, rows: 3, runs: vec![(0, 1), (5, 2)] };
     let bytes = encode_plain(&good, &[record; 3]);
-    let (encoding, read, _) = decode_header(&bytes).unwrap();
-    assert_eq!((encoding, &read), (Encoding::Plain, &good));
-    assert_eq!(read.positions().collect::<Vec<_>>(), [0, 5, 6]);
+    let read = StoredChunk::read(&bytes).unwrap();
+    assert_eq!((read.encoding, header_of(&bytes)), (Encoding::Plain, good.clone()));
+    assert_eq!((read.positions().collect::<Vec<_>>(), read.last_position()), (vec![0, 5, 6], 6));
     for runs in [vec![(0, 1), (1, 2)], vec![(5, 2), (0, 1)], vec![(0, 3), (9, 0)], vec![(0, 2)], vec![(16_777_214, 3)]]
     {
-        assert!(ChunkHeader { runs, ..good.clone() }.check().is_err());
+        assert!(check_head("a.b", 3, runs.into_iter()).is_err());
     }
-    assert!(ChunkHeader { runs: vec![(16_777_213, 3)], ..good.clone() }.check().is_ok());
-    assert!(ChunkHeader { rows: 0, runs: vec![], ..good }.check().is_err());
+    assert!(check_head("a.b", 3, [(16_777_213, 3)].into_iter()).is_ok());
+    assert!(check_head("a.b", 0, [].into_iter()).is_err());
+}
+
+#[test]
+fn rows_are_found_by_their_positions() {
+    let header = ChunkHeader::new("a.b", 1, [2, 3, 4, 9, 20, 21]);
+    let bytes = encode_plain(&header, &[b"{}".as_slice(); 6]);
+    let chunk = StoredChunk::read(&bytes).unwrap();
+    let find = |positions: &[u32]| {
+        let (mut found, mut places) = (Vec::new(), Vec::new());
+        chunk.find(positions, &mut found, &mut places);
+        (found, places)
+    };
+    assert_eq!(find(&[]), (vec![], vec![]));
+    assert_eq!(find(&[0, 1, 5, 8, 10, 19, 22, u32::MAX]), (vec![], vec![]));
+    assert_eq!(find(&[1, 3, 4, 5, 9, 21, 30]), (vec![3, 4, 9, 21], vec![1, 2, 3, 5]));
+    assert_eq!(find(&[2, 3, 4, 9, 20, 21]), (vec![2, 3, 4, 9, 20, 21], (0..6).collect()));
 }
 
 #[test]
@@ -324,22 +352,22 @@ fn plain_chunks_and_lists_survive_and_nothing_else_does() {
     let records: Vec<&[u8]> = vec![b"{\"a\":1}", b"", b"xyz"];
     let chunk = encode_plain(&header(3), &records);
     let list = encode_list(records.iter().copied());
-    assert_eq!(decode_plain(&chunk).unwrap(), records);
+    assert_eq!(plain(&chunk).unwrap(), records);
     assert_eq!(decode_list(&list).unwrap(), records);
     assert_eq!(list[..11], [3, 0, 0, 0, 7, 0, 0, 0, b'{', b'"', b'a']);
     for place in 0..chunk.len() {
-        assert!(decode_plain(&chunk[..place]).is_err());
+        assert!(plain(&chunk[..place]).is_err());
         let mut changed = chunk.clone();
         changed[place] ^= 0x41;
-        if let Ok(read) = decode_plain(&changed) {
-            assert_eq!(encode_plain(&decode_header(&changed).unwrap().1, &read), changed);
+        if let Ok(read) = plain(&changed) {
+            assert_eq!(encode_plain(&header_of(&changed), &read), changed);
         }
     }
     for place in 0..list.len() {
         assert!(decode_list(&list[..place]).is_err());
     }
     assert!(decode_list(&[255; 4]).is_err());
-    assert!(decode_columns(&chunk, &fields(), None).is_err());
+    assert!(columns(&chunk, &fields(), None).is_err());
 }
 
 #[test]
@@ -348,19 +376,20 @@ fn single_rows_are_those_of_the_whole() {
     for holes in 0..3 {
         let rows = batch(100, holes);
         let bytes = encode(&rows);
+        let chunk = StoredChunk::read(&bytes).unwrap();
         for places in [vec![], vec![0], vec![99], vec![3, 4, 50, 97], (0..100).collect()] {
             let mut gather = Gather::new(&declared, None).unwrap();
-            gather.append(&bytes, Some(&places)).unwrap();
-            gather.append(&bytes, None).unwrap();
-            gather.append(&bytes, Some(&places)).unwrap();
-            let gathered = gather.finish().unwrap();
+            gather.append(&declared, &chunk, Some(&places)).unwrap();
+            gather.append(&declared, &chunk, None).unwrap();
+            gather.append(&declared, &chunk, Some(&places)).unwrap();
+            let gathered = gather.finish(&declared).unwrap();
             let indices: Vec<u32> = places.iter().copied().chain(0..100).chain(places.iter().copied()).collect();
             let indices = arrow_array::UInt32Array::from(indices);
             let taken = rows.columns().iter().map(|column| arrow_select::take::take(column, &indices, None).unwrap());
             assert_eq!(gathered, RecordBatch::try_new(rows.schema(), taken.collect()).unwrap());
         }
         let mut gather = Gather::new(&declared, None).unwrap();
-        assert!(gather.append(&bytes, Some(&[100])).is_err());
+        assert!(gather.append(&declared, &chunk, Some(&[100])).is_err());
     }
 }
 
@@ -433,7 +462,7 @@ proptest! {
         let column: ArrayRef = Arc::new(StringArray::from(values));
         let rows = RecordBatch::try_new(schema_of(&declared), vec![column]).unwrap();
         let bytes = encode_columns(&header(rows.num_rows()), &declared, &rows);
-        let back = decode_columns(&bytes, &declared, None).unwrap();
+        let back = columns(&bytes, &declared, None).unwrap();
         prop_assert_eq!(&back, &rows);
         prop_assert_eq!(encode_columns(&header(rows.num_rows()), &declared, &back), bytes);
     }
@@ -446,10 +475,10 @@ proptest! {
         values.iter().for_each(|value| decimals.append_value(i128::from(*value) * 99_991));
         let mut ints = Int64Builder::new();
         ints.append_slice(&values);
-        let columns: Vec<ArrayRef> = vec![Arc::new(ints.finish()), Arc::new(decimals.finish())];
-        let rows = RecordBatch::try_new(schema_of(&declared), columns).unwrap();
+        let arrays: Vec<ArrayRef> = vec![Arc::new(ints.finish()), Arc::new(decimals.finish())];
+        let rows = RecordBatch::try_new(schema_of(&declared), arrays).unwrap();
         let bytes = encode_columns(&header(rows.num_rows()), &declared, &rows);
-        prop_assert_eq!(decode_columns(&bytes, &declared, None).unwrap(), rows);
+        prop_assert_eq!(columns(&bytes, &declared, None).unwrap(), rows);
     }
 
     #[test]
@@ -458,10 +487,10 @@ proptest! {
         header(3).write(Encoding::Columns, &mut bytes);
         bytes.extend(body);
         let declared = &fields()[place..=place];
-        let _ = decode_columns(&bytes, declared, Some(&[]));
-        if let Ok(rows) = decode_columns(&bytes, declared, None) {
+        let _ = columns(&bytes, declared, Some(&[]));
+        if let Ok(rows) = columns(&bytes, declared, None) {
             prop_assert_eq!(encode_columns(&header(3), declared, &rows), &bytes[..]);
         }
-        let _ = (decode_plain(&bytes), decode_list(&bytes), lookup_postings(&bytes, 0));
+        let _ = (plain(&bytes), decode_list(&bytes), lookup_postings(&bytes, 0));
     }
 }

@@ -9,7 +9,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql};
 
 use super::super::contract::number_of;
-use super::super::{KeyKind, Snapshot, StoreError, Table, number_key};
+use super::super::{Hop, KeyKind, Snapshot, StoreError, Table, number_key};
 use super::beside;
 use super::connection::{Mode, TABLES, connect, damaged, engine};
 use super::copy;
@@ -197,17 +197,22 @@ impl Snapshot for SqliteSnapshot {
             }
             .map_err(engine)?;
             while let Some(row) = rows.next().map_err(engine)? {
-                let number;
-                let key = match table.key_kind() {
-                    KeyKind::Named => bytes(row, 0, table)?,
-                    KeyKind::Numbered => {
-                        number = number_at(row, table)?.to_be_bytes();
-                        &number
-                    }
-                };
-                if !visit(key, bytes(row, 1, table)?) {
+                if !on_row(row, table, |key, value| visit(key, value))? {
                     break;
                 }
+            }
+            Ok(())
+        })
+    }
+
+    fn hop(&self, table: Table, from: &[u8], visit: &mut Hop<'_>) -> Result<(), StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&TABLES[table as usize].from).map_err(engine)?;
+            let mut next = Some(from.to_vec());
+            while let Some(key) = next.as_deref().and_then(|from| at_least(table, from)) {
+                let mut rows = statement.query([key]).map_err(engine)?;
+                let row = rows.next().map_err(engine)?;
+                next = row.map(|row| on_row(row, table, |key, value| visit(key, value))).transpose()?.flatten();
             }
             Ok(())
         })
@@ -323,6 +328,15 @@ fn bytes<'a>(row: &'a Row<'_>, column: usize, table: Table) -> Result<&'a [u8], 
         ValueRef::Blob(bytes) => Ok(bytes),
         _ => Err(odd(table)),
     }
+}
+
+/// The key, as in the contract, and the value of a row.
+fn on_row<T>(row: &Row<'_>, table: Table, look: impl FnOnce(&[u8], &[u8]) -> T) -> Result<T, StoreError> {
+    let value = bytes(row, 1, table)?;
+    Ok(match table.key_kind() {
+        KeyKind::Named => look(bytes(row, 0, table)?, value),
+        KeyKind::Numbered => look(&number_at(row, table)?.to_be_bytes(), value),
+    })
 }
 
 fn number_at(row: &Row<'_>, table: Table) -> Result<u64, StoreError> {
