@@ -1,6 +1,9 @@
 //! What becomes of records: held, flagged, released, followed by others; modules that are suspended, and modules that fault. All of it
 //! survives an audit, and a receipt proves it.
 
+#[path = "outcomes/rejections.rs"]
+mod rejections;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

@@ -13,7 +13,8 @@ use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, params};
 
 /// Tables with keys that are numbers, and those with keys that are bytes.
-const NUMBERED: [&str; 7] = ["envelopes", "chunks", "exceptions", "emitted", "cell_runs", "record_nodes", "log_nodes"];
+const NUMBERED: [&str; 8] =
+    ["envelopes", "chunks", "exceptions", "rejections", "emitted", "cell_runs", "record_nodes", "log_nodes"];
 const NAMED: [&str; 7] = ["meta", "segments", "cell_history", "cells", "unique_keys", "postings", "idempotency"];
 /// Rows of a table that are changed, at most, and places in each.
 const ROWS: usize = 24;
@@ -45,7 +46,8 @@ impl Victim {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("books.ledger");
-        let ledger = books().module(include_str!("outcomes.toml"), "outcomes.toml").at(&path).unwrap();
+        let create = books().module(include_str!("outcomes.toml"), "outcomes.toml").record_rejections(true);
+        let ledger = create.at(&path).unwrap();
         let accounts = vec![account("cash", "0"), account("sales", ""), account("costs", "-10")];
         ledger.append_all(accounts, Some("accounts")).unwrap();
         let row = |n: usize| {
@@ -306,7 +308,7 @@ fn every_bit_is_found(tables: &[&str]) {
 
 #[test]
 fn a_changed_bit_of_what_is_the_ledger_is_found_and_named() {
-    every_bit_is_found(&["envelopes", "chunks", "exceptions", "emitted"]);
+    every_bit_is_found(&["envelopes", "chunks", "exceptions", "rejections", "emitted"]);
 }
 
 #[test]

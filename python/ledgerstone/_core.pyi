@@ -99,12 +99,14 @@ def create(
     key: Key,
     modules: Sequence[_Path] = (),
     log_key: _Path | None = None,
+    record_rejections: bool = False,
     threads: int | None = None,
 ) -> Ledger:
     """Makes a ledger at a path where nothing is yet.
 
     `key` is that of its first member. The log key goes to ``<path>.logkey.pem`` unless `log_key` names another place. `modules`
-    are names of shipped modules ("finance"), or paths of schema files.
+    are names of shipped modules ("finance"), or paths of schema files. With `record_rejections` the bytes of records that loads
+    reject are kept, for ever: audits decide them again, and they have receipts.
     """
 
 def open(

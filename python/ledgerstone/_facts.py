@@ -481,7 +481,7 @@ class AuditReport(NamedTuple):
     records: int
     """Records decoded, hashed and replayed."""
     claimed_rejections: int
-    """Rejections that the log claims, and that cannot be replayed because the bytes of rejected records are not kept."""
+    """Rejections that the log claims, and that cannot be replayed: the ledger does not keep the bytes of rejected records."""
     signatures: int
     """Signatures checked."""
     cells: int

@@ -156,6 +156,23 @@ def test_an_audit_reads_everything(ledger: ls.Ledger) -> None:
     assert ledger.audit(against=note).verdict == "ok"
 
 
+def test_kept_rejections_are_proved_and_decided_again(path: Path) -> None:
+    kept = path.with_name("kept.ledger")
+    key = ls.Key.generate("me")
+    ledger = ls.create(kept, origin="acme.example/kept", key=key, modules=["finance"], record_rejections=True)
+    ledger.append("finance.account", {"id": "cash", "kind": "asset", "currency": "EUR"})
+    ledger.append("finance.account", {"id": "sales", "kind": "income", "currency": "EUR"})
+    load = ledger.append_many("finance.transfer", [transfer("t1"), transfer("t1")])
+    assert (load.accepted, load.rejected, load.first) == (1, 1, ls.RowId(4, 0))
+    found = ls.verify(ledger.receipt(ls.RowId(4, 1)), trust=ledger.verifier_keys)
+    assert (found.outcome, found.code) == ("rejected", "finance.duplicate")
+    assert ledger.audit().claimed_rejections == 0
+    ledger.export(path.with_name("trail.arrow"))
+    trail = pl.read_ipc(path.with_name("trail.arrow")).filter(pl.col("_outcome") == "rejected")
+    assert trail["_type"].to_list() == ["finance.transfer"]
+    assert json.loads(trail["data"][0])["id"] == "t1"
+
+
 def test_an_audit_finds_what_was_changed(ledger: ls.Ledger, path: Path) -> None:
     ledger.append("finance.transfer", transfer("t1"))
     note = ledger.checkpoint().note

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,8 @@ MODULE = Path(__file__).parent.parent / "outcomes.toml"
 @pytest.fixture(scope="module")
 def orders(tmp_path_factory: pytest.TempPathFactory) -> ls.Ledger:
     path = tmp_path_factory.mktemp("orders") / "orders.ledger"
-    ledger = ls.create(path, origin="acme.example/orders", key=ls.Key.generate("clerk"), modules=[MODULE])
+    key = ls.Key.generate("clerk")
+    ledger = ls.create(path, origin="acme.example/orders", key=key, modules=[MODULE], record_rejections=True)
     ledger.append("orders.customer", {"id": "ann"})
     return ledger
 
@@ -78,6 +81,27 @@ def test_receipts_say_what_became_of_records(orders: ls.Ledger) -> None:
     assert verified(orders, receipt_of(orders, held)).outcome == "held"
     assert verified(orders, receipt_of(orders, released.row())).outcome == "accepted"
     assert main([str(orders.path)]) == 0
+
+
+def test_kept_rejections_are_those_of_the_log(orders: ls.Ledger, tmp_path: Path) -> None:
+    load = orders.append_many("orders.order", [order("r1", 1), order("r1", 2)])
+    assert load.first is not None
+    rejected = ls.RowId(load.first.index, 1)
+    found = verified(orders, receipt_of(orders, rejected))
+    assert (found.outcome, found.code) == ("rejected", "orders.order_exists")
+    assert orders.audit().claimed_rejections == 0
+    for number, change in enumerate(
+        (
+            "DELETE FROM rejections",
+            "UPDATE rejections SET key = key - 1",
+            "UPDATE rejections SET value = CAST(replace(value, 'r1', 'r2') AS BLOB)",
+        )
+    ):
+        path = tmp_path / f"{number}.ledger"
+        orders.backup(path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as file:
+            assert file.execute(f"{change} WHERE key = ?", (rejected.index << 24 | 1,)).rowcount == 1
+        assert main([str(path)]) == 1
 
 
 def test_receipts_of_emitted_records_name_their_cause(orders: ls.Ledger) -> None:

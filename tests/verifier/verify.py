@@ -61,7 +61,7 @@ BUILT_IN = Path(__file__).resolve().parents[2] / "schemas" / "ledger.toml"
 
 # Sections 6, 9, 11 and 12: the file
 
-NUMBERED = ["envelopes", "chunks", "exceptions", "emitted", "cell_runs", "record_nodes", "log_nodes"]
+NUMBERED = ["envelopes", "chunks", "exceptions", "rejections", "emitted", "cell_runs", "record_nodes", "log_nodes"]
 NAMED = ["meta", "segments", "cell_history", "cells", "unique_keys", "postings", "idempotency"]
 ROW = 1 << 24  # a row id is index * ROW + position
 
@@ -135,11 +135,12 @@ class Ledger:
         self.logs = [Tree("sha256"), Tree("sha3_256")]
         self.log_keys: list[tuple[int, list[VerifierKey]]] = []  # since which index: the keys of the two trees
         self.genesis = b""
+        self.keeps_rejections = False
         self.time = ""
         self.types: dict[tuple[str, int], Object] = {}
         self.keys: dict[str, list[Any]] = {}  # key: member, revoked or not
         self.count = dict.fromkeys(("records", "exceptions", "cells", "chunks"), 0)
-        self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[5:] + NAMED[1:6]}
+        self.derived: dict[str, dict[Any, bytes]] = {name: {} for name in NUMBERED[6:] + NAMED[1:6]}
         self.named_ids: dict[int, tuple[str, bytes, str]] = {}  # index: author, secret, idempotency
         self.held: dict[int, tuple[str, Object]] = {}  # row id: type, record
         self.in_force: dict[str, Object] = {}  # type: its newest declaration
@@ -187,6 +188,7 @@ class Ledger:
         for name, count in (
             ("chunks", "chunks"),
             ("exceptions", "exception_lists"),
+            ("rejections", "rejections"),
             ("emitted", "emitted_lists"),
             ("cell_runs", "cell_lists"),
         ):
@@ -303,9 +305,13 @@ class Ledger:
         need(found.keys().isdisjoint(rejected), "a rejected record stands in a chunk")
         count, emitted = intent["count"], envelope["emitted"]["count"]
         need(found.keys() | rejected == set(range(count + emitted)), "records are missing or too many")
-        tree = Tree()
+        tree, kept = Tree(), self.rejections(index)
+        need(
+            kept.keys() == (rejected if self.keeps_rejections else set()), "the kept records are not the rejected ones"
+        )
         for at, salt in zip(range(count), salts(secret, RECORDS, count), strict=False):
-            leaf = tree.leaf(TAGS[RECORDS] + salt + found[at]) if at in found else b""
+            record = found.get(at) or kept.get(at)
+            leaf = tree.leaf(TAGS[RECORDS] + salt + record) if record is not None else b""
             told = unbase64(exceptions[at]["leaf"], 32) if at in exceptions else leaf
             need(told == leaf or not leaf, f"the exception at {at} is of another record")
             tree.append(told)
@@ -316,6 +322,13 @@ class Ledger:
         self.emitted(envelope, index, secret, [found[at] for at in range(count, count + emitted)])
         self.count["records"] += len(found)
         return {at: parse(found[at]) for at in sorted(found)}
+
+    def rejections(self, index: int) -> dict[int, bytes]:
+        """The records that are kept of the rejected ones, by position."""
+        stored = "SELECT key, value FROM rejections WHERE key >= ? AND key < ?"
+        kept = {row % ROW: record for row, record in self.db.execute(stored, (index * ROW, (index + 1) * ROW))}
+        self.count["rejections"] = self.count.get("rejections", 0) + len(kept)
+        return kept
 
     def emitted(self, envelope: Object, index: int, secret: bytes, records: list[bytes]) -> None:
         """The records that rules made, each behind the position of its cause."""
@@ -435,7 +448,8 @@ class Ledger:
         need((data["member"], data["key"]) == (intent["author"], intent["key"]), "the first member did not sign")
         options = members(data["options"], "max_clock_step record_rejections")
         integer(options["max_clock_step"], 1, MAX_INT, "max_clock_step")
-        need(options["record_rejections"] is False, "record_rejections is not false")
+        need(type(options["record_rejections"]) is bool, "record_rejections is neither true nor false")
+        self.keeps_rejections = options["record_rejections"]
         unbase64(data["random"], 32)
         self.keys[data["key"]] = [data["member"], False]
 

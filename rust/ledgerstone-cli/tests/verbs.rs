@@ -459,3 +459,16 @@ fn what_to_do_about_a_refused_row_is_said_once() {
         run.err
     );
 }
+
+#[test]
+fn a_ledger_that_keeps_rejections_has_none_that_are_claimed() {
+    let folder = Folder::with_books();
+    let create = "create kept.ledger --origin acme.example/kept --key me.pem --module finance --record-rejections";
+    assert_eq!(folder.run(create).code, 0);
+    for name in ["books.ledger", "kept.ledger"] {
+        let lines = "{\"id\":\"c\",\"kind\":\"asset\",\"currency\":\"EUR\"}\n".repeat(2);
+        assert_eq!(folder.run_with(&format!("append {name} finance.account --key me.pem"), &lines).code, 1);
+        let report = &folder.json(&format!("audit {name} --json"), 0)[0];
+        assert_eq!(report["claimed_rejections"], u64::from(name == "books.ledger"), "{report}");
+    }
+}

@@ -12,7 +12,8 @@ use crate::ledger::PyLedger;
 use crate::{arguments, errors, events};
 
 /// Makes a ledger at a path where nothing is yet. The key is that of its first member; the log key goes to `<path>.logkey.pem` unless
-/// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files.
+/// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files. With `record_rejections`
+/// the bytes of records that loads reject are kept, for ever: audits decide them again, and they have receipts.
 ///
 /// >>> key, path = Key.generate("controller"), getfixture("tmp_path") / "books.ledger"
 /// >>> with create(path, origin="acme.example/books", key=key, modules=["finance"]) as ledger:
@@ -20,9 +21,10 @@ use crate::{arguments, errors, events};
 /// 2
 #[pyfunction]
 #[pyo3(
-    signature = (path, *, origin, key, modules=Vec::new(), log_key=None, threads=None),
-    text_signature = "(path, *, origin, key, modules=(), log_key=None, threads=None)"
+    signature = (path, *, origin, key, modules=Vec::new(), log_key=None, record_rejections=false, threads=None),
+    text_signature = "(path, *, origin, key, modules=(), log_key=None, record_rejections=False, threads=None)"
 )]
+#[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
 pub(crate) fn create(
     py: Python<'_>,
     path: PathBuf,
@@ -30,6 +32,7 @@ pub(crate) fn create(
     key: &Bound<'_, PyKey>,
     modules: Vec<Bound<'_, PyAny>>,
     log_key: Option<PathBuf>,
+    record_rejections: bool,
     threads: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyLedger> {
     let modules = modules.iter().map(module_source).collect::<PyResult<Vec<_>>>()?;
@@ -37,7 +40,7 @@ pub(crate) fn create(
     let threads = arguments::threads(threads)?;
     let engine = enter(py, || {
         let mut create = Create::new(origin, key.0.clone()).observer(events::observer());
-        create = create.threads(threads.unwrap_or_default());
+        create = create.record_rejections(record_rejections).threads(threads.unwrap_or_default());
         for (source, file) in &modules {
             create = create.module(source, file);
         }

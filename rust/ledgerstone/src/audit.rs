@@ -9,6 +9,7 @@ mod anchor;
 mod compare;
 mod examine;
 mod outcomes;
+mod rejections;
 mod replay;
 mod report;
 mod state;
@@ -73,7 +74,7 @@ impl Ledger {
         let end = first_gap(&view, findings)?;
         let mut next = 0;
         while next < end {
-            let wave = read_wave(&view, next, end)?;
+            let wave = read_wave(&view, next, end, self.keeps_rejections)?;
             next += wave.len() as u64;
             for transaction in self.examine_wave(&view, wave)? {
                 replay.transaction(transaction, findings)?;
@@ -130,12 +131,12 @@ fn first_gap(view: &View, findings: &mut Findings) -> Result<u64> {
 }
 
 /// Reads the stored rows of the transactions from `first` on, before `end`.
-fn read_wave(view: &View, first: u64, end: u64) -> Result<Vec<RawTransaction>> {
+fn read_wave(view: &View, first: u64, end: u64, keeps_rejections: bool) -> Result<Vec<RawTransaction>> {
     let mut wave = Vec::new();
     let mut bytes = 0;
     let mut index = first;
     while index < end && bytes < WAVE_BYTES && wave.len() < WAVE_TRANSACTIONS {
-        let raw = RawTransaction::read(view, index)?;
+        let raw = RawTransaction::read(view, index, keeps_rejections)?;
         bytes += raw.chunks.iter().map(|(_, bytes)| bytes.len()).sum::<usize>();
         wave.push(raw);
         index += 1;

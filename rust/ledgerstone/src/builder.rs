@@ -30,6 +30,7 @@ pub struct Create {
     key: Key,
     modules: Vec<(String, String)>,
     log_key: Option<PathBuf>,
+    record_rejections: bool,
     threads: usize,
     sources: Sources,
     observer: Observer,
@@ -52,7 +53,7 @@ impl Create {
     pub fn new(origin: &str, key: Key) -> Self {
         let origin = origin.to_owned();
         let (modules, sources, observer) = (Vec::new(), Sources::system(), Observer::default());
-        Create { origin, key, modules, log_key: None, threads: 0, sources, observer }
+        Create { origin, key, modules, log_key: None, record_rejections: false, threads: 0, sources, observer }
     }
 
     /// Loads a module at once: the text of its schema file, and the file's name for errors.
@@ -66,6 +67,14 @@ impl Create {
     #[must_use]
     pub fn log_key(mut self, path: &Path) -> Self {
         self.log_key = Some(path.to_owned());
+        self
+    }
+
+    /// Keeps the bytes of records that loads reject, for ever: an audit decides them again, and they have receipts. Without it, the
+    /// default, a rejected record leaves its hash and the code of the reason.
+    #[must_use]
+    pub fn record_rejections(mut self, record: bool) -> Self {
+        self.record_rejections = record;
         self
     }
 
@@ -117,13 +126,18 @@ impl Create {
     }
 
     fn begin(self, store: Box<dyn Store>, path: Option<&Path>, log_key: LogKey) -> Result<Ledger> {
-        let Create { origin, key, modules, log_key: log_key_place, threads, sources, observer } = self;
+        let Create { origin, key, modules, log_key: log_key_place, record_rejections, threads, sources, observer } =
+            self;
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
         let member = hex::encode(first(sources.random()?));
         let secret = FileSecret(first(sources.random()?));
         let keys = verifier_keys(&origin, log_key.public())
             .map_err(|error| Error::schema(codes::BAD_ORIGIN, error.to_string()))?;
-        let genesis = genesis_record(&origin, &keys, &member, &key.public(), sources.random()?);
+        let options = object(vec![
+            ("max_clock_step", Value::Int(MAX_CLOCK_STEP_SECS)),
+            ("record_rejections", Value::Bool(record_rejections)),
+        ]);
+        let genesis = genesis_record(&origin, &keys, (&member, &key.public()), options, sources.random()?);
         let authority = Arc::new(Authority::new());
         let log_key_path = path.map(|path| log_key_place.unwrap_or_else(|| log_key_path(path)));
         let writer = Writer {
@@ -144,6 +158,7 @@ impl Create {
             key: RwLock::new(Some(Arc::new(key))),
             store,
             secret,
+            keeps_rejections: record_rejections,
             pool: Pool::new(threads),
             faults: Faults::new(sources.probe()),
             sources,
@@ -290,6 +305,7 @@ impl Open {
             key: RwLock::new(self.key.map(Arc::new)),
             store,
             secret,
+            keeps_rejections: keeps_rejections(&genesis),
             pool: Pool::new(self.threads),
             faults: Faults::new(self.sources.probe()),
             sources: self.sources,
@@ -360,7 +376,13 @@ fn stored_trees(view: &View) -> Result<LogTrees> {
     Ok(LogTrees { sha256, sha3 })
 }
 
-fn genesis_record(origin: &str, keys: &[VerifierKey; 2], member: &str, key: &[u8; 32], random: [u8; 32]) -> Value {
+fn genesis_record(
+    origin: &str,
+    keys: &[VerifierKey; 2],
+    (member, key): (&str, &[u8; 32]),
+    options: Value,
+    random: [u8; 32],
+) -> Value {
     object(vec![
         ("format", Value::Int(1)),
         ("semantics", Value::Int(OF_NEW_LEDGERS as i64)),
@@ -368,15 +390,15 @@ fn genesis_record(origin: &str, keys: &[VerifierKey; 2], member: &str, key: &[u8
         ("log_keys", Value::List(keys.iter().map(|key| Value::Text(key.to_string())).collect())),
         ("member", Value::Text(member.to_owned())),
         ("key", Value::Bytes(key.to_vec())),
-        (
-            "options",
-            object(vec![
-                ("max_clock_step", Value::Int(MAX_CLOCK_STEP_SECS)),
-                ("record_rejections", Value::Bool(false)),
-            ]),
-        ),
+        ("options", options),
         ("random", Value::Bytes(random.to_vec())),
     ])
+}
+
+/// Whether the bytes of rejected records are kept, as the genesis says.
+fn keeps_rejections(genesis: &Json) -> bool {
+    let option = genesis.get("options").and_then(|options| options.get("record_rejections"));
+    option == Some(&Json::Bool(true))
 }
 
 /// The secret of a file.

@@ -99,6 +99,8 @@ pub struct Ledger {
     pub(crate) key: RwLock<Option<Arc<Key>>>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) secret: FileSecret,
+    /// Whether the bytes of rejected records are kept.
+    pub(crate) keeps_rejections: bool,
     pub(crate) pool: Pool,
     pub(crate) sources: Sources,
     pub(crate) observer: Observer,

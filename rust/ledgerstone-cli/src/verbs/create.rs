@@ -37,11 +37,15 @@ pub(crate) struct Arguments {
     /// Where the log key goes [default: <PATH>.logkey.pem]
     #[arg(long, value_name = "FILE")]
     log_key: Option<PathBuf>,
+    /// Keep the bytes of records that loads reject, so that audits decide them again and they have receipts
+    #[arg(long)]
+    record_rejections: bool,
 }
 
 impl Arguments {
     pub(crate) fn run(&self, out: &mut Output) -> Result<i32, Failure> {
         let mut create = Create::new(&self.origin, self.protection.load_key(&self.key)?).observer(observer());
+        create = create.record_rejections(self.record_rejections);
         for name in &self.modules {
             let (source, file) = source_of(name)?;
             create = create.module(&source, &file);

@@ -26,6 +26,7 @@ pub(super) fn state_tables(
         (Table::Chunks, rows.chunks),
         (Table::Segments, rows.segments),
         (Table::Exceptions, rows.exceptions),
+        (Table::Rejections, rows.rejections),
         (Table::Emitted, rows.emitted),
         (Table::CellRuns, rows.cell_runs),
         (Table::CellHistory, rows.cell_history),

@@ -6,6 +6,7 @@ use arrow_select::concat::concat_batches;
 use rayon::prelude::*;
 
 use super::numbered;
+use super::rejections::with_rejections;
 use super::report::{Finding, Verdict};
 use crate::error::Result;
 use crate::execute::{PreparedChunk, RecordBytes, stateless_refusals};
@@ -29,6 +30,8 @@ pub(super) struct RawTransaction {
     envelope: Option<Vec<u8>>,
     pub(super) chunks: Vec<(RowId, Vec<u8>)>,
     exceptions: Option<Vec<u8>>,
+    /// Rows of `rejections`, in order, where the ledger keeps them.
+    pub(super) rejections: Option<Vec<(RowId, Vec<u8>)>>,
     nodes: Option<Vec<u8>>,
     /// Rows of `cell_runs`, in order.
     cells: Vec<Vec<u8>>,
@@ -51,7 +54,7 @@ pub(super) struct Examined {
 pub(super) struct Content {
     pub(super) envelope: Envelope,
     pub(super) secret: [u8; 32],
-    /// The accepted records, ready to be replayed; `None` where they cannot be.
+    /// The signed records that are stored, ready to be replayed; `None` where they cannot be.
     pub(super) chunks: Option<Vec<PreparedChunk>>,
     pub(super) exceptions: Vec<Exception>,
     /// Records that rules added: the position of the cause, and the bytes.
@@ -66,7 +69,7 @@ pub(super) struct Content {
 
 impl RawTransaction {
     /// Reads the rows.
-    pub(super) fn read(view: &View, index: u64) -> Result<Self> {
+    pub(super) fn read(view: &View, index: u64, keeps_rejections: bool) -> Result<Self> {
         let from = number_key(RowId::new(index, 0).number());
         let to = number_key(RowId::new(index + 1, 0).number());
         let mut chunks = Vec::new();
@@ -83,6 +86,15 @@ impl RawTransaction {
             }
             true
         })?;
+        let mut rejections = keeps_rejections.then(Vec::new);
+        if let Some(rejections) = &mut rejections {
+            view.snapshot.scan(Table::Rejections, &from, Some(&to), &mut |key, bytes| {
+                if let Ok(row) = row_key(key) {
+                    rejections.push((row, bytes.to_vec()));
+                }
+                true
+            })?;
+        }
         let mut cells = Vec::new();
         view.snapshot.scan(Table::CellRuns, &from, Some(&to), &mut |_, run| {
             cells.push(run.to_vec());
@@ -94,6 +106,7 @@ impl RawTransaction {
             envelope: numbered(view, Table::Envelopes, index)?,
             chunks,
             exceptions: numbered(view, Table::Exceptions, index)?,
+            rejections,
             nodes: numbered(view, Table::RecordNodes, index)?,
             cells,
         })
@@ -160,9 +173,20 @@ impl Examination {
             derived.par_extend(fields.into_par_iter().flat_map_iter(|field| field.puts(raw.index)));
             derived = self.compare_chunks(raw, derived);
         }
-        let chunks = all.map(|chunks| {
+        let mut chunks: Option<Vec<PreparedChunk>> = all.map(|chunks| {
             chunks.into_iter().map(|(chunk, _)| chunk).filter(|chunk| !is_emitted(chunk, &envelope)).collect()
         });
+        if let Some(kept) = &raw.rejections {
+            chunks =
+                match with_rejections(chunks, kept, &exceptions, |group| prepare(group, *secret, file_secret), types) {
+                    Ok(chunks) => chunks,
+                    Err((position, why)) => {
+                        let finding = Finding::at(Verdict::ContentChanged, Table::Rejections.name(), self.index, why);
+                        self.findings.push(finding.among(position, position));
+                        None
+                    }
+                };
+        }
         let chunk_count = raw.chunks.len() as u64;
         Some(Content {
             envelope,
@@ -445,7 +469,7 @@ fn is_continued(group: &[ChunkRows], next: &ChunkRows, signed: u32) -> bool {
 }
 
 /// Prepares chunks of one type by the function that append used; beside them the rows of each.
-fn prepare(
+pub(super) fn prepare(
     group: Vec<ChunkRows>,
     secret: [u8; 32],
     file_secret: FileSecret,

@@ -7,17 +7,17 @@ use super::report::{Finding, Findings, Verdict};
 use crate::execute::{Decision, Exceptional, PreparedChunk};
 use crate::ledger::emitted;
 
-/// Compares the outcomes of the records that stand, and the records that rules added. Rejected ones were not replayed: their bytes are
-/// gone.
+/// Compares the outcomes of records, and the records that rules added. Rejected ones were not replayed where their bytes are not kept.
 pub(super) fn outcomes(
     index: u64,
     content: &Content,
+    keeps_rejections: bool,
     chunks: &[PreparedChunk],
     decision: &Decision,
     findings: &mut Findings,
 ) {
-    let stays = |exception: &&Exception| exception.outcome != ExceptionOutcome::Rejected;
-    let mut claimed = content.exceptions.iter().filter(stays).peekable();
+    let is_replayed = |exception: &&Exception| keeps_rejections || exception.outcome != ExceptionOutcome::Rejected;
+    let mut claimed = content.exceptions.iter().filter(is_replayed).peekable();
     let mut differs = |position: u32, claimed: String, replayed: String| {
         let message = format!("the log says {claimed}, the replay says {replayed}");
         findings.add(Finding::at(Verdict::StateDiffers, "", index, message).among(position, position));

@@ -59,6 +59,7 @@ pub(super) struct DerivedRows {
     pub(super) segments: u64,
     pub(super) postings: u64,
     pub(super) exceptions: u64,
+    pub(super) rejections: u64,
     pub(super) emitted: u64,
     pub(super) cell_runs: u64,
     pub(super) cell_history: u64,
@@ -229,7 +230,11 @@ impl<'a> Replay<'a> {
         rows.emitted += u64::from(!content.emitted.is_empty());
         rows.record_nodes += u64::from(content.node_count > 0);
         self.counts.nodes += content.node_count;
-        self.counts.claimed_rejections += content.exceptions.iter().filter(is_rejected).count() as u64;
+        let rejected = content.exceptions.iter().filter(is_rejected).count() as u64;
+        match self.ledger.keeps_rejections {
+            true => rows.rejections += rejected,
+            false => self.counts.claimed_rejections += rejected,
+        }
         rows.chunks += content.chunk_count;
         for put in &content.derived {
             match put.table {
@@ -309,7 +314,7 @@ impl<'a> Replay<'a> {
                 return Err(Error::Fault(format!("the replay made the cell {name} unreadable")));
             }
         };
-        outcomes(index, content, chunks, &decision, findings);
+        outcomes(index, content, self.ledger.keeps_rejections, chunks, &decision, findings);
         let signed = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
         self.counts.records += signed + content.emitted.len() as u64;
         let changed = working.changed();

@@ -47,9 +47,9 @@ pub struct Finding {
 pub struct Counts {
     /// Transactions: envelopes parsed, hashed into both trees, signatures checked.
     pub transactions: u64,
-    /// Records decoded, hashed and replayed.
+    /// Records decoded, hashed and replayed, rejected ones included where their bytes are kept.
     pub records: u64,
-    /// Rejections that the log claims and that cannot be replayed, because the bytes of rejected records are not kept.
+    /// Rejections that the log claims and that cannot be replayed, because the ledger does not keep the bytes of rejected records.
     pub claimed_rejections: u64,
     /// Signatures checked.
     pub signatures: u64,

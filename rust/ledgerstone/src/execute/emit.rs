@@ -24,7 +24,7 @@ use crate::codes;
 use crate::limits::{EMIT_DEPTH, EMITTED_PER_RECORD, EMITTED_RECORDS};
 use crate::model::{Decimal, RowId, Value};
 use crate::schema::{
-    Aspect, EmitField, Env, Expr, Primitive, RecordType, Rows, Rule, Scalar, from_record_bytes, from_values,
+    Aspect, EmitField, Env, Expr, Primitive, RecordType, Rows, Rule, Scalar, from_record_bytes, from_values, named_type,
 };
 
 /// A record that DECIDE made.
@@ -189,9 +189,8 @@ impl<E> Deciding<'_, '_, E> {
     }
 
     fn type_of(&self, record: &[u8]) -> Option<Arc<RecordType>> {
-        let record = Json::parse(record).ok()?;
-        let version = record.get("version").and_then(Json::as_int)?;
-        self.gate.record_type(record.get("type").and_then(Json::as_text)?, u64::try_from(version).ok()?)
+        let (name, version) = named_type(record)?;
+        self.gate.record_type(&name, version)
     }
 }
 

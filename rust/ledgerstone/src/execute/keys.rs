@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use ledgerstone_verify::canon::Json;
 
 use super::ops::{Action, Failure, Rejection};
 use super::plan::{Scope, lower_rule, write_key};
@@ -15,7 +14,7 @@ use super::steps::Unit;
 use super::working::{LoadError, Place};
 use crate::limits::ADDED_KEYS;
 use crate::model::{RowId, State, UniqueKey};
-use crate::schema::{AddedKey, Env, Primitive, RecordType, Rows, from_record_bytes, widened};
+use crate::schema::{AddedKey, Env, Primitive, RecordType, Rows, from_record_bytes, named_type, widened};
 
 /// Finds the record type of a name and version that was in force at some time.
 type Types<'a> = dyn Fn(&str, u64) -> Option<Arc<RecordType>> + 'a;
@@ -218,9 +217,8 @@ fn stored_keys<E>(
     row: RowId,
 ) -> Result<Vec<UniqueKey>, LoadError<E>> {
     let bytes = state.record(row).map_err(LoadError::State)?;
-    let record = Json::parse(&bytes).map_err(|_| LoadError::Rows)?;
-    let version = record.get("version").and_then(Json::as_int).unwrap_or_default();
-    let old = types(&added.record_type.name, version.unsigned_abs()).ok_or(LoadError::Rows)?;
+    let (name, version) = named_type(&bytes).ok_or(LoadError::Rows)?;
+    let old = types(&name, version).ok_or(LoadError::Rows)?;
     let batch = from_record_bytes(&old, &[bytes.as_slice()]).map_err(|_| LoadError::Rows)?;
     let batch = widened(&batch, &old, &added.record_type).map_err(|_| LoadError::Rows)?;
     let rows = Rows::new(&added.record_type, &batch).map_err(|_| LoadError::Rows)?;

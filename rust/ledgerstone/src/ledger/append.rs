@@ -9,7 +9,7 @@ use ledgerstone_verify::envelope::{
 };
 use ledgerstone_verify::hash::{Hash, Sha3_256, leaf_hash};
 
-use super::commit::{EntriesList, cells, exceptions, put, record_puts};
+use super::commit::{EntriesList, cells, exceptions, put, record_puts, rejection_put};
 use super::earlier::Earlier;
 use super::emitted::{causes_put, emitted_list};
 use super::endorse::Signing;
@@ -286,6 +286,9 @@ impl Ledger {
         let mut puts = record_puts;
         puts.extend(cell_puts);
         puts.extend(exceptions.put(Table::Exceptions, index));
+        if self.keeps_rejections {
+            puts.extend(decision.rejected().map(|rejected| rejection_put(index, chunks, rejected)));
+        }
         puts.extend(causes_put(index, count, chunks, &decision));
         puts.extend(log_puts(index, &trees, &nodes, prepared, &envelope));
         puts.push(put(Table::Meta, b"checkpoint".to_vec(), checkpoint.to_bytes()));

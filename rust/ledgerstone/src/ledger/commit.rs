@@ -138,6 +138,13 @@ pub(crate) fn taken_keys(
     working.taken().filter_map(|(hash, place)| Some((hash, row(place)?))).collect()
 }
 
+/// The row of `rejections` for a record that was refused.
+pub(super) fn rejection_put(index: u64, chunks: &[PreparedChunk], rejected: &Exceptional) -> Put {
+    let chunk = &chunks[rejected.chunk];
+    let row = RowId::new(index, chunk.positions[rejected.row]);
+    put(Table::Rejections, number_key(row.number()), chunk.bytes.row(rejected.row).to_vec())
+}
+
 /// The row of `unique_keys` for a key.
 pub(super) fn unique_key(hash: u64, row: RowId) -> Put {
     let key = [hash.to_be_bytes(), row.number().to_be_bytes()].concat();

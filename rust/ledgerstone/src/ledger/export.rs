@@ -20,8 +20,8 @@ use crate::export::{ExportFormat, Sink, TrailRow, TransactionFacts, trail_batch,
 use crate::limits::CHUNK_ROWS;
 use crate::model::RowId;
 use crate::query::{ChunkRows, Filter, Gathered, Scan, Segments, Source, Wanted};
-use crate::schema::{RecordType, Rows, arrow_schema};
-use crate::store::StoreError;
+use crate::schema::{RecordType, Rows, arrow_schema, named_type};
+use crate::store::{StoreError, Table, number_key};
 
 /// What to export, and how.
 pub struct ExportOptions<'a> {
@@ -115,7 +115,9 @@ impl Export<'_, '_> {
                 .pool
                 .run(|| chunks.par_iter().map(|chunk| chunk_trail(chunk, known)).collect::<Result<Vec<_>>>())??;
             let mut trail: Vec<(TrailRow, Option<String>)> = texts.into_iter().flatten().collect();
-            trail.extend(known.rejected().map(|exception| (rejected_row(index, exception), None)));
+            for exception in known.rejected() {
+                trail.push(rejected_trail(&self.view, index, exception)?);
+            }
             trail.sort_by_key(|(row, _)| row.row);
             for (row, text) in trail {
                 rows.push(row);
@@ -266,15 +268,24 @@ fn data_text(record_type: &RecordType, record: &[u8]) -> Option<String> {
     Some(String::from_utf8_lossy(data).into_owned())
 }
 
-fn rejected_row(index: u64, exception: &Exception) -> TrailRow {
-    TrailRow {
-        row: RowId::new(index, exception.position as u32),
-        record_type: None,
+/// The trail of a rejected record: with its data, where its bytes are kept.
+fn rejected_trail(view: &View, index: u64, exception: &Exception) -> Result<(TrailRow, Option<String>)> {
+    let row = RowId::new(index, exception.position as u32);
+    let kept = view.snapshot.get(Table::Rejections, &number_key(row.number()))?;
+    let known = kept.and_then(|record| {
+        let (name, version) = named_type(&record)?;
+        Some((Arc::clone(view.authority.version(&name, version)?), record))
+    });
+    let data = known.as_ref().and_then(|(record_type, record)| data_text(record_type, record));
+    let trail = TrailRow {
+        row,
+        record_type: known.map(|(record_type, _)| record_type),
         leaf: exception.leaf,
         outcome: exception.outcome.name(),
         code: Some(exception.code.clone()),
         cause: None,
-    }
+    };
+    Ok((trail, data))
 }
 
 fn batch(schema: &SchemaRef, known: &Known, rows: &[TrailRow], fields: Vec<ArrayRef>) -> Result<RecordBatch> {

@@ -77,7 +77,10 @@ fn prove_emitted(view: &View, row: RowId, envelope: &StoredEnvelope) -> Result<P
 }
 
 fn prove_record(view: &View, row: RowId, envelope: &StoredEnvelope, exceptions: &[Exception]) -> Result<ProvenEntry> {
-    let bytes = view.record_bytes(row).map_err(|error| explain_rejected(row, exceptions, error))?;
+    let bytes = match view.snapshot.get(Table::Rejections, &number_key(row.number()))? {
+        Some(rejected) => rejected,
+        None => view.record_bytes(row).map_err(|error| explain_rejected(row, exceptions, error))?,
+    };
     let count = envelope.envelope.intent.count;
     let stored_nodes = view.snapshot.get(Table::RecordNodes, &number_key(row.index))?;
     let mut salts = Salts::new(envelope.secret, EntryList::Records);
@@ -91,7 +94,7 @@ fn prove_record(view: &View, row: RowId, envelope: &StoredEnvelope, exceptions: 
     })
 }
 
-/// Bytes of rejected records are not kept, so they have no receipt.
+/// A rejected record whose bytes are not kept has no receipt.
 fn explain_rejected(row: RowId, exceptions: &[Exception], error: Error) -> Error {
     match exceptions.iter().find(|exception| exception.position == u64::from(row.position)) {
         Some(exception) => Error::schema(

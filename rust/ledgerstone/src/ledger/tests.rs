@@ -49,23 +49,22 @@ fn transfer(amount: i128, reference: &str) -> Value {
 
 /// Logs a record as a writer would that screens nothing.
 fn log_unscreened(ledger: &Ledger, record: Value) {
+    log_all_unscreened(ledger, Mode::Atomic, vec![("finance.transfer", record)]);
+}
+
+fn log_all_unscreened(ledger: &Ledger, mode: Mode, records: Vec<(&str, Value)>) {
     let mut writer = ledger.lock_writer().unwrap();
-    let record_type = writer.record_type("finance.transfer").unwrap();
-    let batch = from_values(&record_type, &[record]).rows;
-    let bytes = RecordBytes::write(&Rows::new(&record_type, &batch).unwrap());
-    let screened = Screened { record_type, batch, bytes: Arc::new(bytes), inputs: vec![0], refused: Vec::new() };
+    let screened = |(record_type, record): (&str, Value)| {
+        let record_type = writer.record_type(record_type).unwrap();
+        let batch = from_values(&record_type, &[record]).rows;
+        let bytes = RecordBytes::write(&Rows::new(&record_type, &batch).unwrap());
+        Screened { record_type, batch, bytes: Arc::new(bytes), inputs: vec![0], refused: Vec::new() }
+    };
+    let records = records.into_iter().map(screened).collect();
     let key = ledger.author_key().unwrap();
     let author = author_of(&writer.authority, &key);
     let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
-    let draft = Draft {
-        mode: Mode::Atomic,
-        records: vec![screened],
-        id: None,
-        earlier: None,
-        author,
-        signing,
-        new_log_key: None,
-    };
+    let draft = Draft { mode, records, id: None, earlier: None, author, signing, new_log_key: None };
     assert!(matches!(ledger.transact(&mut writer, &draft), Ok(Attempt::Committed(_))));
 }
 
@@ -140,4 +139,39 @@ fn a_record_of_a_version_to_come_is_found() {
     log_under(&ledger, Arc::new(to_come));
     ledger.load_module(&source, "finance.toml", false).unwrap();
     is_found_to_be_of_another_version(&ledger, 4);
+}
+
+/// Of a rejection whose record is kept nobody's word is taken: one that the rules do not give is found.
+#[test]
+fn a_rejection_that_the_rules_do_not_give_is_found_where_it_can_be_replayed() {
+    for keeps in [true, false] {
+        let create = Create::new("test.example/books", Key::from_seed([3; 32], "me")).record_rejections(keeps);
+        let ledger = create.module(ledgerstone_schemas::FINANCE, "finance.toml").in_memory().unwrap();
+        for id in ["cash", "sales"] {
+            ledger.append("finance.account", account(id), None).unwrap();
+        }
+        let mut suspended = Authority::clone(&ledger.lock_writer().unwrap().authority);
+        let finance = Json::Object(vec![("module".to_owned(), Json::Text("finance".to_owned()))]);
+        suspended.apply("ledger.suspend", &finance, 9);
+        let in_force = std::mem::replace(&mut ledger.lock_writer().unwrap().authority, Arc::new(suspended));
+        let member = object(vec![
+            ("member", text(&"ab".repeat(16))),
+            ("key", Value::Bytes(Key::from_seed([9; 32], "x").public().to_vec())),
+        ]);
+        log_all_unscreened(
+            &ledger,
+            Mode::Each,
+            vec![("finance.transfer", transfer(5, "x")), ("ledger.member", member)],
+        );
+        ledger.lock_writer().unwrap().authority = in_force;
+        *ledger.known.write().unwrap() = (0, Arc::new(Authority::new()));
+        let report = audit(&ledger);
+        if keeps {
+            assert_eq!((report.verdict, report.counts.claimed_rejections), (Verdict::StateDiffers, 0), "{report}");
+            let message = "the log says rejected (ledger.module_suspended), the replay says accepted";
+            assert_eq!(report.findings[0].message, message, "{report}");
+        } else {
+            assert_eq!((report.verdict, report.counts.claimed_rejections), (Verdict::OkUpToSize, 1), "{report}");
+        }
+    }
 }

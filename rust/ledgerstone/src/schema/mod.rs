@@ -49,6 +49,7 @@ pub use module::{
 pub(crate) use named::Aspect;
 pub use parse::{parse, parse_builtin, parse_with};
 pub use record::from_record_bytes;
+pub(crate) use record::named_type;
 pub use scalar::{OwnedScalar, Scalar, ScalarKind};
 pub(crate) use semantics::OF_NEW_LEDGERS;
 pub use semantics::Semantics;

@@ -1,7 +1,7 @@
 //! Record bytes (FORMAT.md section 2): written from typed columns by a writer compiled from the schema, and read back strictly.
 
 use arrow_array::RecordBatch;
-use ledgerstone_verify::canon::write_string;
+use ledgerstone_verify::canon::{self, write_string};
 use serde_json::Value as Json;
 
 use super::check::from_values;
@@ -10,6 +10,14 @@ use super::decimal_text::write_decimal;
 use super::error::RecordError;
 use super::module::RecordType;
 use crate::model::Value;
+
+/// The type and version that record bytes name.
+pub(crate) fn named_type(record: &[u8]) -> Option<(String, u64)> {
+    let record = canon::Json::parse(record).ok()?;
+    let version = record.get("version").and_then(canon::Json::as_int)?;
+    let name = record.get("type").and_then(canon::Json::as_text)?;
+    Some((name.to_owned(), u64::try_from(version).ok()?))
+}
 
 impl Rows<'_> {
     /// Appends the canonical bytes of a row: `{"data":{…},"type":"…","version":n}`.

@@ -22,6 +22,8 @@ pub enum Table {
     Segments,
     /// Records that were not plainly accepted.
     Exceptions,
+    /// Bytes of records that were refused, where the ledger keeps them.
+    Rejections,
     /// Causes of the records that rules made.
     Emitted,
     /// Cells that each transaction changed.
@@ -53,12 +55,13 @@ pub enum KeyKind {
 
 impl Table {
     /// Every table, in the order of FORMAT.md.
-    pub const ALL: [Table; 14] = [
+    pub const ALL: [Table; 15] = [
         Table::Meta,
         Table::Envelopes,
         Table::Chunks,
         Table::Segments,
         Table::Exceptions,
+        Table::Rejections,
         Table::Emitted,
         Table::CellRuns,
         Table::CellHistory,
@@ -78,6 +81,7 @@ impl Table {
             Table::Chunks => "chunks",
             Table::Segments => "segments",
             Table::Exceptions => "exceptions",
+            Table::Rejections => "rejections",
             Table::Emitted => "emitted",
             Table::CellRuns => "cell_runs",
             Table::CellHistory => "cell_history",
@@ -96,6 +100,7 @@ impl Table {
             Table::Envelopes
             | Table::Chunks
             | Table::Exceptions
+            | Table::Rejections
             | Table::Emitted
             | Table::CellRuns
             | Table::RecordNodes
