@@ -54,7 +54,7 @@ fn balance_rules_know_what_is_subtracted() {
 #[test]
 fn the_built_in_module_parses_only_as_such() {
     let ledger = parse_builtin(ledgerstone_schemas::LEDGER).unwrap_or_else(|errors| panic!("{errors}"));
-    assert_eq!((ledger.name.as_str(), ledger.version, ledger.types.len()), ("ledger", 0, 10));
+    assert_eq!((ledger.name.as_str(), ledger.version, ledger.types.len()), ("ledger", 0, 11));
     assert_eq!(ledger.record_type("ledger.member").unwrap().authorise, ["ledger.admin"]);
     let Primitive::Lifecycle { from, to, .. } = &ledger.record_type("ledger.key").unwrap().rules[0].primitive else {
         panic!()
