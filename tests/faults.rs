@@ -45,7 +45,14 @@ fn a_load_whose_progress_appends_does_not_wait_for_itself() {
         .in_memory()
         .unwrap();
     let mut progress = |_| ledger.append("finance.commodity", commodity("WITHIN"), None).map(|_| ());
-    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut progress, exceptions: None };
+    let options = LoadOptions {
+        id: None,
+        mode: Mode::Each,
+        plain: false,
+        endorsed: None,
+        progress: &mut progress,
+        exceptions: None,
+    };
     let mut pieces = ["A", "B", "C"].into_iter().map(|code| Ok(vec![commodity(code)]));
     let report = ledger.append_values("finance.commodity", &mut pieces, options).unwrap();
     assert_eq!((report.accepted, report.rows), (3, 3));
@@ -84,7 +91,14 @@ fn what_is_notable_is_told_once() {
     assert_eq!(news(), [Event::ClockBehind { seconds: 2 }]);
     // A load says where it stopped.
     let mut pieces = [Ok(vec![commodity("E")]), Err(Error::Interrupted(String::new()))].into_iter();
-    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut |_| Ok(()), exceptions: None };
+    let options = LoadOptions {
+        id: None,
+        mode: Mode::Each,
+        plain: false,
+        endorsed: None,
+        progress: &mut |_| Ok(()),
+        exceptions: None,
+    };
     ledger.append_values("finance.commodity", &mut pieces, options).unwrap_err();
     let [Event::LoadStopped { record_type, rows: 0, transactions: 0, .. }] = &news()[..] else { panic!() };
     assert_eq!(record_type, "finance.commodity");

@@ -208,7 +208,14 @@ fn a_load_goes_on_in_the_version_that_is_loaded_meanwhile() {
         rows(&["x", "y"])
     });
     let mut progress = |_| Ok(());
-    let options = LoadOptions { id: None, mode: Mode::Each, plain: false, progress: &mut progress, exceptions: None };
+    let options = LoadOptions {
+        id: None,
+        mode: Mode::Each,
+        plain: false,
+        endorsed: None,
+        progress: &mut progress,
+        exceptions: None,
+    };
     let report = ledger.append_values("stock.item", &mut pieces, options).unwrap();
     assert_eq!((report.rows, report.accepted), (2, 2), "{report:?}");
     let request = QueryRequest {

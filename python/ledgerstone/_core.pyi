@@ -41,8 +41,8 @@ __all__ = [
     "Statement",
     "Transaction",
     "__version__",
-    "cli_main",
     "check_module",
+    "cli_main",
     "create",
     "errors",
     "open",
@@ -194,13 +194,16 @@ class Ledger:
         id: str | None = None,
         mode: Literal["each", "atomic"] = "each",
         plain: bool = False,
+        endorsers: Sequence[Key] = (),
+        meaning: str = "approved",
         progress: _Progress = None,
     ) -> LoadResult:
         """Appends any number of records of one type.
 
         `data` is an Arrow table or stream of pyarrow, polars, pandas, duckdb and others, or an iterable of dicts; it is read as it
         is needed. In mode "each" every row stands or falls alone, in mode "atomic" all do together. With an `id` a load that was
-        stopped goes on where it was when the call is repeated. Progress is shown where somebody looks, or told to a callable.
+        stopped goes on where it was when the call is repeated. `endorsers` are keys of other members, who endorse each of its
+        transactions, `meaning` says what they mean by it. Progress is shown where somebody looks, or told to a callable.
         """
     def load_module(self, name_or_path: _Path, *, grant_roles: bool = True) -> Appended:
         """Loads a module: the name of a shipped one, or the path of a schema file. Its roles are granted to the caller."""

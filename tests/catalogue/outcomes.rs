@@ -22,6 +22,7 @@ pub(crate) const ALL: &[Provocation] = &[
             id: None,
             mode: Mode::Each,
             plain: true,
+            endorsed: None,
             progress: &mut progress,
             exceptions: Some(&mut exceptions),
         };

@@ -103,6 +103,7 @@ pub(crate) const ALL: &[Provocation] = &[
             id: None,
             mode: Mode::Each,
             plain: false,
+            endorsed: None,
             progress: &mut |_| Ok(()),
             exceptions: None,
         };
@@ -149,8 +150,14 @@ fn tables(tables: Vec<RecordBatch>) -> Provoked {
 
 fn append_tables(ledger: &Ledger, tables: Vec<RecordBatch>, mode: Mode) -> Provoked {
     let size = ledger.size().unwrap();
-    let options =
-        ledgerstone::LoadOptions { id: None, mode, plain: false, progress: &mut |_| Ok(()), exceptions: None };
+    let options = ledgerstone::LoadOptions {
+        id: None,
+        mode,
+        plain: false,
+        endorsed: None,
+        progress: &mut |_| Ok(()),
+        exceptions: None,
+    };
     let error = ledger.append_tables("finance.commodity", &mut tables.into_iter().map(Ok), options).unwrap_err();
     assert_eq!(ledger.size().unwrap(), size, "nothing of the call is kept");
     error.into()

@@ -188,3 +188,20 @@ def test_the_log_key_rotates(vault: ls.Ledger, me: ls.Key) -> None:
     with ls.open(vault.path, key=me) as ledger:
         ledger.append(*payment("p3", "5"))
         assert ledger.audit().ok
+
+
+def test_a_load_is_endorsed(vault: ls.Ledger, anna: tuple[str, ls.Key]) -> None:
+    kind, large = payment("p1", "5000")
+    rows = [large, payment("p2", "6000")[1]]
+    refused = vault.append_many(kind, rows)
+    assert [one["code"] for one in refused.rejections] == ["vault.needs_endorsement"] * 2
+    loaded = vault.append_many(kind, rows, id="large", endorsers=[anna[1]], meaning="seen by anna")
+    assert loaded.accepted == 2
+    assert loaded.first is not None
+    assert "seen by anna" in vault.receipt(loaded.first).to_json()
+    # The same call again is the same transaction, and so it is without the key that endorsed it.
+    assert vault.append_many(kind, rows, id="large").first == loaded.first
+    with pytest.raises(ls.ForbiddenError) as caught:
+        vault.append_many(kind, [payment("p3", "7000")[1]], endorsers=[ls.Key.generate("stranger")])
+    assert caught.value.code == "ledger.not_admitted"
+    assert vault.audit().ok

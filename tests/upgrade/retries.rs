@@ -67,7 +67,7 @@ fn options<'a>(
     id: Option<&'a str>,
     progress: &'a mut dyn FnMut(ledgerstone::LoadProgress) -> Result<(), Error>,
 ) -> LoadOptions<'a> {
-    LoadOptions { id, mode: Mode::Each, plain: false, progress, exceptions: None }
+    LoadOptions { id, mode: Mode::Each, plain: false, endorsed: None, progress, exceptions: None }
 }
 
 /// Rows of items as a face pushes them, with the fields that it knows.

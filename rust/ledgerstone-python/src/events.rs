@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use ledgerstone::model::{Event, Observer};
 use pyo3::prelude::*;
 
-use crate::ledger::is_loading;
+use crate::writing::is_loading;
 
 static IS_WAITING: AtomicBool = AtomicBool::new(false);
 static WAITING: Mutex<Vec<(String, Event)>> = Mutex::new(Vec::new());

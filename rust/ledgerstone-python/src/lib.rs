@@ -28,6 +28,7 @@ mod transaction;
 mod upkeep;
 mod values;
 mod whole;
+mod writing;
 
 use pyo3::prelude::*;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
 use ledgerstone::model::RowId;
-use ledgerstone::{Ledger, LoadOptions, LoadPart, LoadReport, Rejected, codes};
+use ledgerstone::{Endorsed, Key, Ledger, LoadOptions, LoadPart, LoadReport, Rejected, codes};
 use ledgerstone_verify::{ExceptionOutcome, Mode};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -57,7 +57,14 @@ pub(crate) fn append_many(
             ];
             progress.tell(watch, &counts)
         };
-        let options = LoadOptions { id, mode: how.mode, plain: how.plain, progress: &mut tell, exceptions: None };
+        let options = LoadOptions {
+            id,
+            mode: how.mode,
+            plain: how.plain,
+            endorsed: how.endorsed,
+            progress: &mut tell,
+            exceptions: None,
+        };
         match data {
             Data::Tables(reader) => {
                 // A stream of no batches has columns all the same.
@@ -100,14 +107,15 @@ pub(crate) fn append_many(
 
 /// How to load.
 #[derive(Clone, Copy)]
-pub(crate) struct How {
+pub(crate) struct How<'a> {
     mode: Mode,
     plain: bool,
+    endorsed: Option<Endorsed<'a>>,
 }
 
-impl How {
-    /// Reads the keywords.
-    pub(crate) fn new(mode: &str, plain: bool) -> PyResult<Self> {
+impl<'a> How<'a> {
+    /// Reads the keywords; who endorses, and what they mean.
+    pub(crate) fn new(mode: &str, plain: bool, (by, meaning): (&'a [Arc<Key>], &'a str)) -> PyResult<Self> {
         let mode = match mode {
             "each" => Mode::Each,
             "atomic" => Mode::Atomic,
@@ -116,7 +124,8 @@ impl How {
                 return Err(PyValueError::new_err(message));
             }
         };
-        Ok(How { mode, plain })
+        let endorsed = (!by.is_empty()).then_some(Endorsed { by, meaning });
+        Ok(How { mode, plain, endorsed })
     }
 }
 

@@ -79,9 +79,9 @@ pub use error::{Error, Misfit, Rejected, Result, Subject};
 pub use export::ExportFormat;
 pub use keys::{Key, LogKey, Passphrase};
 pub use ledger::{
-    Appended, Backup, BackupOptions, BackupProgress, Balance, CellNow, CellState, Doubt, ExportOptions, Grant,
-    HeldRecord, HistoryRows, Join, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, LogKeyPeriod, Member,
-    MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Moment, Past, Proposal, ProposeOptions, QueryRequest,
+    Appended, Backup, BackupOptions, BackupProgress, Balance, CellNow, CellState, Doubt, Endorsed, ExportOptions,
+    Grant, HeldRecord, HistoryRows, Join, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, LogKeyPeriod,
+    Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Moment, Past, Proposal, ProposeOptions, QueryRequest,
     QueryRows, RecordException, Revoked, Sources, Standing, StatementRequest, StatementRows, Stats, StoredRecord,
     ToldOfExceptions, Trial, Tried, may_follow, parse_day, read_module,
 };

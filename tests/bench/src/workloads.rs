@@ -153,7 +153,7 @@ pub(crate) fn profile(rows: usize) {
 }
 
 fn each(progress: &mut dyn FnMut(ledgerstone::LoadProgress) -> ledgerstone::Result<()>) -> LoadOptions<'_> {
-    LoadOptions { id: None, mode: Mode::Each, plain: false, progress, exceptions: None }
+    LoadOptions { id: None, mode: Mode::Each, plain: false, endorsed: None, progress, exceptions: None }
 }
 
 fn text(text: &str) -> Value {

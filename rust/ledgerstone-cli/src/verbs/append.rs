@@ -80,6 +80,7 @@ impl Arguments {
             id: self.id.as_deref(),
             mode,
             plain: self.plain,
+            endorsed: None,
             progress: &mut tell,
             exceptions: Some(&mut exceptions),
         };

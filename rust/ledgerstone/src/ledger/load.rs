@@ -21,6 +21,7 @@ use super::records::{author_of, check_id};
 use super::screen::Input;
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
+use crate::keys::Key;
 use crate::limits::{ATOMIC_BYTES, ATOMIC_RECORDS, CUT_BYTES, EXCEPTIONS_KEPT};
 use crate::model::{Event, FlatRows, RowId, Value};
 use crate::schema::{RecordType, from_arrow};
@@ -43,6 +44,15 @@ pub struct LoadProgress {
 /// Who is told of every row of a load that was not plainly accepted.
 pub type ToldOfExceptions<'a> = &'a mut dyn FnMut(&RecordException) -> Result<()>;
 
+/// Members who endorse a transaction, whose keys are at hand.
+#[derive(Clone, Copy, Debug)]
+pub struct Endorsed<'a> {
+    /// Their keys.
+    pub by: &'a [Arc<Key>],
+    /// What they mean by signing.
+    pub meaning: &'a str,
+}
+
 /// How to load.
 pub struct LoadOptions<'a> {
     /// Makes the load repeatable and resumable: its n-th transaction has the id `<id>/n`.
@@ -51,6 +61,8 @@ pub struct LoadOptions<'a> {
     pub mode: Mode,
     /// Whether private fields may hold values, which are stored in the clear; such a record is flagged `ledger.plain_private`.
     pub plain: bool,
+    /// Who endorses each of its transactions.
+    pub endorsed: Option<Endorsed<'a>>,
     /// Told after each transaction; an error stops the load.
     pub progress: &'a mut dyn FnMut(LoadProgress) -> Result<()>,
     /// Told of every row that was not plainly accepted, in order, once its transaction is decided; an error stops the load.
@@ -231,7 +243,7 @@ impl Ledger {
 impl Load<'_, '_> {
     fn run(&mut self, record_type: Arc<RecordType>, inputs: &mut dyn Iterator<Item = Result<Input>>) -> Result<()> {
         let mut reader = Reader { inputs, record_type, rest: None, shape: None, is_at_end: false };
-        let (ledger, mode) = (self.ledger, self.options.mode);
+        let (ledger, mode, endorsed) = (self.ledger, self.options.mode, self.options.endorsed);
         std::thread::scope(|threads| {
             let (mut first, mut number) = (0, 0);
             let mut before: Option<ScopedJoinHandle<'_, Result<Done>>> = None;
@@ -247,7 +259,7 @@ impl Load<'_, '_> {
                 }
                 first += part.rows as u64;
                 number += 1;
-                let append = move || ledger.append_part(part);
+                let append = move || ledger.append_part(part, endorsed);
                 // An atomic load is one transaction: more rows would be too many.
                 if reader.is_at_end || mode == Mode::Atomic {
                     return self.finish(append()?);

@@ -11,7 +11,7 @@ use super::cut::cut_rows;
 use super::earlier::{same_as, type_for};
 use super::endorse::Signing;
 use super::faults::Faults;
-use super::load::LoadPart;
+use super::load::{Endorsed, LoadPart};
 use super::outcomes::RecordException;
 use super::pool::{Pool, Started};
 use super::records::author_of;
@@ -120,10 +120,10 @@ impl Chunk {
 
 impl Ledger {
     /// Decides and commits one transaction of a load.
-    pub(super) fn append_part(&self, mut part: Part) -> Result<Done> {
+    pub(super) fn append_part(&self, mut part: Part, endorsed: Option<Endorsed<'_>>) -> Result<Done> {
         let chunks = part.screened(&self.faults)?;
         let mut writer = self.lock_writer()?;
-        let (attempt, rejections) = self.append_chunks(&mut writer, &part, chunks)?;
+        let (attempt, rejections) = self.append_chunks(&mut writer, &part, endorsed, chunks)?;
         drop(writer);
         let (first, rows) = (part.first, part.rows as u64);
         let unsigned = rejections.iter().map(|rejected| rejected.row as u32).collect();
@@ -145,10 +145,18 @@ impl Ledger {
 
     /// What became of the rows, and those that were refused before signing. While the writer is locked no module is loaded: what is
     /// prepared again here is prepared once.
-    fn append_chunks(&self, writer: &mut Writer, part: &Part, chunks: Vec<Chunk>) -> Result<(Attempt, Vec<Rejected>)> {
+    fn append_chunks(
+        &self,
+        writer: &mut Writer,
+        part: &Part,
+        endorsed: Option<Endorsed<'_>>,
+        chunks: Vec<Chunk>,
+    ) -> Result<(Attempt, Vec<Rejected>)> {
         let (mode, name) = (part.mode, &part.record_type.name);
         let key = self.author_key()?;
         let author = author_of(&writer.authority, &key);
+        let Endorsed { by, meaning } = endorsed.unwrap_or(Endorsed { by: &[], meaning: "" });
+        let endorsers = self.endorsers(&writer.authority, &author, by, meaning)?;
         let earlier = self.earlier(writer, &author, part.id.as_deref())?;
         let record_type = type_for(&writer.authority, earlier.as_ref(), name)?;
         if mode == Mode::Each && cut_rows(&record_type) != cut_rows(&part.record_type) {
@@ -165,7 +173,7 @@ impl Ledger {
         if rejections.len() == part.rows && earlier.is_none() {
             return Ok((Attempt::Empty(Vec::new()), rejections));
         }
-        let signing = Signing::Keys { author: &key, endorsers: Vec::new() };
+        let signing = Signing::Keys { author: &key, endorsers };
         let draft = Draft { mode, records, id: part.id.clone(), earlier, author, signing, new_log_key: None };
         Ok((self.transact(writer, &draft)?, rejections))
     }
