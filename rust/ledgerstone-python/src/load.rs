@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchReader, StringArray};
 use ledgerstone::model::RowId;
-use ledgerstone::{Endorsed, Key, Ledger, LoadOptions, LoadPart, LoadReport, Rejected, codes};
+use ledgerstone::{Endorsed, Key, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, Rejected, codes};
 use ledgerstone_verify::{ExceptionOutcome, Mode};
 use pyo3::IntoPyObjectExt;
 use pyo3::exceptions::{PyIndexError, PyValueError};
@@ -34,7 +34,7 @@ pub(crate) fn append_many(
     type_name: &str,
     data: &Bound<'_, PyAny>,
     id: Option<&str>,
-    how: How,
+    how: How<'_>,
     progress: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyLoadResult> {
     let data = if data.hasattr("__arrow_c_stream__")? && data.hasattr("__next__")? {
@@ -57,14 +57,7 @@ pub(crate) fn append_many(
             ];
             progress.tell(watch, &counts)
         };
-        let options = LoadOptions {
-            id,
-            mode: how.mode,
-            plain: how.plain,
-            endorsed: how.endorsed,
-            progress: &mut tell,
-            exceptions: None,
-        };
+        let options = how.options(id, &mut tell);
         match data {
             Data::Tables(reader) => {
                 // A stream of no batches has columns all the same.
@@ -126,6 +119,15 @@ impl<'a> How<'a> {
         };
         let endorsed = (!by.is_empty()).then_some(Endorsed { by, meaning });
         Ok(How { mode, plain, endorsed })
+    }
+
+    fn options(
+        self,
+        id: Option<&'a str>,
+        progress: &'a mut dyn FnMut(LoadProgress) -> ledgerstone::Result<()>,
+    ) -> LoadOptions<'a> {
+        let How { mode, plain, endorsed } = self;
+        LoadOptions { id, mode, plain, endorsed, progress, exceptions: None }
     }
 }
 
