@@ -147,8 +147,9 @@ fn large_load(rows: usize) -> Vec<Call> {
             mode: Mode::Atomic,
             rows: vec![account("hot", "-500"), account("warm", "-50"), account("cold", "-1")],
             id: None,
+            endorsers: Vec::new(),
         },
-        Call { mode: Mode::Each, rows, id: Some("large".to_owned()) },
+        Call { mode: Mode::Each, rows, id: Some("large".to_owned()), endorsers: Vec::new() },
     ]
 }
 
@@ -225,11 +226,13 @@ fn random_modules_meet_every_kind_of_refusal() {
         "bad_format",
         "too_many_digits",
         "id_reused",
+        "revoked_key",
+        "endorsed_twice",
         "overflow",
     ];
     let expected = defaults.map(|code| format!("m.{code}")).into_iter();
     let expected = expected.chain(parse.map(|code| format!("ledger.{code}")));
-    let expected = expected.chain(["held", "flagged", "emitted"].map(str::to_owned));
+    let expected = expected.chain(["held", "flagged", "emitted", "approved"].map(str::to_owned));
     let never: Vec<String> = expected.filter(|code| !met.contains(code)).collect();
     assert_eq!(never, Vec::<String>::new(), "met: {met:?}");
 }

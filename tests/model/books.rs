@@ -206,7 +206,7 @@ pub(crate) fn calls(choices: &mut Choices) -> Vec<Call> {
     let makers = [transfer, hold, settle, undo, entry, reversal, period, account, other];
     let mut calls = Vec::new();
     if choices.percent(95) {
-        calls.push(Call { mode: Mode::Atomic, rows: opening(), id: None });
+        calls.push(Call { mode: Mode::Atomic, rows: opening(), id: None, endorsers: Vec::new() });
     }
     for number in 0..2 + choices.below(7) {
         let id = choices.percent(30).then(|| format!("call{}", choices.below(3)));
@@ -224,10 +224,10 @@ pub(crate) fn calls(choices: &mut Choices) -> Vec<Call> {
             let kind = rows[0].kind.clone();
             rows.retain(|row| row.kind == kind);
             let mode = if choices.percent(85) { Mode::Each } else { Mode::Atomic };
-            calls.push(Call { mode, rows, id });
+            calls.push(Call { mode, rows, id, endorsers: Vec::new() });
         } else {
             let rows = (0..1 + choices.below(4)).map(|_| choices.one(&makers)(choices)).collect();
-            calls.push(Call { mode: Mode::Atomic, rows, id });
+            calls.push(Call { mode: Mode::Atomic, rows, id, endorsers: Vec::new() });
         }
     }
     calls

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::choices::Choices;
-use super::engine::Call;
-use super::language::{Field, Kind, Module, Type};
+use super::engine::{Call, ENDORSERS};
+use super::language::{Does, Field, Kind, Module, Type};
 use super::ledger::Mode;
 use super::state::Record;
 
@@ -66,12 +66,33 @@ fn record(choices: &mut Choices, of: &Type) -> Record {
     Record { kind: format!("m.{}", of.name), data }
 }
 
+/// Some of those who may endorse, in any order; one of them twice now and then.
+fn endorsers(choices: &mut Choices) -> Vec<usize> {
+    let mut endorsers = Vec::new();
+    for _ in 0..1 + choices.below(3) {
+        let number = if choices.percent(5) { ENDORSERS - 1 } else { choices.below(ENDORSERS - 1) };
+        if !endorsers.contains(&number) || choices.percent(5) {
+            endorsers.push(number);
+        }
+    }
+    endorsers
+}
+
 /// Calls on a module.
 pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
     let [thing, motion, ending, note, _, result] = &module.types[..] else { panic!("six types") };
     let things = (0..3 + choices.below(6)).map(|_| record(choices, thing)).collect();
-    let mut calls = vec![Call { mode: Mode::Each, rows: things, id: None }];
+    let mut calls = vec![Call { mode: Mode::Each, rows: things, id: None, endorsers: Vec::new() }];
+    let asks = |of: &Type| of.rules.iter().any(|rule| matches!(rule.does, Does::Balance { approval: Some(_), .. }));
+    let is_asked = module.types.iter().any(asks);
     for _ in 0..1 + choices.below(6) {
+        // What nobody endorsed is refused: where a rule asks for it, some records come alone and endorsed.
+        if is_asked && choices.percent(50) {
+            let of = choices.one(&module.types.iter().filter(|of| asks(of)).collect::<Vec<_>>());
+            let rows = vec![record(choices, of)];
+            calls.push(Call { mode: Mode::Atomic, rows, id: None, endorsers: endorsers(choices) });
+            continue;
+        }
         let id = choices.percent(20).then(|| format!("call{}", choices.below(2)));
         let of = choices.one(&[motion, motion, motion, thing, ending, note, note, result]);
         let length = 1 + choices.below(16);
@@ -86,7 +107,9 @@ pub(crate) fn calls(choices: &mut Choices, module: &Module) -> Vec<Call> {
                 })
                 .collect()
         };
-        calls.push(Call { mode, rows, id });
+        let is_endorsed = mode == Mode::Atomic && id.is_none() && choices.percent(60);
+        let endorsers = if is_endorsed { endorsers(choices) } else { Vec::new() };
+        calls.push(Call { mode, rows, id, endorsers });
     }
     calls
 }

@@ -42,7 +42,7 @@ impl Interpreter {
         rule: &Rule,
         data: &'a Json,
     ) -> Vec<Scope<'a>> {
-        let mut scopes = rule.all_scopes(declared, data, unit.author);
+        let mut scopes = rule.all_scopes(declared, data, unit.signers);
         for scope in &mut scopes {
             let of_rule = |lookup: &&Lookup| lookup.each.is_none() || lookup.each == rule.each;
             let found = declared.lookups.iter().filter(of_rule);
@@ -95,8 +95,8 @@ impl Interpreter {
             Does::Open { at, by, set } => self.open(unit, rule, scope, (at, by), set),
             Does::Balance { at, by, add, subtract, set, at_end, approval } => {
                 let cell = cell_at(scope, "bal", at, by);
-                if let (Some((above, _)), Some((_, first))) = (approval, add.iter().chain(subtract).next()) {
-                    self.approve(unit, &cell, above, scope.eval(first).number().unwrap_or(0))?;
+                if let (Some((above, count)), Some((_, first))) = (approval, add.iter().chain(subtract).next()) {
+                    self.approve(unit, &cell, (above, *count), scope.eval(first).number().unwrap_or(0))?;
                 }
                 self.add(unit, scope, &cell, add, 1)?;
                 self.add(unit, scope, &cell, subtract, -1)?;
@@ -245,14 +245,14 @@ impl Interpreter {
         let replaces = |rule: &&Rule| matches!(rule.does, Does::Unique { versioned: Some("replace"), .. });
         let Some(rule) = declared.rules.iter().find(replaces) else { return Ok(()) };
         let Does::Unique { values, .. } = &rule.does else { return Ok(()) };
-        let scopes = rule.applying(rule.all_scopes(declared, data, unit.author));
+        let scopes = rule.applying(rule.all_scopes(declared, data, unit.signers));
         let Some(scope) = scopes.first() else { return Ok(()) };
         let key = key_name(&format!("m.{}", declared.name), 0, &scope.all_json(values));
         let Some(earlier) = unit.holder(&key).cloned() else { return Ok(()) };
         unit.later = Some(Vec::new());
         for rule in &declared.rules {
             let mut changed: Vec<String> = Vec::new();
-            for scope in rule.applying(rule.all_scopes(declared, &earlier, unit.author)) {
+            for scope in rule.applying(rule.all_scopes(declared, &earlier, unit.signers)) {
                 match &rule.does {
                     Does::Balance { at, by, add, subtract, at_end, .. } => {
                         let cell = cell_at(&scope, "bal", at, by);
@@ -351,15 +351,25 @@ impl Interpreter {
         Ok(())
     }
 
-    /// Nobody endorses what the model appends: an amount above the part is not approved. One that the cell cannot hold is not looked at.
-    fn approve(&self, unit: &Unit<'_>, cell: &str, above: &str, amount: i128) -> Result<(), String> {
+    /// An amount above the part is approved where so many endorse it. One that the cell cannot hold is not looked at.
+    fn approve(
+        &self,
+        unit: &mut Unit<'_>,
+        cell: &str,
+        (above, count): (&str, usize),
+        amount: i128,
+    ) -> Result<(), String> {
         let balance = self.thing().balance.as_ref().expect("the balance");
         if amount::is_finer(amount, balance.scale) {
             return Err("m.too_many_decimals".to_owned());
         }
         let limit = self.parts(unit, cell).ok().and_then(|parts| parts.get(above)?.as_str().map(amount::parse));
         let is_above = limit.is_some_and(|limit| amount.abs() > limit);
-        if is_above { Err("m.approval_needed".to_owned()) } else { Ok(()) }
+        if is_above && unit.signers.approvers < count {
+            return Err("m.approval_needed".to_owned());
+        }
+        unit.approved |= is_above;
+        Ok(())
     }
 
     fn add(&self, unit: &mut Unit<'_>, scope: &Scope<'_>, cell: &str, parts: &Parts, sign: i128) -> Result<(), String> {

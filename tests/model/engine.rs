@@ -3,15 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use ledgerstone::model::{RowId, Value};
-use ledgerstone::{AuditOptions, Create, Error, Ledger, Verdict};
+use ledgerstone::{AuditOptions, Create, Error, Key, Ledger, Verdict};
 use ledgerstone_tests::{ORIGIN, Tape, key, load, value};
 use ledgerstone_verify::hash::sha3_256;
 use serde_json::{Value as Json, json};
 
 use super::hash::b64;
-use super::ledger::{Author, Decided, Fate, Given, Mode, Model};
+use super::ledger::{Author, Decided, Endorsement, Fate, Given, Mode, Model};
 use super::state::{Changes, Record, Rules, cell_name};
 
 /// One call on a ledger: a load of one type, or an atomic transaction of any.
@@ -20,6 +21,27 @@ pub(crate) struct Call {
     pub(crate) mode: Mode,
     pub(crate) rows: Vec<Record>,
     pub(crate) id: Option<String>,
+    /// Who endorses it, of [`ENDORSERS`]; only where it is a transaction, without an id.
+    pub(crate) endorsers: Vec<usize>,
+}
+
+/// Members who may endorse, beside the author: two who hold the role, one who does not, and one who holds it and whose key is revoked.
+pub(crate) const ENDORSERS: usize = 4;
+const HOLDERS: [bool; ENDORSERS] = [true, true, false, true];
+const REVOKED: usize = 3;
+
+fn endorser_key(number: usize) -> Arc<Key> {
+    Arc::new(Key::from_seed([100 + number as u8; 32], "endorser"))
+}
+
+/// A member's id; in another order than the numbers.
+fn endorser(number: usize) -> String {
+    hex::encode([(7 * number + 5) as u8 % 16 * 16; 16])
+}
+
+/// What an endorser means.
+fn meaning(endorsers: &[usize]) -> String {
+    format!("seen by {endorsers:?}")
 }
 
 /// A module as the ledger loads it.
@@ -78,6 +100,7 @@ pub(crate) fn play<R: Rules>(
     let model = Model::new(rules, Author::default());
     let mut play = Play { ledger, model, tape, file, ids: BTreeMap::new(), codes: BTreeSet::new() };
     play.beginning(source)?;
+    play.admissions(source)?;
     for (number, call) in calls.iter().enumerate() {
         play.call(call).map_err(|why| format!("call {number}, {threads} threads: {why}\n{call:?}"))?;
     }
@@ -118,7 +141,8 @@ impl<R: Rules> Play<'_, R> {
         changes.0.insert(status("ledger.key", &[json!(public)]), Some(json!({"state": "active"})));
         changes.0.insert(granted("ledger.admin"), Some(json!({"state": "granted"})));
         let records = vec![("ledger.genesis".to_owned(), genesis)];
-        self.builtin(0, records, changes, Given { secret: first, times: (times[0], times[1]), id: None })?;
+        let given = Given { secret: first, times: (times[0], times[1]), id: None, endorsements: Vec::new() };
+        self.builtin(0, records, changes, given)?;
         let hash = b64(&sha3_256(&[source.text.as_bytes()]));
         let module = json!({"name": source.name, "version": source.version, "hash": hash, "source": source.text});
         let mut records = vec![("ledger.module".to_owned(), module)];
@@ -128,7 +152,64 @@ impl<R: Rules> Play<'_, R> {
             changes.0.insert(granted(&role), Some(json!({"state": "granted"})));
             records.push(("ledger.grant".to_owned(), json!({"member": member, "role": role, "granted": true})));
         }
-        self.builtin(1, records, changes, Given { secret: second, times: (times[2], times[3]), id: None })
+        let given = Given { secret: second, times: (times[2], times[3]), id: None, endorsements: Vec::new() };
+        self.builtin(1, records, changes, given)
+    }
+
+    /// Admits those who may endorse what the module asks to have endorsed.
+    fn admissions(&mut self, source: &Source) -> Result<(), String> {
+        let [role] = source.roles else { return Ok(()) };
+        let role = format!("{}.{role}", source.name);
+        let (mut records, mut changes): (Vec<(String, Json)>, Changes) = Default::default();
+        for (number, is_holder) in HOLDERS.into_iter().enumerate() {
+            let (member, public) = (endorser(number), b64(&endorser_key(number).public()));
+            records.push(("ledger.member".to_owned(), json!({"member": member, "key": public})));
+            changes.0.insert(status("ledger.key", &[json!(public)]), Some(json!({"state": "active"})));
+            if is_holder {
+                let granted = status("ledger.grant", &[json!(member), json!(role)]);
+                changes.0.insert(granted, Some(json!({"state": "granted"})));
+                records.push(("ledger.grant".to_owned(), json!({"member": member, "role": role, "granted": true})));
+            }
+        }
+        self.appended(2, records, changes)?;
+        let public = json!(b64(&endorser_key(REVOKED).public()));
+        let mut changes: Changes = Default::default();
+        changes.0.insert(status("ledger.key", std::slice::from_ref(&public)), Some(json!({"state": "revoked"})));
+        self.appended(3, vec![("ledger.revoke".to_owned(), json!({"key": public}))], changes)
+    }
+
+    /// A transaction of the built-in module, appended and compared.
+    fn appended(&mut self, index: u64, records: Vec<(String, Json)>, changes: Changes) -> Result<(), String> {
+        let rows = records.iter().map(|(kind, data)| (kind.clone(), value(data))).collect();
+        self.ledger.append_all(rows, None).map_err(|error| error.to_string())?;
+        let given = self.given(None, &[]);
+        self.builtin(index, records, changes, given)
+    }
+
+    /// Why these cannot endorse, whatever they endorse.
+    fn refused_endorsers(&self, endorsers: &[usize]) -> Option<&'static str> {
+        let twice = endorsers.iter().enumerate().any(|(place, number)| endorsers[..place].contains(number));
+        match endorsers.contains(&REVOKED) {
+            true => Some("ledger.revoked_key"),
+            false => twice.then_some("ledger.endorsed_twice"),
+        }
+    }
+
+    /// What the sources gave for the newest transaction.
+    fn given<'i>(&self, id: Option<&'i str>, endorsers: &[usize]) -> Given<'i> {
+        let times = self.tape.times.lock().unwrap();
+        let [.., third, second, last] = times[..] else { panic!("three readings") };
+        let mut endorsements: Vec<Endorsement> = endorsers
+            .iter()
+            .map(|number| Endorsement {
+                member: endorser(*number),
+                key: endorser_key(*number).public(),
+                meaning: meaning(endorsers),
+                time: third,
+            })
+            .collect();
+        endorsements.sort_by(|a, b| a.member.cmp(&b.member));
+        Given { secret: self.tape.last_draw(), times: (second, last), id, endorsements }
     }
 
     fn builtin(
@@ -145,8 +226,15 @@ impl<R: Rules> Play<'_, R> {
     fn call(&mut self, call: &Call) -> Result<(), String> {
         let is_mixed = call.rows.iter().any(|row| row.kind != call.rows[0].kind);
         let as_load = !is_mixed && (call.mode == Mode::Each || call.rows.len().is_multiple_of(2));
+        let as_load = as_load && call.endorsers.is_empty();
         let full_id = call.id.as_ref().map(|id| if as_load { format!("{id}/0") } else { id.clone() });
-        let decided = self.model.decide(call.mode, &call.rows);
+        let refused = self.refused_endorsers(&call.endorsers);
+        let approvers = call.endorsers.iter().filter(|number| HOLDERS[**number]).count();
+        self.model.endorsers = (call.endorsers.len(), approvers);
+        let decided = match refused {
+            Some(code) => self.model.refused(code),
+            None => self.model.decide(call.mode, &call.rows),
+        };
         let records = self.model.signed_bytes(&call.rows);
         let (fate, index) = self.answer(call, as_load)?;
         self.codes.extend(fate.codes().map(str::to_owned));
@@ -172,7 +260,7 @@ impl<R: Rules> Play<'_, R> {
             self.ids.insert(id.clone(), Earlier { index, mode: call.mode, records, fate });
         }
         let position = decided.first_accepted();
-        let given = Given { secret: self.tape.last_draw(), times: self.tape.last_times(), id: full_id.as_deref() };
+        let given = self.given(full_id.as_deref(), &call.endorsers);
         self.compare_logged(index, position, call.mode, decided, given)?;
         self.roots()
     }
@@ -180,13 +268,14 @@ impl<R: Rules> Play<'_, R> {
     /// Makes the call on the engine.
     fn answer(&self, call: &Call, as_load: bool) -> Result<Answer, String> {
         let refused = |error: Error| match error {
-            Error::Rejected(rejected) => Ok((Fate::Refused(rejected.row as usize, rejected.code), None)),
+            Error::Rejected(why) | Error::Forbidden(why) => Ok((Fate::Refused(why.row as usize, why.code), None)),
             other => Err(format!("an error: {other}")),
         };
         let id = call.id.as_deref();
         if !as_load {
             let rows = call.rows.iter().map(|row| (row.kind.clone(), value(&row.data))).collect();
-            return match self.ledger.append_all(rows, id) {
+            let keys: Vec<Arc<Key>> = call.endorsers.iter().map(|number| endorser_key(*number)).collect();
+            return match self.ledger.append_endorsed(rows, id, false, &keys, &meaning(&call.endorsers)) {
                 Ok(appended) => Ok((Fate::Logged(Vec::new()), Some(appended.index))),
                 Err(error) => refused(error),
             };
@@ -221,8 +310,9 @@ impl<R: Rules> Play<'_, R> {
         let verified = receipt.verify(&keys).map_err(|error| error.to_string())?;
         same("receipt", (index, u64::from(position)), (verified.index, verified.position))?;
         let engine: Json = serde_json::from_str(&receipt.envelope).map_err(|error| error.to_string())?;
-        let signature = engine["signatures"][0]["sig"].as_str().unwrap_or("");
-        let envelope = self.model.log(mode, decided, given, signature);
+        let signatures = engine["signatures"].as_array().into_iter().flatten();
+        let signatures: Vec<&str> = signatures.map(|by| by["sig"].as_str().unwrap_or("")).collect();
+        let envelope = self.model.log(mode, decided, given, &signatures);
         same("envelope", envelope, receipt.envelope)
     }
 

@@ -172,7 +172,7 @@ impl Shape {
         if choices.percent(15) {
             set.push((choices.one(&self.balance.parts), if item { Expr::Item("amount") } else { number(choices, 0) }));
         }
-        let approval = choices.percent(15).then(|| (choices.one(&self.balance.parts), 1 + choices.below(2)));
+        let approval = choices.percent(25).then(|| (choices.one(&self.balance.parts), 1 + choices.below(2)));
         Does::Balance { at, by: self.by(item), add, subtract, set, at_end: choices.percent(25), approval }
     }
 
@@ -249,7 +249,11 @@ impl Shape {
     /// A condition on inputs or on what lookups found.
     fn dynamic_condition(&self, choices: &mut Choices) -> Expr {
         let part = self.balance.parts[0];
-        match choices.below(9) {
+        match choices.below(11) {
+            9 => Expr::binary(choices.one(&["<", ">="]), Expr::Endorsers, Expr::Int(1 + choices.below(3) as i64)),
+            10 => {
+                Expr::binary(choices.one(&["==", ">="]), Expr::EndorsedBy("clerk"), Expr::Int(choices.below(3) as i64))
+            }
             0 => Expr::binary(choices.one(&["<", ">="]), Expr::Found("l_count", "count"), number(choices, 0)),
             1 => Expr::binary("<=", number(choices, 0), Expr::Found("l_bal", part)),
             2 => Expr::binary("==", Expr::Found("l_thing", "kind"), Expr::Field("kind")),

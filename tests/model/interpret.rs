@@ -10,7 +10,7 @@ use super::amount;
 use super::language::{Does, Expr, Field, Kind, Module, Rule, Type};
 use super::ratio::Ratio;
 use super::scope::{Found, NoValue, Scope};
-use super::state::{AtEnd, Record, Rules, Unit, Unsigned};
+use super::state::{AtEnd, Record, Rules, Signers, Unit, Unsigned};
 
 /// A module, interpreted. `strict` makes it wrong on purpose: a bound may not be met exactly.
 #[derive(Clone, Debug)]
@@ -112,8 +112,8 @@ impl Rule {
     }
 
     /// The record, or each of its items: what the rule runs over, `when` not yet asked.
-    pub(super) fn all_scopes<'a>(&self, declared: &'a Type, data: &'a Json, author: &'a str) -> Vec<Scope<'a>> {
-        let whole = Scope { fields: &declared.fields, data, item: None, author, found: Found::default() };
+    pub(super) fn all_scopes<'a>(&self, declared: &'a Type, data: &'a Json, signers: Signers<'a>) -> Vec<Scope<'a>> {
+        let whole = Scope { fields: &declared.fields, data, item: None, signers, found: Found::default() };
         match self.each {
             None => vec![whole],
             Some(list) => {
@@ -194,7 +194,9 @@ impl Rules for Interpreter {
         let declared = self.declared(&record.kind);
         check_fields(&declared.fields, &record.data)?;
         let data = canonical(&declared.fields, &record.data);
-        let breaks = |rule: &&Rule| rule.is_screened() && !rule.holds_alone(rule.all_scopes(declared, &data, ""));
+        let breaks = |rule: &&Rule| {
+            rule.is_screened() && !rule.holds_alone(rule.all_scopes(declared, &data, Signers::default()))
+        };
         match declared.rules.iter().find(breaks) {
             Some(broken) => Err(Unsigned::Rule(broken.full_code())),
             None => Ok(()),

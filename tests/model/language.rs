@@ -235,6 +235,8 @@ pub(crate) enum Expr {
     Author,
     /// Whether the author holds a role.
     HasRole(&'static str),
+    Endorsers,
+    EndorsedBy(&'static str),
     /// The day of ledger time.
     Today,
     /// A quotient with two digits behind the point, rounded in a mode.
@@ -263,7 +265,9 @@ impl Expr {
     /// Whether it needs more than the record.
     pub(crate) fn is_dynamic(&self) -> bool {
         match self {
-            Expr::Found(..) | Expr::Author | Expr::HasRole(_) | Expr::Today => true,
+            Expr::Found(..) | Expr::Author | Expr::HasRole(_) | Expr::Endorsers | Expr::EndorsedBy(_) | Expr::Today => {
+                true
+            }
             Expr::Has(inner) | Expr::Not(inner) => inner.is_dynamic(),
             Expr::In(needle, options) => needle.is_dynamic() || options.iter().any(Expr::is_dynamic),
             Expr::Coalesce(options) => options.iter().any(Expr::is_dynamic),

@@ -6,18 +6,30 @@ use ledgerstone_verify::hash::{Hash, sha3_256};
 use serde_json::{Value as Json, json};
 
 use super::hash::{LOG_TREES, List, b64, entry, jcs, list_json, root};
-use super::state::{Changes, Record, Rules, Standing, State, Unit, Unsigned};
+use super::state::{Changes, Record, Rules, Signers, Standing, State, Unit, Unsigned};
 
 /// A transaction's two modes.
 pub(crate) type Mode = ledgerstone_verify::Mode;
 
 /// What the model does not decide: the sources' bytes and times.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Given<'a> {
     pub(crate) secret: [u8; 32],
     /// Ledger time, then the author's, in microseconds.
     pub(crate) times: (i64, i64),
     pub(crate) id: Option<&'a str>,
+    /// By member.
+    pub(crate) endorsements: Vec<Endorsement>,
+}
+
+/// One more signature, and what is meant by it.
+#[derive(Clone, Debug)]
+pub(crate) struct Endorsement {
+    pub(crate) member: String,
+    pub(crate) key: [u8; 32],
+    pub(crate) meaning: String,
+    /// The endorser's time, in microseconds.
+    pub(crate) time: i64,
 }
 
 /// What becomes of the rows of a call.
@@ -52,6 +64,8 @@ pub(crate) struct Decided {
     signed_records: Vec<(String, Option<Exception>)>,
     /// Position of the cause, and record bytes, of each record that rules made.
     emitted: Vec<(usize, String)>,
+    /// Whether an amount stands because it was endorsed.
+    approved: bool,
 }
 
 /// Outcome and code.
@@ -76,13 +90,21 @@ impl Decided {
         after.keep(changes);
         let bytes = |(kind, data): (String, Json)| (jcs(&json!({"data": data, "type": kind, "version": 0})), None);
         let signed_records = records.into_iter().map(bytes).collect();
-        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records, emitted: Vec::new() }
+        Decided {
+            fate: Fate::Logged(Vec::new()),
+            signed: true,
+            after,
+            signed_records,
+            emitted: Vec::new(),
+            approved: false,
+        }
     }
 
     /// The outcomes of records that were not plainly accepted.
     pub(crate) fn outcomes(&self) -> impl Iterator<Item = &'static str> {
         let exceptions = self.signed_records.iter().filter_map(|(_, exception)| exception.as_ref());
-        exceptions.map(|(outcome, _)| *outcome).chain((!self.emitted.is_empty()).then_some("emitted"))
+        let others = [(!self.emitted.is_empty()).then_some("emitted"), self.approved.then_some("approved")];
+        exceptions.map(|(outcome, _)| *outcome).chain(others.into_iter().flatten())
     }
 
     /// Position of the first record that stands.
@@ -104,6 +126,8 @@ pub(crate) struct Model<R> {
     pub(crate) rules: R,
     pub(crate) state: State,
     pub(crate) author: Author,
+    /// How many endorse the transaction at hand, and how many of them hold the role.
+    pub(crate) endorsers: (usize, usize),
     /// Index of the last change of each cell.
     pub(crate) changed_at: BTreeMap<String, u64>,
     /// Leaf data of every envelope.
@@ -114,7 +138,15 @@ pub(crate) struct Model<R> {
 impl<R: Rules> Model<R> {
     pub(crate) fn new(rules: R, author: Author) -> Self {
         let changed_at = BTreeMap::new();
-        Model { rules, state: State::default(), author, changed_at, leaves: Vec::new(), last_time: i64::MIN }
+        Model {
+            rules,
+            state: State::default(),
+            author,
+            endorsers: (0, 0),
+            changed_at,
+            leaves: Vec::new(),
+            last_time: i64::MIN,
+        }
     }
 
     pub(crate) fn size(&self) -> usize {
@@ -134,6 +166,11 @@ impl<R: Rules> Model<R> {
         }
     }
 
+    fn signers(&self) -> Signers<'_> {
+        let (endorsers, approvers) = self.endorsers;
+        Signers { author: &self.author.member, endorsers, approvers }
+    }
+
     fn decide_each(&self, rows: &[Record]) -> Decided {
         let mut after = self.state.clone();
         let mut refused = Vec::new();
@@ -144,7 +181,7 @@ impl<R: Rules> Model<R> {
                 continue;
             }
             let record = self.canonical(record);
-            let mut unit = Unit::new(&after, &self.author.member);
+            let mut unit = Unit::new(&after, self.signers());
             let verdict = self.stand(&mut unit, &record).and_then(|(standing, followers)| match standing {
                 held @ Standing::Held(_) => Ok((held, followers)),
                 other => match (other, self.end(&unit).map_err(|(_, code)| code)?.into_iter().next()) {
@@ -171,7 +208,7 @@ impl<R: Rules> Model<R> {
         }
         let stands = signed_records.iter().any(|(_, exception)| !is_rejected(exception));
         let fate = if stands { Fate::Logged(refused) } else { Fate::Nothing(refused) };
-        Decided { fate, signed: !signed_records.is_empty(), after, signed_records, emitted }
+        Decided { fate, signed: !signed_records.is_empty(), after, signed_records, emitted, approved: false }
     }
 
     fn decide_atomic(&self, rows: &[Record]) -> Decided {
@@ -181,7 +218,7 @@ impl<R: Rules> Model<R> {
         if let Some((row, unsigned)) = screened.iter().min_by_key(|(row, why)| (!is_parse(why), *row)) {
             return self.felled(*row, unsigned.code(), false);
         }
-        let mut unit = Unit::new(&self.state, &self.author.member);
+        let mut unit = Unit::new(&self.state, self.signers());
         let (mut signed_records, mut emitted) = (Vec::new(), Vec::new());
         // Who asked for a bound at the end, so that the least record is named.
         let mut asked: Vec<usize> = Vec::new();
@@ -208,10 +245,11 @@ impl<R: Rules> Model<R> {
                 }
             }
         }
+        let approved = unit.approved;
         let changes = unit.changes();
         let mut after = self.state.clone();
         after.keep(changes);
-        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records, emitted }
+        Decided { fate: Fate::Logged(Vec::new()), signed: true, after, signed_records, emitted, approved }
     }
 
     /// Does what a record does, and what the records do that follow it: what becomes of it, and these. It falls with one of them, and is
@@ -244,10 +282,15 @@ impl<R: Rules> Model<R> {
         Ok(flagged)
     }
 
+    /// Refused before any row is looked at.
+    pub(crate) fn refused(&self, code: &str) -> Decided {
+        self.felled(0, code, false)
+    }
+
     fn felled(&self, row: usize, code: &str, signed: bool) -> Decided {
         let after = State::default();
         let (signed_records, emitted) = (Vec::new(), Vec::new());
-        Decided { fate: Fate::Refused(row, code.to_owned()), signed, after, signed_records, emitted }
+        Decided { fate: Fate::Refused(row, code.to_owned()), signed, after, signed_records, emitted, approved: false }
     }
 
     /// The bytes of the rows that would be signed.
@@ -265,8 +308,8 @@ impl<R: Rules> Model<R> {
         jcs(&json!({"data": record.data, "type": record.kind, "version": version}))
     }
 
-    /// Logs what was decided; the envelope, into which the author's signature is put.
-    pub(crate) fn log(&mut self, mode: Mode, decided: Decided, given: Given<'_>, signature: &str) -> String {
+    /// Logs what was decided; the envelope, into which the signatures are put, the author's first.
+    pub(crate) fn log(&mut self, mode: Mode, decided: Decided, given: Given<'_>, signed: &[&str]) -> String {
         let Decided { after, signed_records, emitted, .. } = decided;
         let index = self.leaves.len() as u64;
         let bytes: Vec<String> = signed_records.iter().map(|(bytes, _)| bytes.clone()).collect();
@@ -308,8 +351,17 @@ impl<R: Rules> Model<R> {
             let tag = b"ledgerstone/idempotency/v1\n";
             intent["idempotency"] = json!(b64(&sha3_256(&[tag, &given.secret, id.as_bytes()])));
         }
-        let signature =
-            json!({"alg": "Ed25519", "key": b64(&self.author.key), "member": self.author.member, "sig": signature});
+        let signature = |key: &[u8; 32], member: &str, place: usize| {
+            let sig = signed.get(place).copied().unwrap_or_default();
+            json!({"alg": "Ed25519", "key": b64(key), "member": member, "sig": sig})
+        };
+        let mut signatures = vec![signature(&self.author.key, &self.author.member, 0)];
+        for (place, by) in given.endorsements.iter().enumerate() {
+            let mut endorsed = signature(&by.key, &by.member, 1 + place);
+            endorsed["meaning"] = json!(by.meaning);
+            endorsed["time"] = json!(timestamp(by.time));
+            signatures.push(endorsed);
+        }
         let envelope = jcs(&json!({
             "cells": list_json(List::Cells, &given.secret, &cells),
             "emitted": list_json(List::Emitted, &given.secret, &emitted),
@@ -319,7 +371,7 @@ impl<R: Rules> Model<R> {
             "intent": intent,
             "prev": b64(&root(sha3_256, &self.leaves)),
             "semantics": 0,
-            "signatures": [signature],
+            "signatures": signatures,
             "time": timestamp(time),
         }));
         self.leaves.push([b"ledgerstone/envelope/v1\n", envelope.as_bytes()].concat());

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::amount;
 use super::language::{Expr, Field, Kind};
 use super::ratio::Ratio;
+use super::state::Signers;
 
 /// A value within an expression.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +96,7 @@ pub(super) struct Scope<'a> {
     pub(super) fields: &'a [Field],
     pub(super) data: &'a Json,
     pub(super) item: Option<(&'a [Field], &'a Json)>,
-    pub(super) author: &'a str,
+    pub(super) signers: Signers<'a>,
     pub(super) found: Found,
 }
 
@@ -159,7 +160,12 @@ impl Scope<'_> {
                 };
                 Scalar::of(self.found.get(lookup).and_then(|found| found.get(field)), text)
             }
-            Expr::Author => Scalar::Text(self.author.to_owned()),
+            Expr::Author => Scalar::Text(self.signers.author.to_owned()),
+            Expr::Endorsers => Scalar::Number(self.signers.endorsers as i128 * 10i128.pow(12)),
+            Expr::EndorsedBy(role) => {
+                let approvers = if *role == HELD_ROLE { self.signers.approvers } else { 0 };
+                Scalar::Number(approvers as i128 * 10i128.pow(12))
+            }
             Expr::HasRole(role) => Scalar::Bool(*role == HELD_ROLE),
             // The clock of the tests does not leave its first day.
             Expr::Today => Scalar::Text("2026-01-01".to_owned()),
@@ -185,7 +191,7 @@ impl Scope<'_> {
             Expr::Field(name) => self.data.get(name),
             Expr::Item(name) => self.item.and_then(|(_, item)| item.get(name)),
             Expr::Found(lookup, field) => self.found.get(lookup).and_then(|found| found.get(field)),
-            Expr::Author => return json!(self.author),
+            Expr::Author => return json!(self.signers.author),
             other => panic!("{other:?} names no cell"),
         };
         named.cloned().unwrap_or(Json::Null)

@@ -62,7 +62,9 @@ pub(crate) struct Unit<'s> {
     cells: BTreeMap<String, Option<Json>>,
     keys: BTreeMap<String, Json>,
     /// Who appends.
-    pub(crate) author: &'s str,
+    pub(crate) signers: Signers<'s>,
+    /// Whether an amount stands because it was endorsed.
+    pub(crate) approved: bool,
     /// What is looked at in the end, in order.
     pub(crate) at_end: Vec<AtEnd>,
     /// What counts towards sums over the unit, in order.
@@ -101,16 +103,27 @@ pub(crate) struct Contribution {
     pub(crate) flags: bool,
 }
 
+/// Who signs.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Signers<'s> {
+    /// The author's id.
+    pub(crate) author: &'s str,
+    /// How many endorse, and how many of them hold the role.
+    pub(crate) endorsers: usize,
+    pub(crate) approvers: usize,
+}
+
 /// What a unit changed.
 pub(crate) type Changes = (BTreeMap<String, Option<Json>>, BTreeMap<String, Json>);
 
 impl<'s> Unit<'s> {
-    pub(crate) fn new(state: &'s State, author: &'s str) -> Self {
+    pub(crate) fn new(state: &'s State, signers: Signers<'s>) -> Self {
         Unit {
             state,
             cells: BTreeMap::new(),
             keys: BTreeMap::new(),
-            author,
+            signers,
+            approved: false,
             at_end: Vec::new(),
             contributions: Vec::new(),
             later: None,

@@ -24,6 +24,8 @@ impl Expr {
             Expr::Found(lookup, field) => format!("{lookup}.{field}"),
             Expr::Author => "author".to_owned(),
             Expr::HasRole(role) => format!("('{role}' in roles)"),
+            Expr::Endorsers => "endorsers".to_owned(),
+            Expr::EndorsedBy(role) => format!("endorsed_by('{role}')"),
             Expr::Today => "date(ledger_time)".to_owned(),
             Expr::Binary(operator, a, b) => format!("({} {operator} {})", a.text(), b.text()),
         }
