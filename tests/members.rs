@@ -1,5 +1,7 @@
 //! Members and permission: keys that rotate and end, grants with limits in time, endorsement, log keys that rotate; proposals are apart.
 
+#[path = "members/log_keys.rs"]
+mod log_keys;
 #[path = "members/proposals.rs"]
 mod proposals;
 

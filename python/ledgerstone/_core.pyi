@@ -83,7 +83,10 @@ class Key:
         """
     @staticmethod
     def change_passphrase(path: _Path, *, old: str | None = None, new: str | None = None) -> None:
-        """Writes a key file anew under another passphrase, or none. The old file stays until the new one is whole."""
+        """Writes a key file anew under another passphrase, or none: a member's, or that of a log key.
+
+        The old file stays until the new one is whole.
+        """
     @property
     def label(self) -> str:
         """The label."""
@@ -99,13 +102,15 @@ def create(
     key: Key,
     modules: Sequence[_Path] = (),
     log_key: _Path | None = None,
+    log_passphrase: str | None = None,
     record_rejections: bool = False,
     threads: int | None = None,
 ) -> Ledger:
     """Makes a ledger at a path where nothing is yet.
 
-    `key` is that of its first member. The log key goes to ``<path>.logkey.pem`` unless `log_key` names another place. `modules`
-    are names of shipped modules ("finance"), or paths of schema files. With `record_rejections` the bytes of records that loads
+    `key` is that of its first member. The log key goes to ``<path>.logkey.pem`` unless `log_key` names another place; its
+    file is encrypted under `log_passphrase` if one is given. `modules` are names of shipped modules ("finance"), or paths of schema
+    files. With `record_rejections` the bytes of records that loads
     reject are kept, for ever: audits decide them again, and they have receipts.
     """
 
@@ -114,6 +119,7 @@ def open(
     *,
     key: Key | None = None,
     log_key: _Path | None = None,
+    log_passphrase: str | None = None,
     readonly: bool = False,
     accept_clock_step: bool = False,
     threads: int | None = None,
@@ -121,7 +127,8 @@ def open(
     """Opens the ledger at a path, which must exist.
 
     `key` is the member's that will append. Without its log key (``<path>.logkey.pem`` unless `log_key` names another place) a
-    ledger is opened for reading only. Any number of processes read while one writes.
+    ledger is opened for reading only; `log_passphrase` opens its file where it is protected. Any number of processes read while one
+    writes.
 
     A transaction more than 366 days after the last one is refused (``ledger.max_clock_step``): one wrong clock would bind all later
     ones. With `accept_clock_step` the first transaction is taken however late it is, for a ledger that rested; look at the clock first.

@@ -75,7 +75,7 @@ pub(crate) const ALL: &[Provocation] = &[
         with_file(|path| {
             drop(books().at(path).unwrap());
             let other = path.with_extension("pem");
-            LogKey::generate().unwrap().save(&other, "another").unwrap();
+            LogKey::generate().unwrap().save(&other, "another", None).unwrap();
             Open::default().key(key()).log_key(&other).at(path).unwrap_err().into()
         })
     }),

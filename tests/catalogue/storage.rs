@@ -57,7 +57,7 @@ pub(crate) const ALL: &[Provocation] = &[
     }),
     (codes::NOT_A_KEY, "file books.ledger", || {
         with_file(|path| {
-            LogKey::generate().unwrap().save(path, "acme.example/books").unwrap();
+            LogKey::generate().unwrap().save(path, "acme.example/books", None).unwrap();
             Error::from(Key::load(path, None).unwrap_err()).into()
         })
     }),

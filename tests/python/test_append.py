@@ -25,6 +25,25 @@ def test_a_ledger_is_made_closed_and_opened_again(path: Path, me: ls.Key, ledger
     assert path.with_name("books.ledger.logkey.pem").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_log_key_takes_a_passphrase(path: Path, me: ls.Key) -> None:
+    file = Path(f"{path}.logkey.pem")
+    ls.create(path, origin="acme.example/books", key=me, log_passphrase="correct horse").close()
+    with pytest.raises(
+        ls.LedgerError, match=r"logkey\.pem is protected by a passphrase: give log_passphrase="
+    ) as needed:
+        ls.open(path, key=me)
+    with pytest.raises(ls.LedgerError, match=r"logkey\.pem: the passphrase is wrong") as wrong:
+        ls.open(path, key=me, log_passphrase="battery staple")
+    assert [error.value.code for error in (needed, wrong)] == ["ledger.needs_passphrase", "ledger.wrong_passphrase"]
+    with ls.open(path, key=me, log_passphrase="correct horse") as ledger:
+        ledger.rotate_log_key()
+    ls.Key.change_passphrase(file, old="correct horse", new="other words")
+    with ls.open(path, key=me, log_passphrase="other words") as ledger:
+        assert ledger.size == 2
+    with ls.open(path, readonly=True) as ledger:
+        assert ledger.size == 2
+
+
 def test_the_log_key_can_stand_elsewhere(path: Path, me: ls.Key, tmp_path: Path) -> None:
     log_key = tmp_path / "keys.pem"
     ls.create(path, origin="acme.example/books", key=me, log_key=log_key).close()

@@ -9,7 +9,7 @@ use ledgerstone::model::Observer;
 use ledgerstone::{Ledger, Open, codes};
 
 use crate::failure::Failure;
-use crate::passphrase::Protection;
+use crate::passphrase::{LogKeyFile, Protection};
 
 /// What a verb needs that only reads.
 #[derive(Args, Debug)]
@@ -28,9 +28,8 @@ pub(crate) struct Writing {
     pub(crate) key: PathBuf,
     #[command(flatten)]
     pub(crate) protection: Protection,
-    /// The log key's file [default: <LEDGER>.logkey.pem]
-    #[arg(long, value_name = "FILE")]
-    pub(crate) log_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) log_key: LogKeyFile,
     #[command(flatten)]
     pub(crate) clock: Clock,
 }
@@ -71,7 +70,7 @@ impl Reading {
 impl Writing {
     pub(crate) fn open(&self) -> Result<Arc<Ledger>, Failure> {
         let open = self.clock.accepting(Open::default().observer(observer()).key(self.protection.load_key(&self.key)?));
-        writable(open, &self.ledger, self.log_key.as_deref())
+        writable(open, &self.ledger, &self.log_key)
     }
 }
 
@@ -82,9 +81,13 @@ impl Clock {
 }
 
 /// Opens a ledger to append, which takes its log key.
-pub(crate) fn writable(open: Open, ledger: &Path, log_key: Option<&Path>) -> Result<Arc<Ledger>, Failure> {
-    let open = match log_key {
+pub(crate) fn writable(open: Open, ledger: &Path, log_key: &LogKeyFile) -> Result<Arc<Ledger>, Failure> {
+    let open = match log_key.path() {
         Some(path) => open.log_key(path),
+        None => open,
+    };
+    let open = match log_key.passphrase_for(ledger)? {
+        Some(passphrase) => open.log_passphrase(passphrase),
         None => open,
     };
     let opened = open.at(ledger)?;

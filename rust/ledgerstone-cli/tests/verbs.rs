@@ -472,3 +472,37 @@ fn a_ledger_that_keeps_rejections_has_none_that_are_claimed() {
         assert_eq!(report["claimed_rejections"], u64::from(name == "books.ledger"), "{report}");
     }
 }
+
+#[test]
+fn a_log_key_is_protected_by_a_passphrase_of_its_own() {
+    let folder = Folder::new();
+    folder.write("words", b"correct horse\n");
+    folder.write("others", b"battery staple\n");
+    let create = "create books.ledger --origin acme.example/books --key me.pem --module finance";
+    let run = folder.run(&format!("{create} --log-passphrase-file words"));
+    assert_eq!(run.code, 0, "{}", run.err);
+    assert!(folder.read("books.ledger.logkey.pem").contains("ENCRYPTED PRIVATE KEY"));
+    let account = "{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}\n";
+    for (options, words) in [
+        ("", "books.ledger.logkey.pem is protected by a passphrase: give log_passphrase=, or --log-passphrase-file"),
+        ("--log-passphrase-file others", "books.ledger.logkey.pem: the passphrase is wrong"),
+    ] {
+        let run = folder.append("finance.account", account, options);
+        assert!(run.code == 3 && run.err.contains(words), "{options}: {}", run.err);
+    }
+    assert_eq!(folder.append("finance.account", account, "--log-passphrase-file words").code, 0);
+    let run = folder.run("keys rotate-log books.ledger --key me.pem --log-passphrase-file words");
+    assert_eq!(run.code, 0, "{}", run.err);
+    let run = folder.run("keys show books.ledger.logkey.pem --passphrase-file words");
+    assert!(run.code == 0 && run.err.contains("log key"), "{}", run.err);
+    let run = folder.run("keys show books.ledger.logkey.pem");
+    assert!(run.code == 3 && run.err.contains("is protected by a passphrase"), "{}", run.err);
+
+    let changed = "keys passwd books.ledger.logkey.pem --passphrase-file words --new-passphrase-file others";
+    assert_eq!(folder.run(changed).code, 0);
+    let mut command = folder.spawn("suspend books.ledger finance --reason check --key me.pem");
+    let output = command.env("LEDGERSTONE_LOG_PASSPHRASE", "battery staple").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(folder.run("keys passwd books.ledger.logkey.pem --passphrase-file others --remove").code, 0);
+    assert_eq!(folder.run("resume books.ledger finance --reason checked --key me.pem").code, 0);
+}

@@ -45,7 +45,8 @@ impl PyKey {
         enter(py, || Ok(self.0.save(&path, words(passphrase)?.as_ref())?))
     }
 
-    /// Writes a key file anew under another passphrase, or none. The old file stays until the new one is whole.
+    /// Writes a key file anew under another passphrase, or none: a member's, or that of a log key. The old file stays until the new one
+    /// is whole.
     #[staticmethod]
     #[pyo3(signature = (path, *, old=None, new=None))]
     fn change_passphrase(py: Python<'_>, path: PathBuf, old: Option<String>, new: Option<String>) -> PyResult<()> {
@@ -83,6 +84,6 @@ impl PyKey {
 }
 
 /// A passphrase as the engine takes it.
-fn words(passphrase: Option<String>) -> ledgerstone::Result<Option<Passphrase>> {
+pub(crate) fn words(passphrase: Option<String>) -> ledgerstone::Result<Option<Passphrase>> {
     Ok(passphrase.map(Passphrase::new).transpose()?)
 }

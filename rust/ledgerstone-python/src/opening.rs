@@ -7,12 +7,12 @@ use ledgerstone_schemas::SHIPPED;
 use pyo3::prelude::*;
 
 use crate::door::enter;
-use crate::key::PyKey;
+use crate::key::{PyKey, words};
 use crate::ledger::PyLedger;
 use crate::{arguments, errors, events};
 
 /// Makes a ledger at a path where nothing is yet. The key is that of its first member; the log key goes to `<path>.logkey.pem` unless
-/// `log_key` names another place. `modules` are names of shipped modules ("finance"), or paths of schema files. With `record_rejections`
+/// `log_key` names another place; `log_passphrase` protects its file. `modules` are names of shipped modules ("finance"), or paths of schema files. With `record_rejections`
 /// the bytes of records that loads reject are kept, for ever: audits decide them again, and they have receipts.
 ///
 /// >>> key, path = Key.generate("controller"), getfixture("tmp_path") / "books.ledger"
@@ -21,8 +21,8 @@ use crate::{arguments, errors, events};
 /// 2
 #[pyfunction]
 #[pyo3(
-    signature = (path, *, origin, key, modules=Vec::new(), log_key=None, record_rejections=false, threads=None),
-    text_signature = "(path, *, origin, key, modules=(), log_key=None, record_rejections=False, threads=None)"
+    signature = (path, *, origin, key, modules=Vec::new(), log_key=None, log_passphrase=None, record_rejections=false, threads=None),
+    text_signature = "(path, *, origin, key, modules=(), log_key=None, log_passphrase=None, record_rejections=False, threads=None)"
 )]
 #[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
 pub(crate) fn create(
@@ -32,6 +32,7 @@ pub(crate) fn create(
     key: &Bound<'_, PyKey>,
     modules: Vec<Bound<'_, PyAny>>,
     log_key: Option<PathBuf>,
+    log_passphrase: Option<String>,
     record_rejections: bool,
     threads: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<PyLedger> {
@@ -47,12 +48,16 @@ pub(crate) fn create(
         if let Some(log_key) = &log_key {
             create = create.log_key(log_key);
         }
+        if let Some(passphrase) = words(log_passphrase)? {
+            create = create.log_passphrase(passphrase);
+        }
         create.at(&path)
     })?;
     Ok(PyLedger::new(engine, path))
 }
 
-/// Opens the ledger at a path. `key` is the member's that will append. Without its log key a ledger is opened for reading only.
+/// Opens the ledger at a path. `key` is the member's that will append. Without its log key a ledger is opened for reading only;
+/// `log_passphrase` opens the log key's file where it is protected.
 /// `accept_clock_step` takes the first transaction however long after the last one it is; without it, a step of more than a year is
 /// refused, as one wrong clock would bind all later transactions.
 ///
@@ -61,12 +66,16 @@ pub(crate) fn create(
 /// ...     ledger.size
 /// 4
 #[pyfunction]
-#[pyo3(signature = (path, *, key=None, log_key=None, readonly=false, accept_clock_step=false, threads=None))]
+#[pyo3(
+    signature = (path, *, key=None, log_key=None, log_passphrase=None, readonly=false, accept_clock_step=false, threads=None)
+)]
+#[expect(clippy::too_many_arguments, reason = "keywords of one Python call")]
 pub(crate) fn open(
     py: Python<'_>,
     path: PathBuf,
     key: Option<&Bound<'_, PyKey>>,
     log_key: Option<PathBuf>,
+    log_passphrase: Option<String>,
     readonly: bool,
     accept_clock_step: bool,
     threads: Option<&Bound<'_, PyAny>>,
@@ -81,6 +90,9 @@ pub(crate) fn open(
         }
         if let Some(log_key) = &log_key {
             open = open.log_key(log_key);
+        }
+        if let Some(passphrase) = words(log_passphrase)? {
+            open = open.log_passphrase(passphrase);
         }
         open.at(&path)
     })?;

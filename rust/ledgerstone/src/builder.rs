@@ -12,10 +12,10 @@ use ledgerstone_verify::note::VerifierKey;
 use crate::codes;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::keys::{Key, LogKey};
+use crate::keys::{Key, LogKey, Passphrase};
 use crate::ledger::{
-    Faults, FileSecret, Ledger, Pool, Sources, Submission, View, Writer, genesis_data, load_log_key, object,
-    parse_time, stored_checkpoint,
+    Faults, FileSecret, Ledger, LogKeyFile, Pool, Sources, Submission, View, Writer, genesis_data, load_log_key,
+    object, parse_time, stored_checkpoint,
 };
 use crate::limits::{MAX_CLOCK_STEP_SECS, NODE_LEVEL, ORIGIN_CHARS};
 use crate::log::{LogTrees, ORIGIN_SUFFIX_SHA3, node_key, verifier_keys};
@@ -30,6 +30,7 @@ pub struct Create {
     key: Key,
     modules: Vec<(String, String)>,
     log_key: Option<PathBuf>,
+    log_passphrase: Option<Arc<Passphrase>>,
     record_rejections: bool,
     threads: usize,
     sources: Sources,
@@ -41,6 +42,7 @@ pub struct Create {
 pub struct Open {
     key: Option<Key>,
     log_key: Option<PathBuf>,
+    log_passphrase: Option<Arc<Passphrase>>,
     readonly: bool,
     accept_clock_step: bool,
     threads: usize,
@@ -53,7 +55,17 @@ impl Create {
     pub fn new(origin: &str, key: Key) -> Self {
         let origin = origin.to_owned();
         let (modules, sources, observer) = (Vec::new(), Sources::system(), Observer::default());
-        Create { origin, key, modules, log_key: None, record_rejections: false, threads: 0, sources, observer }
+        Create {
+            origin,
+            key,
+            modules,
+            log_key: None,
+            log_passphrase: None,
+            record_rejections: false,
+            threads: 0,
+            sources,
+            observer,
+        }
     }
 
     /// Loads a module at once: the text of its schema file, and the file's name for errors.
@@ -99,15 +111,25 @@ impl Create {
         self
     }
 
+    /// Encrypts the log key's file under a passphrase, which opening the ledger will need.
+    #[must_use]
+    pub fn log_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.log_passphrase = Some(Arc::new(passphrase));
+        self
+    }
+
     /// Makes the file, which must not exist, and beside it the log key.
     pub fn at(self, path: &Path) -> Result<Ledger> {
         check_origin(&self.origin)?;
         let store = SqliteStore::create(path)?;
         let log_key_path = self.log_key.clone().unwrap_or_else(|| log_key_path(path));
-        let saved =
-            LogKey::generate().and_then(|key| key.save(&log_key_path, &self.origin).map(|()| key)).map_err(Error::from);
+        let passphrase = self.log_passphrase.clone();
+        let saved = LogKey::generate()
+            .and_then(|key| key.save(&log_key_path, &self.origin, passphrase.as_deref()).map(|()| key))
+            .map_err(Error::from);
         let is_saved = saved.is_ok();
-        let made = saved.and_then(|log_key| self.begin(Box::new(store), Some(path), log_key));
+        let file = LogKeyFile { path: log_key_path.clone(), passphrase };
+        let made = saved.and_then(|log_key| self.begin(Box::new(store), Some((path, file)), log_key));
         if made.is_err() {
             // Half a ledger is none: what this call made is taken back.
             remove_new(path);
@@ -125,9 +147,9 @@ impl Create {
         self.begin(Box::new(MemoryStore::new()), None, log_key)
     }
 
-    fn begin(self, store: Box<dyn Store>, path: Option<&Path>, log_key: LogKey) -> Result<Ledger> {
-        let Create { origin, key, modules, log_key: log_key_place, record_rejections, threads, sources, observer } =
-            self;
+    fn begin(self, store: Box<dyn Store>, files: Option<(&Path, LogKeyFile)>, log_key: LogKey) -> Result<Ledger> {
+        let Create { origin, key, modules, record_rejections, threads, sources, observer, .. } = self;
+        let (path, log_key_file) = files.unzip();
         let first = |bytes: [u8; 32]| -> [u8; 16] { bytes[..16].try_into().expect("16 of 32 bytes") };
         let member = hex::encode(first(sources.random()?));
         let secret = FileSecret(first(sources.random()?));
@@ -139,10 +161,9 @@ impl Create {
         ]);
         let genesis = genesis_record(&origin, &keys, (&member, &key.public()), options, sources.random()?);
         let authority = Arc::new(Authority::new());
-        let log_key_path = path.map(|path| log_key_place.unwrap_or_else(|| log_key_path(path)));
         let writer = Writer {
             log_key: Arc::new(log_key),
-            log_key_path,
+            log_key_file,
             trees: LogTrees::new(),
             authority: Arc::clone(&authority),
             genesis: None,
@@ -182,7 +203,16 @@ impl Create {
 impl Default for Open {
     fn default() -> Self {
         let (sources, observer) = (Sources::system(), Observer::default());
-        Open { key: None, log_key: None, readonly: false, accept_clock_step: false, threads: 0, sources, observer }
+        Open {
+            key: None,
+            log_key: None,
+            log_passphrase: None,
+            readonly: false,
+            accept_clock_step: false,
+            threads: 0,
+            sources,
+            observer,
+        }
     }
 }
 
@@ -198,6 +228,13 @@ impl Open {
     #[must_use]
     pub fn log_key(mut self, path: &Path) -> Self {
         self.log_key = Some(path.to_owned());
+        self
+    }
+
+    /// The passphrase of the log key's file, where it is protected by one.
+    #[must_use]
+    pub fn log_passphrase(mut self, passphrase: Passphrase) -> Self {
+        self.log_passphrase = Some(Arc::new(passphrase));
         self
     }
 
@@ -263,8 +300,9 @@ impl Open {
             Ok(_) if wal_bytes > 0 => Some(Event::WalFound { bytes: wal_bytes }),
             _ => None,
         };
-        let log_key_path = reason.map(Path::to_owned);
-        let ledger = self.finish(path, Box::new(store), log_key_path)?;
+        let passphrase = self.log_passphrase.clone();
+        let log_key_file = reason.map(|path| LogKeyFile { path: path.to_owned(), passphrase });
+        let ledger = self.finish(path, Box::new(store), log_key_file)?;
         if let Some(event) = event {
             ledger.tell(|| event);
         }
@@ -275,7 +313,7 @@ impl Open {
         self,
         path: &Path,
         store: Box<dyn Store>,
-        log_key_path: std::result::Result<PathBuf, &'static str>,
+        log_key_file: std::result::Result<LogKeyFile, &'static str>,
     ) -> Result<Ledger> {
         let snapshot = store.snapshot()?;
         if snapshot.size()? == 0 {
@@ -288,12 +326,12 @@ impl Open {
         let origin = text_of(&genesis, "origin")?;
         log_keys(&genesis)?;
         let authority = Arc::clone(&view.authority);
-        let writer = match log_key_path {
+        let writer = match log_key_file {
             Err(why) => Err(why),
-            Ok(path) => {
+            Ok(file) => {
                 view.check_semantics()?;
-                let log_key = load_log_key(&path, &origin, &authority)?;
-                let writer = resume(&view, &genesis, log_key, path)?;
+                let log_key = load_log_key(&file, &origin, &authority)?;
+                let writer = resume(&view, &genesis, log_key, file)?;
                 Ok(Mutex::new(Writer { accepts_clock_step: self.accept_clock_step, ..writer }))
             }
         };
@@ -317,7 +355,7 @@ impl Open {
 }
 
 /// The writer's state out of the store. The frontier is compared with the newest checkpoint.
-fn resume(view: &View, genesis: &Json, log_key: LogKey, log_key_path: PathBuf) -> Result<Writer> {
+fn resume(view: &View, genesis: &Json, log_key: LogKey, log_key_file: LogKeyFile) -> Result<Writer> {
     let trees = stored_trees(view)?;
     let checkpoint = stored_checkpoint(&*view.snapshot)?;
     let agrees = checkpoint.size == trees.size()
@@ -341,7 +379,7 @@ fn resume(view: &View, genesis: &Json, log_key: LogKey, log_key_path: PathBuf) -
         .unwrap_or(MAX_CLOCK_STEP_SECS);
     Ok(Writer {
         log_key: Arc::new(log_key),
-        log_key_path: Some(log_key_path),
+        log_key_file: Some(log_key_file),
         trees,
         authority: Arc::clone(&view.authority),
         genesis: Some(leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &first.text])),

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use crate::codes;
 
-pub use file::Passphrase;
-use file::{LOG_KEY, MEMBER_KEY, read, rewrite, write};
+use file::{LOG_KEY, MEMBER_KEY, read, rewrite, role_of, write};
+pub use file::{Passphrase, is_protected};
 
 /// Why a key could not be made, read or written.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +47,13 @@ pub enum KeyFileError {
         why: String,
     },
     /// The file is protected, and no passphrase was given.
-    #[error("{0} is protected by a passphrase: give passphrase=, or --passphrase-file to the command")]
-    NeedsPassphrase(PathBuf),
+    #[error("{path} is protected by a passphrase: give {argument} to the command")]
+    NeedsPassphrase {
+        /// The file.
+        path: PathBuf,
+        /// How it is given: in Python, or.
+        argument: &'static str,
+    },
     /// The passphrase does not open the file.
     #[error("{0}: the passphrase is wrong")]
     WrongPassphrase(PathBuf),
@@ -69,7 +74,7 @@ impl KeyFileError {
             KeyFileError::DiskFull(_) => codes::DISK_FULL,
             KeyFileError::Io { .. } => codes::FILE_FAILED,
             KeyFileError::NotAKey { .. } => codes::NOT_A_KEY,
-            KeyFileError::NeedsPassphrase(_) => codes::NEEDS_PASSPHRASE,
+            KeyFileError::NeedsPassphrase { .. } => codes::NEEDS_PASSPHRASE,
             KeyFileError::WrongPassphrase(_) => codes::WRONG_PASSPHRASE,
             KeyFileError::BadPassphrase => codes::BAD_PASSPHRASE,
             KeyFileError::NoRandomness => codes::NO_RANDOMNESS,
@@ -81,7 +86,7 @@ impl KeyFileError {
         match self {
             KeyFileError::Missing(path) | KeyFileError::Exists(path) | KeyFileError::DiskFull(path) => Some(path),
             KeyFileError::Io { path, .. } | KeyFileError::NotAKey { path, .. } => Some(path),
-            KeyFileError::NeedsPassphrase(path) | KeyFileError::WrongPassphrase(path) => Some(path),
+            KeyFileError::NeedsPassphrase { path, .. } | KeyFileError::WrongPassphrase(path) => Some(path),
             KeyFileError::BadPassphrase | KeyFileError::NoRandomness => None,
         }
     }
@@ -135,14 +140,16 @@ impl Key {
         write(path, MEMBER_KEY, &self.label, &self.pair.seed, passphrase)
     }
 
-    /// Writes a key file anew under another passphrase, or none. The old file stays until the new one is whole.
+    /// Writes a key file anew under another passphrase, or none: a member's, or that of a log key. The old file stays until the new one
+    /// is whole.
     pub fn change_passphrase(
         path: &Path,
         old: Option<&Passphrase>,
         new: Option<&Passphrase>,
     ) -> Result<(), KeyFileError> {
-        let key = Key::load(path, old)?;
-        rewrite(path, MEMBER_KEY, &key.label, &key.pair.seed, new)
+        let role = role_of(path)?;
+        let (seed, label) = read(path, role, old)?;
+        rewrite(path, role, &label, &seed, new)
     }
 
     /// The label.
@@ -175,14 +182,14 @@ impl LogKey {
         LogKey { pair, public }
     }
 
-    /// Reads a key file.
-    pub fn load(path: &Path) -> Result<Self, KeyFileError> {
-        Ok(LogKey::of(Pair::from_seed(read(path, LOG_KEY, None)?.0)))
+    /// Reads a key file, as [`Key::load`] does a member's.
+    pub fn load(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
+        Ok(LogKey::of(Pair::from_seed(read(path, LOG_KEY, passphrase)?.0)))
     }
 
-    /// Writes a new key file, mode 0600. `origin` is written beside the key for people.
-    pub fn save(&self, path: &Path, origin: &str) -> Result<(), KeyFileError> {
-        write(path, LOG_KEY, origin, &self.pair.seed, None)
+    /// Writes a new key file, mode 0600, encrypted under the passphrase if one is given. `origin` is written beside the key for people.
+    pub fn save(&self, path: &Path, origin: &str, passphrase: Option<&Passphrase>) -> Result<(), KeyFileError> {
+        write(path, LOG_KEY, origin, &self.pair.seed, passphrase)
     }
 
     /// The public key, in the form the verifier takes it.

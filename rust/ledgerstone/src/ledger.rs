@@ -75,7 +75,7 @@ pub(crate) use commit::{EntriesList, cell_entry, taken_keys};
 pub(crate) use derive::{KeptRows, cell_rows, transaction_rows};
 pub(crate) use emitted::emitted;
 pub(crate) use faults::Faults;
-pub(crate) use log_key::{load_log_key, log_key_periods};
+pub(crate) use log_key::{LogKeyFile, load_log_key, log_key_periods};
 pub(crate) use members::doubts;
 pub(crate) use outcomes::release_cell;
 pub(crate) use pool::Pool;

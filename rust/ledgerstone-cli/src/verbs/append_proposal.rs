@@ -9,6 +9,7 @@ use ledgerstone_verify::Json;
 use crate::failure::Failure;
 use crate::open::{Clock, writable};
 use crate::output::Output;
+use crate::passphrase::LogKeyFile;
 use crate::table::number;
 
 /// Append a proposal, as its author and endorsers signed it
@@ -25,9 +26,8 @@ pub(crate) struct Arguments {
     /// The proposal's file, or copies of it
     #[arg(required = true)]
     proposals: Vec<PathBuf>,
-    /// The log key's file [default: <LEDGER>.logkey.pem]
-    #[arg(long, value_name = "FILE")]
-    log_key: Option<PathBuf>,
+    #[command(flatten)]
+    log_key: LogKeyFile,
     #[command(flatten)]
     clock: Clock,
 }
@@ -40,7 +40,7 @@ impl Arguments {
             merged.merge(&Proposal::load(path)?).map_err(|error| error.in_file(path))
         });
         let proposal = merged?;
-        let ledger = writable(self.clock.accepting(Open::default()), &self.ledger, self.log_key.as_deref())?;
+        let ledger = writable(self.clock.accepting(Open::default()), &self.ledger, &self.log_key)?;
         let appended = ledger.append_proposal(&proposal)?;
         if out.is_json() {
             out.object([

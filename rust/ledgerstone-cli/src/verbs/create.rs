@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::modules::source_of;
 use crate::open::observer;
 use crate::output::Output;
-use crate::passphrase::Protection;
+use crate::passphrase::{LogKeyFile, Protection};
 use crate::table::{number, text};
 
 /// Make a ledger, and beside it the key of its log
@@ -34,9 +34,8 @@ pub(crate) struct Arguments {
     /// A module to load at once: a shipped one by name, or a schema file (may be repeated)
     #[arg(long = "module", value_name = "MODULE")]
     modules: Vec<String>,
-    /// Where the log key goes [default: <PATH>.logkey.pem]
-    #[arg(long, value_name = "FILE")]
-    log_key: Option<PathBuf>,
+    #[command(flatten)]
+    log_key: LogKeyFile,
     /// Keep the bytes of records that loads reject, so that audits decide them again and they have receipts
     #[arg(long)]
     record_rejections: bool,
@@ -50,8 +49,11 @@ impl Arguments {
             let (source, file) = source_of(name)?;
             create = create.module(&source, &file);
         }
-        if let Some(path) = &self.log_key {
+        if let Some(path) = self.log_key.path() {
             create = create.log_key(path);
+        }
+        if let Some(passphrase) = self.log_key.passphrase()? {
+            create = create.log_passphrase(passphrase);
         }
         let ledger = create.at(&self.path)?;
         if out.is_json() {

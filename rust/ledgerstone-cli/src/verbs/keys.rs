@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use ledgerstone::keys::KeyFileError;
 use ledgerstone::{Error, Key, LogKey};
 use ledgerstone_verify::{Json, b64, unb64};
 
@@ -40,7 +41,7 @@ A passphrase is never given on the command line, which other processes can read.
         #[command(flatten)]
         protection: Protection,
     },
-    /// Protect a member's key file by another passphrase, or by none
+    /// Protect a key file, a member's or that of a log key, by another passphrase, or by none
     #[command(after_help = "\
 Example:
   ledgerstone keys passwd me.pem --new-passphrase-file words.txt
@@ -132,9 +133,12 @@ impl Verb {
                 key.save(file, protection.passphrase()?.as_ref()).map_err(Error::from)?;
                 tell_key(out, "member key", &b64(&key.public()), key.label())?;
             }
-            Verb::Show { file, protection } => match LogKey::load(file) {
+            Verb::Show { file, protection } => match LogKey::load(file, protection.for_file(file)?.as_ref()) {
                 Ok(log_key) => {
                     tell_key(out, "log key", &b64(log_key.public().as_bytes()), "")?;
+                }
+                Err(error @ (KeyFileError::NeedsPassphrase { .. } | KeyFileError::WrongPassphrase(_))) => {
+                    return Err(Error::from(error).into());
                 }
                 Err(_) => {
                     let key = protection.load_key(file)?;

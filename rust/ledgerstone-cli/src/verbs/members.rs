@@ -9,7 +9,7 @@ use ledgerstone_verify::{Json, b64};
 use crate::failure::Failure;
 use crate::open::{Clock, Reading, writable};
 use crate::output::Output;
-use crate::passphrase::Protection;
+use crate::passphrase::{LogKeyFile, Protection};
 use crate::table::{Table, instant, json_line};
 use crate::verbs::keys::public_key;
 
@@ -35,9 +35,8 @@ pub(crate) struct Arguments {
     protection: Protection,
     #[command(flatten)]
     clock: Clock,
-    /// The log key's file, for an admission [default: <LEDGER>.logkey.pem]
-    #[arg(long, value_name = "FILE", requires = "admit")]
-    log_key: Option<PathBuf>,
+    #[command(flatten)]
+    log_key: LogKeyFile,
     /// Every key, revoked ones too, and every grant, with the transactions that made and ended them
     #[arg(long)]
     history: bool,
@@ -48,7 +47,7 @@ impl Arguments {
         if let (Some(public), Some(key)) = (&self.admit, &self.key) {
             let public = public_key(public)?;
             let open = self.clock.accepting(Open::default().key(self.protection.load_key(key)?));
-            let member = writable(open, &self.ledger.ledger, self.log_key.as_deref())?.admit_member(public)?;
+            let member = writable(open, &self.ledger.ledger, &self.log_key)?.admit_member(public)?;
             if out.is_json() {
                 out.object([("member", Json::Text(member))])?;
             } else {

@@ -77,7 +77,12 @@ pub(super) fn read(
     let der = Zeroizing::new(unb64(&body).map_err(|_| not_a_key(path, "its PEM block is not base64"))?);
     let der = match (is_encrypted, passphrase) {
         (false, None) => der,
-        (true, None) => return Err(KeyFileError::NeedsPassphrase(path.to_owned())),
+        (true, None) => {
+            let is_log = role == LOG_KEY;
+            let argument =
+                if is_log { "log_passphrase=, or --log-passphrase-file" } else { "passphrase=, or --passphrase-file" };
+            return Err(KeyFileError::NeedsPassphrase { path: path.to_owned(), argument });
+        }
         (false, Some(_)) => {
             return Err(not_a_key(path, "it is not protected, and a passphrase was given (keys passwd protects it)"));
         }
@@ -87,6 +92,16 @@ pub(super) fn read(
         .ok_or_else(|| not_a_key(path, "it is not an Ed25519 private key (openssl genpkey -algorithm ed25519)"))?;
     let label = head.strip_prefix(role).and_then(|rest| rest.strip_prefix(": ")).unwrap_or("").trim();
     Ok((seed, label.to_owned()))
+}
+
+/// Whose key a file says that it holds; a file of another tool says nothing, and is a member's.
+pub(super) fn role_of(path: &Path) -> Result<&'static str, KeyFileError> {
+    Ok(if pem_text(path)?.1.starts_with(LOG_KEY) { LOG_KEY } else { MEMBER_KEY })
+}
+
+/// Whether a key file, a member's or that of a log key, is protected by a passphrase.
+pub fn is_protected(path: &Path) -> Result<bool, KeyFileError> {
+    Ok(pem_text(path)?.0.starts_with(PEM_LABEL_ENCRYPTED))
 }
 
 /// What stands behind the first `-----BEGIN `, and before it.
@@ -259,7 +274,7 @@ mod tests {
         key.save(&path, Some(&right)).unwrap();
         let loaded = Key::load(&path, Some(&right)).unwrap();
         assert_eq!((loaded.public(), loaded.label()), (key.public(), "controller"));
-        assert!(matches!(Key::load(&path, None), Err(KeyFileError::NeedsPassphrase(_))));
+        assert!(matches!(Key::load(&path, None), Err(KeyFileError::NeedsPassphrase { .. })));
         assert!(matches!(Key::load(&path, Some(&other)), Err(KeyFileError::WrongPassphrase(_))));
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.lines().all(|line| line.len() <= PEM_LINE), "{text}");
@@ -306,13 +321,35 @@ mod tests {
     }
 
     #[test]
+    fn a_log_key_is_protected_as_a_member_key_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("books.logkey.pem");
+        let (right, wrong) = (passphrase("correct horse"), passphrase("battery staple"));
+        let key = LogKey::generate().unwrap();
+        key.save(&path, "acme.example/books", Some(&right)).unwrap();
+        assert!(is_protected(&path).unwrap());
+        let same = |passphrase| LogKey::load(&path, passphrase).unwrap().public().to_bytes() == key.public().to_bytes();
+        assert!(same(Some(&right)));
+        let error = LogKey::load(&path, None).unwrap_err();
+        assert!(error.to_string().contains("log_passphrase=") && error.path() == Some(path.as_path()), "{error}");
+        assert!(matches!(LogKey::load(&path, Some(&wrong)), Err(KeyFileError::WrongPassphrase(at)) if at == path));
+        assert!(matches!(Key::load(&path, Some(&right)), Err(KeyFileError::NotAKey { .. })), "it is no member's key");
+
+        Key::change_passphrase(&path, Some(&right), Some(&wrong)).unwrap();
+        assert!(same(Some(&wrong)));
+        Key::change_passphrase(&path, Some(&wrong), None).unwrap();
+        assert!(same(None) && !is_protected(&path).unwrap());
+        assert!(fs::read_to_string(&path).unwrap().starts_with("ledgerstone log key: acme.example/books\n"));
+    }
+
+    #[test]
     fn a_log_key_is_no_member_key() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.pem");
-        LogKey::generate().unwrap().save(&path, "acme.example/books").unwrap();
+        LogKey::generate().unwrap().save(&path, "acme.example/books", None).unwrap();
         let error = Key::load(&path, None).unwrap_err().to_string();
         assert!(error.contains("it is a ledgerstone log key"), "{error}");
-        assert!(LogKey::load(&path).is_ok());
+        assert!(LogKey::load(&path, None).is_ok());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::records::object;
 use super::{Appended, Ledger, Submission};
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
-use crate::keys::LogKey;
+use crate::keys::{LogKey, Passphrase};
 use crate::log::verifier_keys;
 use crate::model::Value;
 use crate::store::StoreError;
@@ -26,6 +26,13 @@ pub struct LogKeyPeriod {
     pub since: u64,
     /// Index of the transaction that put another in its place, whose checkpoint both signed; `None`: it is in force.
     pub until: Option<u64>,
+}
+
+/// Where a log key is kept, and what opens the file.
+#[derive(Clone, Debug)]
+pub(crate) struct LogKeyFile {
+    pub(crate) path: PathBuf,
+    pub(crate) passphrase: Option<Arc<Passphrase>>,
 }
 
 impl LogKeyPeriod {
@@ -48,26 +55,26 @@ impl Ledger {
     }
 
     /// Puts a new log key in the place of the one in force, by a record that both sign. The new one takes the place of the old key file;
-    /// while the transaction is under way it stands beside it, as `<file>.next`.
+    /// while the transaction is under way it stands beside it, as `<file>.next`. It is protected as the old one was.
     pub fn rotate_log_key(&self) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
-        let path = writer.log_key_path.clone();
-        let new = match path {
+        let file = writer.log_key_file.clone();
+        let new = match file {
             Some(_) => LogKey::generate()?,
             None => LogKey::from_seed(self.sources.random()?),
         };
-        let next = path.as_deref().map(next_path);
-        if let Some(next) = &next {
+        let next = file.as_ref().map(|file| next_path(&file.path));
+        if let (Some(next), Some(file)) = (&next, &file) {
             // What stands there is of a rotation that did not come about: the key in force is another.
             let _ = std::fs::remove_file(next);
-            new.save(next, &self.origin)?;
+            new.save(next, &self.origin, file.passphrase.as_deref())?;
         }
         let genesis = writer.genesis.ok_or_else(|| Error::Fault("the ledger has no genesis".to_owned()))?;
         let record = rotation(&genesis, &writer.log_key, &new);
         let submission = Submission { new_log_key: Some(Arc::new(new)), ..Submission::of(vec![record]) };
-        match (self.append_locked(&mut writer, submission), path.zip(next)) {
-            (Ok(appended), Some((path, next))) => {
-                move_into_place(&next, &path)?;
+        match (self.append_locked(&mut writer, submission), file.zip(next)) {
+            (Ok(appended), Some((file, next))) => {
+                move_into_place(&next, &file.path)?;
                 Ok(appended)
             }
             (Err(error), Some((_, next))) => {
@@ -95,15 +102,16 @@ pub(crate) fn log_key_periods(origin: &str, authority: &Authority) -> Result<Vec
 }
 
 /// Reads the log key in force. A rotation that ended before its key file was in its place is finished here.
-pub(crate) fn load_log_key(path: &Path, origin: &str, authority: &Authority) -> Result<LogKey> {
+pub(crate) fn load_log_key(file: &LogKeyFile, origin: &str, authority: &Authority) -> Result<LogKey> {
+    let (path, passphrase) = (file.path.as_path(), file.passphrase.as_deref());
     let is_in_force = |key: &LogKey| authority.log_key() == Some(key.public().to_bytes());
-    let found = LogKey::load(path)?;
+    let found = LogKey::load(path, passphrase)?;
     if is_in_force(&found) {
         return Ok(found);
     }
     let next = next_path(path);
     if next.exists() {
-        let key = LogKey::load(&next)?;
+        let key = LogKey::load(&next, passphrase)?;
         if is_in_force(&key) {
             move_into_place(&next, path)?;
             return Ok(key);

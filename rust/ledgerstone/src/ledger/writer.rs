@@ -1,10 +1,10 @@
 //! The state of the one process that writes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use ledgerstone_verify::hash::Hash;
 
+use super::log_key::LogKeyFile;
 use super::view::record_type_of;
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
@@ -16,7 +16,7 @@ use crate::schema::RecordType;
 pub(crate) struct Writer {
     pub(crate) log_key: Arc<LogKey>,
     /// Where the log key is kept; `None` in memory.
-    pub(crate) log_key_path: Option<PathBuf>,
+    pub(crate) log_key_file: Option<LogKeyFile>,
     pub(crate) trees: LogTrees,
     pub(crate) authority: Arc<Authority>,
     /// Hash of the genesis; `None` until it is in the log.
