@@ -2,18 +2,21 @@
 //! hashed byte shows there first. `LEDGERSTONE_BLESS=1` writes the files anew; until the first release that needs a stated reason,
 //! afterwards never.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
+use std::sync::Arc;
 
-use ledgerstone::model::Value;
-use ledgerstone::{Create, Error, Ledger};
+use ledgerstone::model::{RowId, Value};
+use ledgerstone::{Create, Error, Key, Ledger};
 use ledgerstone_tests::{
-    ORIGIN, Rng, Tape, account, books, code_of, key, load, object, record, text, texts, transfer, value,
+    ORIGIN, Rng, Tape, account, audited, books, code_of, key, load, object, record, text, texts, transfer, value,
 };
 use ledgerstone_verify::Mode;
 use serde_json::{Value as Json, json};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/golden");
 const CELLS: &str = include_str!("fixtures/cells.toml");
+const OUTCOMES: &str = include_str!("outcomes.toml");
 
 /// The script under way: the ledger, and the lines it made.
 struct Script {
@@ -38,6 +41,21 @@ impl Script {
         writeln!(self.lines, "{} {root} {root_sha3}", checkpoint.size).unwrap();
     }
 
+    /// The names of everything that became of records, and `emitted` where one follows another.
+    fn standings(&self) -> BTreeSet<String> {
+        let mut names = BTreeSet::new();
+        for index in 0..self.ledger.size().unwrap() {
+            // A rejected one is no record of the ledger; none of these transactions has more places.
+            let rows = (0..16).filter_map(|position| self.ledger.record(RowId::new(index, position)).ok());
+            for stored in rows {
+                let name = format!("{:?}", stored.standing);
+                names.insert(name.split('(').next().unwrap_or_default().to_owned());
+                names.extend(stored.cause.map(|_| "emitted".to_owned()));
+            }
+        }
+        names
+    }
+
     /// An atomic transaction; every third carries an id.
     fn all(&mut self, records: Vec<(String, Value)>) {
         self.number += 1;
@@ -59,7 +77,7 @@ impl Script {
     }
 
     fn load(&mut self, kind: &str, values: Vec<Value>, id: &str) {
-        let report = load(&self.ledger, &format!("finance.{kind}"), values, Some(id), Mode::Each).unwrap();
+        let report = load(&self.ledger, kind, values, Some(id), Mode::Each).unwrap();
         for refused in &report.rejections {
             writeln!(self.lines, "- row {} {}", refused.row, refused.code).unwrap();
         }
@@ -178,9 +196,9 @@ fn loads(script: &mut Script) {
         transfer(&format!("m{}", number - usize::from(number % 37 == 36)), debit, credit, &amount).1
     };
     let rows = (0..300).map(&mut row).collect();
-    script.load("transfer", rows, "load-300");
+    script.load("finance.transfer", rows, "load-300");
     let few = (300..320).map(row).collect();
-    script.load("transfer", few, "load-20");
+    script.load("finance.transfer", few, "load-20");
     script.one(
         "transfer",
         &[("id", "last"), ("debit", "cash"), ("credit", "sales"), ("currency", "EUR"), ("amount", "1")],
@@ -252,6 +270,57 @@ fn the_roots_of_every_kind_of_cell_are_those_checked_in() {
     }
     assert!(script.ledger.size().unwrap() > 20, "{} calls", script.number);
     compare("cells", &script.lines);
+}
+
+/// Records that are held, flagged, released, rejected and kept, that follow others, and a transaction that is endorsed.
+#[test]
+fn the_roots_of_every_outcome_are_those_checked_in() {
+    let create = Create::new(ORIGIN, key()).module(OUTCOMES, "outcomes.toml").record_rejections(true);
+    let mut script = Script::new(create);
+    let mut all = |records: &[(&str, Json)]| {
+        script.all(records.iter().map(|(kind, data)| ((*kind).to_owned(), value(data))).collect());
+    };
+    let order = |id: &str, pieces: i64| {
+        ("orders.order", json!({"id": id, "customer": "ann", "pieces": pieces, "express": pieces % 2 == 0}))
+    };
+    let release = |index: u64, position: u32| {
+        ("ledger.release", json!({"index": index, "position": position, "reason": "looked at"}))
+    };
+    // Flagged, because nobody knows the customer; plain, flagged twice over, held, and all of them at once.
+    all(&[order("early", 3)]);
+    all(&[("orders.customer", json!({"id": "ann"}))]);
+    for (id, pieces) in [("plain", 3), ("express", 4), ("unlucky", 13), ("odd", 50), ("held", 200), ("none", 0)] {
+        all(&[order(id, pieces)]);
+    }
+    all(&[order("a", 1), order("b", 13), order("c", 300), order("d", 2)]);
+    // What falls with what follows it: no box, no truck.
+    for pieces in [77, 60] {
+        all(&[order("fallen", pieces)]);
+    }
+    for (index, position) in [(8, 0), (8, 0), (9, 2), (9, 3)] {
+        all(&[release(index, position)]);
+    }
+    all(&[order("e", 111), release(9, 2)]);
+    let mixed: Vec<Json> = [(1, "l1"), (77, "l2"), (13, "l3"), (500, "l4"), (1, "l1"), (6, "l5")]
+        .map(|(pieces, id)| order(id, pieces).1)
+        .to_vec();
+    script.load("orders.order", mixed.iter().map(value).collect(), "mixed");
+    let (member, second) = ("0123456789abcdef0123456789abcdef", Arc::new(Key::from_seed([8; 32], "second")));
+    script.all(vec![("ledger.member".to_owned(), {
+        object(&[("member", text(member)), ("key", Value::Bytes(second.public().to_vec()))])
+    })]);
+    let (kind, data) = order("endorsed", 5);
+    let records = vec![(kind.to_owned(), value(&data))];
+    script.ledger.append_endorsed(records, None, false, &[second], "counted twice").unwrap();
+    script.state();
+
+    audited(&script.ledger);
+    let standings = script.standings();
+    for standing in ["Accepted", "Flagged", "Held", "Released", "emitted"] {
+        assert!(standings.contains(standing), "nothing is {standing}: {standings:?}");
+    }
+    assert!(script.lines.contains("- row "), "the load has rejected records, whose bytes are kept");
+    compare("outcomes", &script.lines);
 }
 
 /// Compares with the file that is checked in, or writes it.
