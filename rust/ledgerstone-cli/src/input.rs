@@ -12,7 +12,7 @@ mod pieces;
 mod tables;
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 use arrow_array::RecordBatch;
@@ -65,7 +65,7 @@ impl Format {
     /// The format that a file name's ending stands for.
     fn of_path(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-            "csv" => Some(Format::Csv),
+            "csv" | "tsv" => Some(Format::Csv),
             "jsonl" | "ndjson" => Some(Format::Jsonl),
             "parquet" => Some(Format::Parquet),
             "arrow" | "arrows" | "ipc" | "feather" => Some(Format::Arrow),
@@ -79,9 +79,11 @@ impl Input {
     pub(crate) fn open(
         path: Option<&Path>,
         format: Option<Format>,
-        delimiter: char,
+        delimiter: Option<char>,
         record_type: &RecordType,
     ) -> Result<Self, Failure> {
+        let is_tabbed = path.and_then(Path::extension).is_some_and(|ending| ending.eq_ignore_ascii_case("tsv"));
+        let delimiter = delimiter.unwrap_or(if is_tabbed { '\t' } else { ',' });
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             let reader = Box::new(BufReader::new(std::io::stdin()));
             return Input::text(STDIN.to_owned(), reader, format.unwrap_or(Format::Jsonl), delimiter, record_type);
@@ -92,6 +94,9 @@ impl Input {
             Failure::from(Error::schema(codes::UNKNOWN_FILE_FORMAT, message).in_file(path))
         })?;
         let file = File::open(path).map_err(|error| Failure::file(path, error))?;
+        if path.is_dir() {
+            return Err(Failure::file(path, ErrorKind::IsADirectory.into()));
+        }
         let records = match format {
             Format::Parquet => tables::parquet(&name, file)?,
             Format::Arrow => tables::arrow(&name, file)?,

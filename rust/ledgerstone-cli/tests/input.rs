@@ -305,3 +305,29 @@ fn errors_and_completions_are_printed() {
         assert!(script.out.contains("ledgerstone") && script.out.contains("backup"), "{shell}");
     }
 }
+
+#[test]
+fn what_other_programs_write_is_read() {
+    let folder = Folder::with_books();
+    let cells = |id: &str, by: &str| [id, "cash", "sales", "EUR", "1"].join(by);
+    let head = |by: &str| HEADER.trim_end().replace(',', by);
+    for (file, content, options) in [
+        ("mark.jsonl", format!("\u{feff}{}", common::transfer("a", "cash", "sales", "1")), ""),
+        ("tabs.tsv", format!("{}\n{}\n", head("\t"), cells("b", "\t")), ""),
+        ("tabs.csv", format!("{}\r\n{}\r\n", head("\t"), cells("c", "\t")), "--delimiter \\t"),
+        ("semi.tsv", format!("{}\n{}\n", head(";"), cells("d", ";")), "--delimiter ;"),
+    ] {
+        folder.write(file, content.as_bytes());
+        let run = folder.run(&format!("append books.ledger finance.transfer {file} --key me.pem {options}"));
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{file}: {}", run.out);
+    }
+    // A mark belongs to the beginning of a text.
+    let two = [common::transfer("e", "cash", "sales", "1"), "\u{feff}{}\n".to_owned()].concat();
+    refused(&folder, "late.jsonl", two.as_bytes(), "", codes::INPUT_MALFORMED, "late.jsonl, line 2: no JSON");
+    refused(&folder, "list.jsonl", b"[{}]\n", "", codes::INPUT_MALFORMED, "alone on its line");
+    std::fs::create_dir(folder.path().join("folder.csv")).unwrap();
+    let run = folder.run("append books.ledger finance.transfer folder.csv --key me.pem");
+    assert!(run.code == 3 && run.err.contains("[ledger.file_failed]"), "{}", run.err);
+    let run = folder.run("append books.ledger finance.transfer mark.jsonl --key me.pem --delimiter ab");
+    assert!(run.code == 2 && run.err.contains("one ASCII character"), "{}", run.err);
+}

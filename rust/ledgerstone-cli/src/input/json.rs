@@ -38,13 +38,15 @@ impl Values for Rows {
             if line.len() as u64 > LINE_BYTES {
                 return Err(too_long(&self.name, self.line));
             }
-            let text = line.trim_ascii();
+            // Some programs begin a text with a byte order mark.
+            let mark: &[u8] = if self.line == 1 { b"\xef\xbb\xbf" } else { b"" };
+            let text = line.strip_prefix(mark).unwrap_or(&line).trim_ascii();
             if text.is_empty() {
                 continue;
             }
             let json = Json::parse(text).map_err(|error| wrong(&format!("no JSON, {error}")))?;
             if !matches!(json, Json::Object(_)) {
-                return Err(wrong(&"a record is a JSON object, {\"field\": value, …}"));
+                return Err(wrong(&"a record is a JSON object, {\"field\": value, …}, alone on its line"));
             }
             self.lines.push(self.line);
             return Ok(Some((from_json(json), line.len() as u64)));

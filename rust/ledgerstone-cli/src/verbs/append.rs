@@ -42,9 +42,9 @@ pub(crate) struct Arguments {
     /// The file's format [default: by its ending; jsonl for standard input]
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// What separates the cells of CSV
-    #[arg(long, value_name = "CHARACTER", default_value_t = ',')]
-    delimiter: char,
+    /// What separates the cells of CSV, \t being a tab [default: a comma, in a .tsv file a tab]
+    #[arg(long, value_name = "CHARACTER", value_parser = parse_delimiter)]
+    delimiter: Option<char>,
     /// All records or none, in one transaction
     #[arg(long)]
     atomic: bool,
@@ -127,6 +127,15 @@ impl Arguments {
             ("first", first.map_or(Json::Null, Json::Text)),
         ])?;
         Ok(())
+    }
+}
+
+fn parse_delimiter(word: &str) -> Result<char, String> {
+    let mut characters = word.chars();
+    match (characters.next(), characters.next()) {
+        _ if word == "\\t" => Ok('\t'),
+        (Some(only), None) if only.is_ascii() => Ok(only),
+        _ => Err("a delimiter is one ASCII character, or \\t for a tab".to_owned()),
     }
 }
 
