@@ -99,6 +99,14 @@ impl Format {
             .map_or("pattern", |(name, _)| name)
     }
 
+    /// The regular expression, as its file has it.
+    pub(crate) fn source(&self) -> Option<&str> {
+        match self {
+            Format::Regex(regex) => regex.as_str().strip_prefix(r"\A(?:")?.strip_suffix(r")\z"),
+            _ => None,
+        }
+    }
+
     /// Whether both are the same format, or the same pattern.
     pub(crate) fn is_same(&self, other: &Format) -> bool {
         match (self, other) {

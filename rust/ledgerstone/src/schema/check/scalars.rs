@@ -40,9 +40,13 @@ pub(super) fn check_text(kind: &FieldKind, text: &str) -> Result<(), Fault> {
 }
 
 fn check_format(format: &Format, text: &str) -> Result<(), Fault> {
-    format
-        .check(text)
-        .map_err(|problem| Fault::new(BAD_FORMAT, format!("{} is no {}: {problem}", quoted(text), format.name())))
+    format.check(text).map_err(|problem| {
+        let message = match format.source() {
+            Some(pattern) => format!("{} does not match the pattern {}", quoted(text), shortened(pattern)),
+            None => format!("{} is no {}: {problem}", quoted(text), format.name()),
+        };
+        Fault::new(BAD_FORMAT, message)
+    })
 }
 
 /// The start of a text, in quotes, without control characters: a message stays short whatever the input.

@@ -369,3 +369,12 @@ fn record_bytes_are_read_strictly() {
         assert_eq!(error.position, 1, "{bad}");
     }
 }
+
+#[test]
+fn a_text_that_does_not_match_is_shown_with_its_pattern() {
+    let source = "[module]\nname = \"m\"\nversion = 1\n[roles.r]\n[types.t]\nauthorise = [\"r\"]\n[types.t.fields]\n\
+        code = { type = \"text\", pattern = \"[A-Z][0-9]+\" }\n";
+    let module = parse(source, "t.toml").unwrap_or_else(|errors| panic!("{errors}"));
+    let checked = from_values(&module.types[0], &[object(&[("code", text("a7"))])]);
+    assert_eq!(checked.failures[0].message, "\"a7\" does not match the pattern [A-Z][0-9]+");
+}

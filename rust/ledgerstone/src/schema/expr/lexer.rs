@@ -70,7 +70,8 @@ pub(crate) fn tokens(source: &str) -> Result<Vec<(usize, Token)>, ExprError> {
             found.push((at, Token::Symbol(symbol)));
             at += symbol.len();
         } else {
-            return Err(ExprError::new(at, "no word of an expression starts so", first.to_string(), ""));
+            let fits = if first == '/' { "div(a, b, scale, 'half_even'), which says how it rounds" } else { "" };
+            return Err(ExprError::new(at, "no word of an expression starts so", first.to_string(), fits));
         }
     }
     Ok(found)

@@ -46,18 +46,20 @@ impl<'t> Reader<'t> {
 
     /// `{ decimal = "10000" }` and the like.
     fn typed_constant(&self, table: Table<'t>) -> Option<OwnedScalar> {
-        table.known("a constant", &["decimal", "fraction", "timestamp"]);
         let entries = table.entries();
         let [only] = entries.as_slice() else {
             table.fault(format!("a constant is one value: {FITS}"));
             return None;
         };
+        if !["decimal", "fraction", "timestamp"].contains(&only.name) {
+            self.source.fault(only.at, "not a constant", format!("\"{}\"", only.name), FITS);
+            return None;
+        }
         let text = only.text(self.source)?;
         let read = match only.name {
             "decimal" => decimal_constant(&text.value).map(OwnedScalar::Decimal),
             "fraction" => Fraction::parse(&text.value).map(OwnedScalar::Fraction),
-            "timestamp" => parse_instant(&text.value).ok().map(OwnedScalar::Timestamp),
-            _ => return None,
+            _ => parse_instant(&text.value).ok().map(OwnedScalar::Timestamp),
         };
         if read.is_none() {
             let (message, found) = (format!("not a {}", only.name), format!("\"{}\"", text.value));

@@ -295,6 +295,11 @@ const FAULTS: &[(&str, &str, &str)] = &[
         "not a constant (found float, expected an integer, true or false, \"text\", a date, { decimal = \"1.5\" }, { fraction = \"1/3\" } or { timestamp = \"…Z\" })",
     ),
     (
+        "most = 7",
+        "most = { int = 7 }",
+        "not a constant (found \"int\", expected an integer, true or false, \"text\", a date, { decimal = \"1.5\" }, { fraction = \"1/3\" } or { timestamp = \"…Z\" })",
+    ),
+    (
         "{ decimal = \"10000\" }",
         "{ decimal = \"1e4\" }",
         "not a decimal (found \"1e4\", expected an integer, true or false, \"text\", a date, { decimal = \"1.5\" }, { fraction = \"1/3\" } or { timestamp = \"…Z\" })",
