@@ -11,6 +11,9 @@ use crate::schema::time::{parse_date, parse_instant};
 
 const FITS: &str = "an integer, true or false, \"text\", a date, { decimal = \"1.5\" }, { fraction = \"1/3\" } or { timestamp = \"…Z\" }";
 
+/// The types that TOML does not know.
+const TYPED: [&str; 3] = ["decimal", "fraction", "timestamp"];
+
 impl<'t> Reader<'t> {
     pub(super) fn constants(&self, root: Table<'t>) -> Vec<(String, OwnedScalar)> {
         let mut constants = Vec::new();
@@ -46,13 +49,13 @@ impl<'t> Reader<'t> {
 
     /// `{ decimal = "10000" }` and the like.
     fn typed_constant(&self, table: Table<'t>) -> Option<OwnedScalar> {
+        table.known("a constant (integers, texts, true, false and dates stand without braces)", &TYPED);
         let entries = table.entries();
         let [only] = entries.as_slice() else {
             table.fault(format!("a constant is one value: {FITS}"));
             return None;
         };
-        if !["decimal", "fraction", "timestamp"].contains(&only.name) {
-            self.source.fault(only.at, "not a constant", format!("\"{}\"", only.name), FITS);
+        if !TYPED.contains(&only.name) {
             return None;
         }
         let text = only.text(self.source)?;

@@ -297,7 +297,7 @@ const FAULTS: &[(&str, &str, &str)] = &[
     (
         "most = 7",
         "most = { int = 7 }",
-        "not a constant (found \"int\", expected an integer, true or false, \"text\", a date, { decimal = \"1.5\" }, { fraction = \"1/3\" } or { timestamp = \"…Z\" })",
+        "unknown key \"int\" in a constant (integers, texts, true, false and dates stand without braces) (found \"int\", expected one of decimal, fraction, timestamp)",
     ),
     (
         "{ decimal = \"10000\" }",
