@@ -276,11 +276,16 @@ fn restructure(victim: &Victim, table: &str, misses: &mut Misses) {
             delete(&beside);
         }
     }
-    if NUMBERED.contains(&table) {
-        // Below every key there can be.
-        let (negative, (_, value)) = (Sql::Integer(-1), &all[0]);
-        connect(&path).execute(&format!("INSERT INTO {table} VALUES (?1, ?2)"), params![negative, value]).unwrap();
-        misses.judge(format!("{table} row -1 inserted"), table, &Sql::Null, &audit(&path, None));
+    // Where no commit would have written, and no lookup would look.
+    let odd: &[Sql] = match NUMBERED.contains(&table) {
+        true => &[Sql::Integer(-1)],
+        false => &[Sql::Integer(1), Sql::Real(-1e300), Sql::Text("key".to_owned())],
+    };
+    let insert = format!("INSERT INTO {table} VALUES (?1, ?2)");
+    for key in odd {
+        connect(&path).execute(&insert, params![key, all[0].1]).unwrap();
+        misses.judge(format!("{table} row {key:?} inserted"), table, &Sql::Null, &audit(&path, None));
+        connect(&path).execute(&format!("DELETE FROM {table} WHERE key = ?1"), params![key]).unwrap();
     }
 }
 

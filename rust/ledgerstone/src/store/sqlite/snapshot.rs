@@ -351,6 +351,8 @@ fn number_at(row: &Row<'_>, table: Table) -> Result<u64, StoreError> {
 /// A key as SQLite keeps it.
 #[derive(Clone, Copy)]
 enum Key<'a> {
+    /// Before every key, also one of another type than a commit would have written.
+    Least,
     Number(i64),
     Bytes(&'a [u8]),
 }
@@ -358,6 +360,7 @@ enum Key<'a> {
 impl ToSql for Key<'_> {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
         match self {
+            Key::Least => Ok(f64::NEG_INFINITY.into()),
             Key::Number(number) => number.to_sql(),
             Key::Bytes(bytes) => bytes.to_sql(),
         }
@@ -374,12 +377,11 @@ fn exact(table: Table, key: &[u8]) -> Option<Key<'_>> {
 
 /// The first key at or after these bytes; `None` where no row can have one.
 fn at_least(table: Table, bytes: &[u8]) -> Option<Key<'_>> {
+    if bytes.is_empty() {
+        return Some(Key::Least);
+    }
     if table.key_kind() == KeyKind::Named {
         return Some(Key::Bytes(bytes));
-    }
-    if bytes.is_empty() {
-        // From the very first row, also one whose key no commit would have written.
-        return Some(Key::Number(i64::MIN));
     }
     let number = leading_number(bytes).checked_add(u64::from(bytes.len() > 8))?;
     i64::try_from(number).ok().map(Key::Number)
