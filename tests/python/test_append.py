@@ -292,3 +292,18 @@ def test_a_reader_larger_than_what_is_held_streams(ledger: ls.Ledger) -> None:
     assert (result.accepted, result.transactions) == (1_100_000, [3, 4, 5, 6, 7])
     # What two transactions take (262,144 rows, in six batches) is held, one decided, one read; the rest is not.
     assert most - before < 15 * size
+
+
+@pytest.mark.parametrize(
+    ("data", "instead"),
+    [
+        (transfer("t1"), "append takes it"),
+        ("sales.csv", "not the name of a file"),
+        (Path("sales.csv"), "not the name of a file"),
+        (pl.DataFrame({"id": ["t1"]}).lazy(), r"collect\(\) it first"),
+    ],
+)
+def test_what_is_no_table_says_what_is(ledger: ls.Ledger, data: Any, instead: str) -> None:
+    with pytest.raises(TypeError, match=instead):
+        ledger.append_many("finance.transfer", data)
+    assert ledger.size == 3

@@ -60,7 +60,7 @@ def test_what_is_no_record_is_a_type_error(ledger: ls.Ledger) -> None:
     with pytest.raises(TypeError, match="a record is a dict of named values, not str"):
         ledger.append("finance.transfer", "x")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="not str") as caught:
-        ledger.append_many("finance.transfer", {"id": "t1"})  # type: ignore[arg-type]
+        ledger.append_many("finance.transfer", ["t1"])  # type: ignore[list-item]
     assert caught.value.__notes__ == ["in row 0"]
     with pytest.raises(TypeError, match="names of a record are strings"):
         ledger.append("finance.transfer", {1: 2})  # type: ignore[dict-item]

@@ -7,9 +7,9 @@ use ledgerstone::model::RowId;
 use ledgerstone::{Endorsed, Key, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, Rejected, codes};
 use ledgerstone_verify::{ExceptionOutcome, Mode};
 use pyo3::IntoPyObjectExt;
-use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::exceptions::{PyIndexError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList};
+use pyo3::types::{PyCapsule, PyDict, PyIterator, PyList, PyString};
 
 use crate::dicts::Dicts;
 use crate::door::enter_long;
@@ -27,6 +27,20 @@ enum Data {
     Rows(Py<PyIterator>),
 }
 
+/// An iterable of dicts. What can be iterated and is none of them says what to hand over instead.
+fn rows<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyIterator>> {
+    let instead = if data.cast::<PyDict>().is_ok() {
+        "a dict is one record: append takes it, append_many a list of them, or a table"
+    } else if data.cast::<PyString>().is_ok() || data.hasattr("__fspath__")? {
+        "append_many takes records and not the name of a file: read it first, into a table or a list of dicts"
+    } else if data.hasattr("collect_schema")? {
+        "a lazy frame has no rows yet: collect() it first"
+    } else {
+        return data.try_iter();
+    };
+    Err(PyTypeError::new_err(instead))
+}
+
 /// Loads `data` as records of one type.
 pub(crate) fn append_many(
     py: Python<'_>,
@@ -42,7 +56,7 @@ pub(crate) fn append_many(
     } else {
         match arrow::import(data)? {
             Some(reader) => Data::Tables(reader),
-            None => Data::Rows(data.try_iter()?.unbind()),
+            None => Data::Rows(rows(data)?.unbind()),
         }
     };
     let progress = Progress::new(py, type_name, progress)?;

@@ -96,7 +96,9 @@ pub struct RecordError {
 
 /// The candidate nearest to `word` by edit distance, where one is near enough to be a slip. Ties go to the first.
 pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
-    let allowed = (word.chars().count() / 3).max(1) + 1;
+    // Never a word that has nothing of it.
+    let length = word.chars().count();
+    let allowed = ((length / 3).max(1) + 1).min(length.saturating_sub(1));
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let distance = edit_distance(word, candidate);
@@ -149,6 +151,7 @@ mod tests {
     fn the_nearest_word_is_suggested() {
         assert_eq!(nearest("requird", ["required", "index", "doc"]), Some("required"));
         assert_eq!(nearest("zzzzzz", ["required", "index", "doc"]), None);
+        assert_eq!(nearest("0", ["id"]), None);
         assert_eq!(edit_distance("kitten", "sitting"), 3);
         assert_eq!(suggestion("amunt", ["amount"]), ", did you mean \"amount\"?");
     }

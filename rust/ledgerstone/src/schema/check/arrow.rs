@@ -17,7 +17,7 @@ use super::scalars::{check_bytes, check_date, check_int, check_text, parse_date,
 use super::values::{missing, taken};
 use super::{Checked, arrow_schema, decimal, instants};
 use crate::codes;
-use crate::schema::error::{NOT_EXACT, OUT_OF_RANGE, TableError, suggestion_or_all};
+use crate::schema::error::{NOT_EXACT, OUT_OF_RANGE, TableError, suggestion};
 use crate::schema::module::{Field, FieldKind, RecordType};
 
 /// Checks the rows of a table, columns by name.
@@ -29,11 +29,14 @@ pub fn from_arrow(rt: &RecordType, batch: &RecordBatch) -> Result<Checked, Table
     for column in schema.fields() {
         if rt.field(column.name()).is_none() {
             let names: Vec<&str> = rt.fields.iter().map(|field| field.name.as_str()).collect();
-            let near = suggestion_or_all(column.name(), &names);
+            let near = match suggestion(column.name(), names.iter().copied()) {
+                near if near.is_empty() => "; it has".to_owned(),
+                near => format!("{near} It has"),
+            };
             return Err(TableError::new(
                 codes::UNKNOWN_COLUMN,
                 column.name(),
-                format!("{} has no field \"{}\"{near}", rt.name, column.name()),
+                format!("{} has no field \"{}\"{near} {}", rt.name, column.name(), names.join(", ")),
             ));
         }
         if seen.contains(&column.name().as_str()) {

@@ -171,7 +171,7 @@ const RULE_FAULTS: &[(&str, &str)] = &[
     ("require = \"l > 0\"", "f:20:12: `l` is a list, not one value (found list, expected a scalar field)"),
     (
         "require = \"n > 0\"\neach = \"n\"",
-        "f:21:8: `each` names a list field of the record, did you mean \"l\"? (found \"n\", expected one of l)",
+        "f:21:8: `each` names a list field of the record (found \"n\", expected one of l)",
     ),
     (
         "require = \"n > 0\"\nseverity = \"holdd\"",
@@ -207,7 +207,7 @@ const RULE_FAULTS: &[(&str, &str)] = &[
     ),
     (
         "balance = \"t.c\"\nat = [\"id\"]\nadd = { q = \"n\" }",
-        "f:22:9: unknown part \"q\", did you mean \"p\"? (found \"q\", expected one of p)",
+        "f:22:9: unknown part \"q\" (found \"q\", expected one of p)",
     ),
     (
         "balance = \"t.c\"\nat = [\"id\"]\nadd = { p = \"id\" }",
@@ -216,7 +216,7 @@ const RULE_FAULTS: &[(&str, &str)] = &[
     ("balance = \"t.c\"\nat = [\"id\"]", "f:19:1: `balance` needs \"add\", \"subtract\" or \"set\""),
     (
         "lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = [\"z\"]",
-        "f:22:9: unknown state \"z\", did you mean \"x\"? (found \"z\", expected one of x, y)",
+        "f:22:9: unknown state \"z\" (found \"z\", expected one of x, y)",
     ),
     ("lifecycle = \"t.s\"\nat = [\"id\"]\nfrom = []", "f:22:8: a cell that must not exist is made by \"to\""),
     (
