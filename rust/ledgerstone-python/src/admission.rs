@@ -129,8 +129,7 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let key = public(public_key, "ledger.key")?;
-        let appended = enter(py, || engine.add_key(key, member))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.add_key(key, member))?)
     }
 
     /// Puts a new key in the place of the one that the ledger was opened with, which signs for it. From then on this ledger signs with the
@@ -145,8 +144,7 @@ impl PyLedger {
     fn rotate_key<'py>(&self, py: Python<'py>, key: &Bound<'py, PyKey>) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let key = key.get().0.clone();
-        let appended = enter(py, || engine.rotate_key(key))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.rotate_key(key))?)
     }
 
     /// Ends a key: no later transaction is signed with it. What it signed from `suspected_since` on, a datetime, audits call doubtful.
@@ -166,8 +164,7 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let (key, since) = (public(public_key, "ledger.revoke")?, to_micros(suspected_since)?);
-        let appended = enter(py, || engine.revoke(key, reason, since))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.revoke(key, reason, since))?)
     }
 
     /// Puts a new log key in the place of the one in force, by a record that both sign. Its file takes the place of the old one.
@@ -179,8 +176,7 @@ impl PyLedger {
     /// ('accepted', 2)
     fn rotate_log_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let appended = enter(py, || engine.rotate_log_key())?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.rotate_log_key())?)
     }
 
     /// The log keys, the newest last: verifier keys, and the part of the log that each signs for.
@@ -211,8 +207,7 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let (since, until) = (to_micros(since)?, to_micros(until)?);
-        let appended = enter(py, || engine.grant(member, role, since, until))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.grant(member, role, since, until))?)
     }
 
     /// Withdraws a role from a member.
@@ -224,8 +219,7 @@ impl PyLedger {
     /// True
     fn withdraw<'py>(&self, py: Python<'py>, member: &str, role: &str) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let appended = enter(py, || engine.withdraw(member, role))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.withdraw(member, role))?)
     }
 }
 

@@ -181,10 +181,8 @@ fn tried<'py>(py: Python<'py>, tried: &Tried) -> PyResult<Bound<'py, PyAny>> {
         None => ("accepted", None),
         Some(exception) => (exception.outcome.name(), Some(&exception.reason)),
     };
-    let code = refused.map(|refused| &refused.code);
-    let message = refused.map(|refused| &refused.message);
-    let field = refused.and_then(|refused| refused.field.as_ref());
-    let cell = refused.and_then(|refused| refused.cell.as_ref());
+    let (code, message) = refused.map(|refused| (&refused.code, &refused.message)).unzip();
+    let (field, cell) = refused.map(|refused| (&refused.field, &refused.cell)).unzip();
     facts::new(py, "Tried", (&tried.record_type, outcome, code, message, field, cell))
 }
 

@@ -70,8 +70,7 @@ impl PyLedger {
         let engine = self.writing()?;
         let records = vec![(r#type.to_owned(), to_record(record)?)];
         let endorsers = keys(&endorsers);
-        let appended = held::append(py, &engine, records, id, plain, (&endorsers, meaning))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &held::append(py, &engine, records, id, plain, (&endorsers, meaning))?)
     }
 
     /// Records that are held and wait for their release, of one type or of all.
@@ -102,8 +101,7 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let row = facts::place(at)?;
-        let appended = enter(py, || engine.release(row, reason))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.release(row, reason))?)
     }
 
     /// Suspends a module: its records are rejected until it is resumed.
@@ -116,8 +114,7 @@ impl PyLedger {
     #[pyo3(signature = (module, reason=None))]
     fn suspend<'py>(&self, py: Python<'py>, module: &str, reason: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let appended = enter(py, || engine.suspend(module, reason))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.suspend(module, reason))?)
     }
 
     /// Resumes a suspended module.
@@ -128,8 +125,7 @@ impl PyLedger {
     #[pyo3(signature = (module, reason=None))]
     fn resume<'py>(&self, py: Python<'py>, module: &str, reason: Option<&str>) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
-        let appended = enter(py, || engine.resume(module, reason))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.resume(module, reason))?)
     }
 
     /// Appends any number of records of one type: an Arrow table or stream (pyarrow, polars, pandas, duckdb, …), or an iterable of
@@ -184,7 +180,6 @@ impl PyLedger {
     ) -> PyResult<Bound<'py, PyAny>> {
         let engine = self.writing()?;
         let (source, file) = module_source(name_or_path)?;
-        let appended = enter(py, || engine.load_module(&source, &file, grant_roles))?;
-        facts::appended(py, &appended)
+        facts::appended(py, &enter(py, || engine.load_module(&source, &file, grant_roles))?)
     }
 }
