@@ -135,6 +135,8 @@ impl Ledger {
             return refusal_of_all(exceptions, draft);
         }
         let index = writer.trees.size();
+        // Nobody reads the state before a commit any more: a reader would keep the WAL from being begun anew.
+        drop(view);
         self.commit(writer, draft, &prepared, decided, intent, time)?;
         Ok(Attempt::Committed(Committed { index, count: prepared.count, exceptions, is_new: true }))
     }

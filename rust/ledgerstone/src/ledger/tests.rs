@@ -1,6 +1,7 @@
 //! What a writer that skips the checks can log, and what the audit says of it.
 
 mod semantics;
+mod wal;
 
 use std::sync::Arc;
 
