@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use arrow_array::types::Int32Type;
-use arrow_array::{ArrayRef, DictionaryArray, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, DictionaryArray, Int64Array, NullArray, RecordBatch, StringArray};
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use common::{Folder, Run};
@@ -27,6 +27,7 @@ const ADDRESSES: &str = "1500000";
 
 const MODULE: &str = "[module]\nname = \"notes\"\nversion = 1\n[roles.writer]\n[types.note]\nauthorise = [\"writer\"]\n\
     [types.note.fields]\nid = { type = \"text\", max = 64, required = true }\n\
+    [types.count]\nauthorise = [\"writer\"]\n[types.count.fields]\nid = { type = \"int\", required = true }\n\
     [types.many]\nauthorise = [\"writer\"]\n[types.many.fields]\n\
     id = { type = \"list\", max = 8, required = true, item = { type = \"text\", max = 64, required = true } }\n";
 
@@ -369,6 +370,10 @@ fn arrow_messages_are_no_larger_than_their_bound() {
     let cut = [plain.as_slice(), &patched(plain.clone(), body, 400 << 20)].concat();
     let cut = [&plain[..plain.len() - 8], &cut[plain.len()..]].concat();
     bench.refuses_bytes("note", "cut.arrows", &cut, &[]);
+    // Columns of nulls have no bytes, however many rows there are said to be.
+    let nulls = stream(&table(Arc::new(NullArray::new(1_234_567))), None);
+    let nulls = patched(nulls, 1_234_567, 100_000_000_000);
+    bench.refuses_bytes("note", "nulls.arrows", &nulls, &["message 2", codes::INPUT_BATCH_BYTES_LIMIT]);
     let head = [&[0xff; 4], i32::MAX.to_le_bytes().as_slice(), &[0; 100]].concat();
     bench.refuses_bytes("note", "head.arrows", &head, &["message 1", codes::INPUT_HEAD_BYTES_LIMIT]);
     let mut lying = file(&texts(3));
@@ -382,6 +387,21 @@ fn arrow_messages_are_no_larger_than_their_bound() {
     let run = bench.append("note", "named.arrow");
     assert_eq!(run.code, 1, "{}", run.err);
     assert!(run.err.contains("ledger.too_long") && run.out.contains("1 of 301"), "{}{}", run.out, run.err);
+    bench.end();
+}
+
+#[test]
+fn a_batch_without_a_body_hides_nothing() {
+    let bench = Bench::new();
+    let numbers = |count: usize| table(Arc::new((0..count as i64).collect::<Int64Array>()));
+    for counts in [&[2, 0, 3, 1][..], &[0, 0, 4], &[3, 0], &[0, 1]] {
+        let mut writer = StreamWriter::try_new(Vec::new(), &numbers(0).schema()).unwrap();
+        counts.iter().for_each(|count| writer.write(&numbers(*count)).unwrap());
+        bench.0.write("gaps.arrows", &writer.into_inner().unwrap());
+        let run = bench.append("count", "gaps.arrows");
+        let all: usize = counts.iter().sum();
+        assert!(run.out.contains(&format!("{all} of {all}")), "{counts:?}: {}{}", run.out, run.err);
+    }
     bench.end();
 }
 

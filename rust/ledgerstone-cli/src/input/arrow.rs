@@ -16,12 +16,17 @@ use super::{batch_too_large, head_too_long, malformed};
 
 /// What the length of a message begins with; older streams leave it out.
 const CONTINUED: [u8; 4] = [0xff; 4];
+/// What a stream may end with: a message of no bytes.
+const END: [u8; 8] = [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
 
 /// The tables of a stream, one after another.
 pub(super) struct Tables {
     name: String,
     reader: Box<dyn Read>,
     decoder: StreamDecoder,
+    /// What the decoder has not taken: a batch without a body comes with the message behind it.
+    rest: Buffer,
+    is_at_end: bool,
     /// Bytes of the dictionaries that are kept, by their ids.
     dictionaries: HashMap<i64, u64>,
     message: u64,
@@ -30,19 +35,25 @@ pub(super) struct Tables {
 impl Tables {
     pub(super) fn new(name: &str, reader: Box<dyn Read>) -> Self {
         let (name, decoder) = (name.to_owned(), StreamDecoder::new());
-        Tables { name, reader, decoder, dictionaries: HashMap::new(), message: 0 }
+        let rest = Buffer::default();
+        Tables { name, reader, decoder, rest, is_at_end: false, dictionaries: HashMap::new(), message: 0 }
     }
 
     /// The next table; `None` at the end.
     pub(super) fn next_table(&mut self) -> Result<Option<RecordBatch>, Error> {
-        while let Some(message) = self.next_message()? {
-            let mut buffer = Buffer::from_vec(message);
-            while !buffer.is_empty() {
-                let decoder = &mut self.decoder;
-                if let Some(table) = careful(&self.name, || decoder.decode(&mut buffer))? {
+        loop {
+            while !self.rest.is_empty() {
+                let (decoder, rest) = (&mut self.decoder, &mut self.rest);
+                if let Some(table) = careful(&self.name, || decoder.decode(rest))? {
                     return Ok(Some(table));
                 }
             }
+            if self.is_at_end {
+                break;
+            }
+            let message = self.next_message()?;
+            self.is_at_end = message.is_none();
+            self.rest = Buffer::from_vec(message.unwrap_or_else(|| END.to_vec()));
         }
         if self.decoder.schema().is_none() {
             return Err(malformed(&self.name, None, "no Arrow data"));
@@ -135,15 +146,18 @@ impl Tables {
     }
 }
 
-/// Bytes that the buffers of a batch unpack to: a packed one begins with how many it does. `None` where one is said to lie outside.
+/// Bytes that the buffers of a batch unpack to: a packed one begins with how many it does; and one for each row at least, as columns of
+/// nulls have no buffers. `None` where a buffer is said to lie outside.
 fn unpacked(batch: &Batch<'_>, body: &[u8]) -> Option<u64> {
     let is_packed = batch.compression().is_some();
-    batch.buffers().into_iter().flatten().try_fold(0u64, |sum, buffer| {
+    let rows = u64::try_from(batch.length()).ok()?;
+    let buffers = batch.buffers().into_iter().flatten().try_fold(0u64, |sum, buffer| {
         let (start, length) = (usize::try_from(buffer.offset()).ok()?, usize::try_from(buffer.length()).ok()?);
         let bytes = body.get(start..start.checked_add(length)?)?;
         let claimed = bytes.first_chunk().filter(|_| is_packed).map(|bytes| i64::from_le_bytes(*bytes));
         // Below zero: it stands there as it is.
         let claimed = claimed.and_then(|claimed| u64::try_from(claimed).ok());
         Some(sum.saturating_add(claimed.unwrap_or(length as u64)))
-    })
+    })?;
+    Some(buffers.max(rows))
 }
