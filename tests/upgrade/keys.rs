@@ -185,6 +185,43 @@ fn stored_records_are_versions_where_they_follow_each_other() {
     assert!(found.contains(&message), "{found}");
 }
 
+#[test]
+fn a_held_record_that_is_the_next_version_takes_its_key_when_it_is_released() {
+    let append = version(2, &["unique = [\"id\"]\nversioned = \"append\"\nversion = \"number\""]);
+    let notes_of = |id: &str| [note(id, "", 999, &[]), note(id, "", 1000, &[]), note(id, "", 1001, &[])];
+    let records = || [notes_of("a"), notes_of("b")].concat().into_iter().chain([note("c", "", 1003, &[])]).collect();
+    let ledger = notes();
+    let rows = ledger.append_all(records(), None).unwrap();
+    upgrade(&ledger, &append).unwrap();
+    let release = |position: u32| ledger.release(rows.row(position), None).map(|released| released.outcome(0));
+    let early = release(2).unwrap_err();
+    assert_eq!(code_of(&early), "notes.stale_version", "{early}");
+    assert_eq!((release(1).unwrap(), release(2).unwrap()), (Outcome::Accepted, Outcome::Accepted));
+    // The first version may have any number.
+    assert_eq!(release(6).unwrap(), Outcome::Accepted);
+    // The version before may be released by the same transaction.
+    let index = Value::Int(rows.index as i64);
+    let released = |position: i64| {
+        ("ledger.release".to_owned(), object(&[("index", index.clone()), ("position", Value::Int(position))]))
+    };
+    assert_eq!(code(&ledger, vec![released(5), released(4)]), "notes.stale_version");
+    ledger.append_all(vec![released(4), released(5)], None).unwrap();
+    for (id, position) in [("a", 2), ("b", 5), ("c", 6)] {
+        assert_eq!(ledger.get("notes.note", &[text(id)]).unwrap().unwrap().row, rows.row(position));
+    }
+    audited(&ledger);
+
+    // One that replaces would take back what the one before did, which it was not held for.
+    let ledger = notes();
+    let rows = ledger.append_all(vec![note("a", "", 999, &[]), note("a", "", 1000, &[]), note("b", "", 1, &[])], None);
+    let held = rows.unwrap().row(1);
+    upgrade(&ledger, &append.replace("\"append\"", "\"replace\"")).unwrap();
+    let refused = ledger.release(held, None).unwrap_err();
+    assert_eq!(code_of(&refused), "notes.stale_version", "{refused}");
+    assert!(refused.to_string().contains("held before the key was versioned replaces no other"), "{refused}");
+    audited(&ledger);
+}
+
 /// What of the keys of stored records is changed is found.
 #[test]
 fn an_audit_compares_the_keys_that_stored_records_took() {

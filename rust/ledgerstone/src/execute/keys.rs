@@ -227,8 +227,13 @@ fn stored_keys<E>(
     Ok(keys)
 }
 
+/// Why a record that was held before its type replaced versions is not released where there is one. It had other rules then: what it would
+/// take back was not asked of it.
+const REPLACES_NOTHING: &str = "a record that was held before the key was versioned replaces no other, and one with the same key is stored: append it anew as the next version";
+
 impl<E> Unit<'_, '_, E> {
-    /// A held record that is released takes the keys that later versions have added, which nobody may hold: why it cannot.
+    /// A held record that is released takes the keys that later versions have added: why it cannot. Nobody may hold them, or it is the
+    /// version after the newest.
     pub(super) fn take_added(&mut self, place: Place) -> Result<Option<Rejection>, LoadError<E>> {
         let (chunk, state) = (&self.chunks[place.chunk as usize], self.state);
         for added in self.gate.added_keys(&chunk.record_type) {
@@ -239,11 +244,16 @@ impl<E> Unit<'_, '_, E> {
             let ops = self.working.late(number);
             for op in &ops.ops {
                 let taken = match op.action {
+                    Action::Version { key, version } if added.is_appending() => {
+                        self.version(place, &added.record_type, (number, &ops), *op, (key, version))?
+                    }
                     Action::Take { key } | Action::Version { key, .. } => self.take(place, number, &ops, key),
                     _ => Err(Failure::Overflow),
                 };
                 if let Err(failure) = taken {
-                    return Ok(Some(Rejection::of(&added.record_type, &ops, *op, failure)));
+                    let rejection = Rejection::of(&added.record_type, &ops, *op, failure);
+                    let replaces = matches!(op.action, Action::Version { .. }) && !added.is_appending();
+                    return Ok(Some(if replaces { rejection.in_words(REPLACES_NOTHING) } else { rejection }));
                 }
             }
         }

@@ -235,6 +235,13 @@ impl Rejection {
         Rejection { reason, field: None, cell: None }
     }
 
+    /// The same, in other words.
+    #[must_use]
+    pub(crate) fn in_words(mut self, message: &str) -> Rejection {
+        message.clone_into(&mut self.reason.message);
+        self
+    }
+
     /// The same, about a field.
     #[must_use]
     pub(crate) fn about(self, field: &str) -> Rejection {

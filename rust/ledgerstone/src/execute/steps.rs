@@ -15,7 +15,9 @@ use super::plan::{Scope, lower_effects, lower_rule};
 use super::sums::{Deferred, unmet};
 use super::working::{Holder, LoadError, Place, Working};
 use crate::model::State;
-use crate::schema::{Aspect, Env, Found, MatchPair, Primitive, Rows, Rule, from_record_bytes, rule_failure};
+use crate::schema::{
+    Aspect, Env, Found, MatchPair, Primitive, RecordType, Rows, Rule, from_record_bytes, rule_failure,
+};
 
 /// A unit under way.
 pub(super) struct Unit<'u, 'c, E> {
@@ -127,7 +129,10 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         let slot = op.action.cell().map(|cell| self.working.slot(number, cell));
         Ok(match (op.action, slot) {
             (Action::Take { key }, _) => self.take(place, number, ops, key),
-            (Action::Version { key, version }, _) => self.version(place, number, ops, op, key, version)?,
+            (Action::Version { key, version }, _) => {
+                let record_type = &self.chunks[place.chunk as usize].record_type;
+                self.version(place, record_type, (number, ops), op, (key, version))?
+            }
             (Action::Exists { key, keys }, _) => self.exists(ops, key..key + keys),
             (Action::Match { key }, _) => self.compare(place, ops, op, key)?,
             (Action::Open { parts, .. }, Some(slot)) => cells::open(self.working, slot, ops.opened[parts as usize]),
@@ -193,19 +198,18 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
         if found { Ok(()) } else { Err(Failure::Rule) }
     }
 
-    /// The first version may have any number, each later one the next.
-    fn version(
+    /// The first version may have any number, each later one the next. `record_type` is the one whose rule the operation is of.
+    pub(super) fn version(
         &mut self,
         place: Place,
-        number: u32,
-        ops: &OpChunk,
+        record_type: &RecordType,
+        (number, ops): (u32, &OpChunk),
         op: Op,
-        key: u32,
-        version: Option<i64>,
+        (key, version): (u32, Option<i64>),
     ) -> Verdict<E> {
         let Some(version) = version else { return Ok(Err(Failure::Rule)) };
         if let Some(newest) = self.working.holder(self.chunks, ops, key) {
-            let before = self.version_of(place, op, newest)?;
+            let before = self.version_of(record_type, op, newest)?;
             if before.and_then(|before| before.checked_add(1)) != Some(version) {
                 return Ok(Err(Failure::Rule));
             }
@@ -215,11 +219,10 @@ impl<'u, 'c, E> Unit<'u, 'c, E> {
     }
 
     /// The version that a record of the same type says it is.
-    fn version_of(&self, place: Place, op: Op, holder: Holder) -> Result<Option<i64>, LoadError<E>> {
-        let Primitive::Unique { versioned: Some(versioned), .. } = &self.rule(place, op).primitive else {
-            return Ok(None);
-        };
-        let field = &self.chunks[place.chunk as usize].record_type.fields[versioned.version].name;
+    fn version_of(&self, record_type: &RecordType, op: Op, holder: Holder) -> Result<Option<i64>, LoadError<E>> {
+        let primitive = &record_type.rules[usize::from(op.rule)].primitive;
+        let Primitive::Unique { versioned: Some(versioned), .. } = primitive else { return Ok(None) };
+        let field = &record_type.fields[versioned.version].name;
         let data = data_of(&self.record_of(holder)?);
         Ok(data.and_then(|data| data.get(field).and_then(Json::as_int)))
     }
