@@ -13,7 +13,7 @@ use crate::limits::PUTS_AT_A_TIME;
 use crate::store::{Put, StoreError};
 
 /// Rows to be written together.
-type Piece = std::result::Result<Vec<Put>, StoreError>;
+type Piece = Result<Vec<Put>>;
 
 impl Ledger {
     /// Writes the rows of the next transaction, and those of the keys that stored records take with it. `after` is the authority that it
@@ -28,7 +28,19 @@ impl Ledger {
         let view = self.writer_view(writer)?;
         let types = |name: &str, version: u64| after.version(name, version).cloned();
         let parts = added.into_iter().flat_map(|added| KeyPasses::new(&view, &types, added));
-        Ok(self.store.commit_with(index, puts, &mut parts.flat_map(pieces))?)
+        // The store ends the commit at an error of its own kind; what it was is told.
+        let mut failed = None;
+        let mut told = |error: Error| {
+            let ended = StoreError::Engine(error.to_string());
+            failed = Some(error);
+            ended
+        };
+        let mut pieces = parts.flat_map(pieces).map(|piece| piece.map_err(&mut told));
+        let written = self.store.commit_with(index, puts, &mut pieces);
+        match failed {
+            Some(error) => Err(error),
+            None => Ok(written?),
+        }
     }
 }
 
@@ -36,7 +48,7 @@ impl Ledger {
 fn pieces(part: std::result::Result<Vec<KeyEntry>, LoadError<Error>>) -> impl Iterator<Item = Piece> {
     let (failed, entries) = match part {
         Ok(entries) => (None, entries),
-        Err(error) => (Some(Err(as_store_error(unread(error)))), Vec::new()),
+        Err(error) => (Some(Err(unread(error))), Vec::new()),
     };
     let count = entries.len().div_ceil(PUTS_AT_A_TIME);
     let piece = move |number: usize| {
@@ -47,9 +59,30 @@ fn pieces(part: std::result::Result<Vec<KeyEntry>, LoadError<Error>>) -> impl It
     failed.into_iter().chain((0..count).map(piece))
 }
 
-fn as_store_error(error: Error) -> StoreError {
-    match error {
-        Error::Store(error) => error,
-        other => StoreError::Engine(other.to_string()),
+#[cfg(test)]
+mod tests {
+    use crate::model::Value;
+    use crate::{Create, Key, Ledger, codes};
+
+    const NOTES: &str = "[module]\nname = \"notes\"\nversion = 1\n[roles.clerk]\n[types.note]\nauthorise = [\"clerk\"]\n[types.note.fields]\nid = { type = \"text\", max = 8 }\n";
+
+    fn notes(source: &str) -> Ledger {
+        Create::new("test.example/notes", Key::from_seed([3; 32], "me"))
+            .module(source, "notes.toml")
+            .in_memory()
+            .unwrap()
+    }
+
+    /// An error while the keys are read is what it is, and not one of the store.
+    #[test]
+    fn an_unreadable_record_ends_the_commit_as_what_it_is() {
+        let ledger = notes(NOTES);
+        ledger.append("notes.note", Value::Object(vec![("id".to_owned(), Value::Text("a".to_owned()))]), None).unwrap();
+        // An authority that does not know the version that the record is of.
+        let two = format!("{}[[types.note.rules]]\nunique = [\"id\"]\n", NOTES.replace("version = 1", "version = 2"));
+        let after = notes(&two).lock_writer().unwrap().authority.clone();
+        let writer = ledger.lock_writer().unwrap();
+        let error = ledger.write(&writer, &after, Vec::new()).unwrap_err();
+        assert_eq!(error.code(), codes::CONTENT_CHANGED, "{error:?}");
     }
 }
