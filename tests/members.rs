@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use ledgerstone::model::{RowId, Value};
-use ledgerstone::{AuditOptions, Create, Error, Key, Ledger, Open, Proposal, ProposeOptions, Sources, Verdict};
+use ledgerstone::{
+    AuditOptions, Create, Endorsed, Error, Key, Ledger, LoadOptions, Open, Proposal, ProposeOptions, Sources, Verdict,
+};
 use ledgerstone_tests::{ORIGIN, START_MICROS, audited, code_of, key, load, object, text, texts};
 use ledgerstone_verify::checkpoint::log_key_message;
 use ledgerstone_verify::{Mode, VerifyErrorKind};
@@ -130,6 +132,33 @@ fn a_payment_above_the_limit_needs_two_other_officers() {
     assert_eq!(members.len(), 2);
     // Endorsements that no policy asks for do no harm.
     vault.endorsed("p3", "1", &[anna]).unwrap();
+    audited(&vault.ledger);
+}
+
+/// The same id and records are the same transaction, whatever became of the keys that endorsed it.
+#[test]
+fn a_retry_finds_its_transaction_after_a_key_that_endorsed_it_was_revoked() {
+    let vault = Vault::new();
+    let by = [Arc::clone(&vault.anna.1), Arc::clone(&vault.ben.1)];
+    let append = |id: &str, amount: &str| {
+        vault.ledger.append_endorsed(vec![payment("p1", amount)], Some(id), false, &by, "approved")
+    };
+    let load = |id: &str| {
+        let endorsed = Some(Endorsed { by: &by, meaning: "approved" });
+        let progress = &mut |_| Ok(());
+        let options =
+            LoadOptions { id: Some(id), mode: Mode::Each, plain: false, endorsed, progress, exceptions: None };
+        vault.ledger.append_values("vault.payment", &mut std::iter::once(Ok(vec![payment("p2", "2000").1])), options)
+    };
+    let (first, loaded) = (append("one", "2000").unwrap(), load("many").unwrap());
+    vault.ledger.revoke(by[0].public(), None, None).unwrap();
+    let again = append("one", "2000").unwrap();
+    assert_eq!((again.index, again.is_new), (first.index, false));
+    assert_eq!(load("many").unwrap(), loaded);
+    // Other records are refused as such, and a new transaction needs keys that are active.
+    refused(append("one", "3000"), "ledger.id_reused");
+    refused(append("two", "2000"), "ledger.revoked_key");
+    refused(load("more"), "ledger.revoked_key");
     audited(&vault.ledger);
 }
 

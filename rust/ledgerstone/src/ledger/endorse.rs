@@ -1,12 +1,12 @@
 //! Who signs a transaction: its author, and others who endorse it.
 
-use std::sync::Arc;
-
 use ledgerstone_verify::Proposal;
 use ledgerstone_verify::canon::b64;
 use ledgerstone_verify::envelope::{Endorsement, Intent, Signature, endorsement_message};
 
 use super::append::Draft;
+use super::earlier::Earlier;
+use super::load::Endorsed;
 use super::{Ledger, Writer, clock};
 use crate::codes;
 use crate::error::{Error, Rejected, Result};
@@ -117,15 +117,17 @@ impl Ledger {
         forbidden(code, message, record_type)
     }
 
-    /// The endorsers whose keys are at hand, sorted by member.
+    /// The endorsers whose keys are at hand, sorted by member. None where the transaction is stored already: its signatures are in the log,
+    /// and what has become of their keys since makes it no other.
     pub(super) fn endorsers<'a>(
         &self,
         authority: &Authority,
         author: &str,
-        keys: &'a [Arc<Key>],
-        meaning: &str,
+        endorsed: Endorsed<'a>,
+        earlier: Option<&Earlier>,
     ) -> Result<Vec<Endorser<'a>>> {
-        if keys.is_empty() {
+        let Endorsed { by: keys, meaning } = endorsed;
+        if keys.is_empty() || earlier.is_some() {
             return Ok(Vec::new());
         }
         check_meaning(meaning)?;

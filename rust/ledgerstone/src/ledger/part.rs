@@ -155,9 +155,9 @@ impl Ledger {
         let (mode, name) = (part.mode, &part.record_type.name);
         let key = self.author_key()?;
         let author = author_of(&writer.authority, &key);
-        let Endorsed { by, meaning } = endorsed.unwrap_or(Endorsed { by: &[], meaning: "" });
-        let endorsers = self.endorsers(&writer.authority, &author, by, meaning)?;
         let earlier = self.earlier(writer, &author, part.id.as_deref())?;
+        let endorsed = endorsed.unwrap_or(Endorsed { by: &[], meaning: "" });
+        let endorsers = self.endorsers(&writer.authority, &author, endorsed, earlier.as_ref())?;
         let record_type = type_for(&writer.authority, earlier.as_ref(), name)?;
         if mode == Mode::Each && cut_rows(&record_type) != cut_rows(&part.record_type) {
             return Err(changed(name));

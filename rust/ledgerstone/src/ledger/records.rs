@@ -11,6 +11,7 @@ use super::admission::grant;
 use super::append::{Attempt, Committed, Draft};
 use super::earlier::{TypeOf, same_as, type_for};
 use super::endorse::Signing;
+use super::load::Endorsed;
 use super::outcomes::RecordException;
 use super::screen::{Input, Screened, first_refusal, screen};
 use super::{Ledger, Writer};
@@ -102,8 +103,9 @@ impl Ledger {
         check_id(id)?;
         let key = self.author_key()?;
         let author = author.unwrap_or_else(|| author_of(&writer.authority, &key));
-        let endorsers = self.endorsers(&writer.authority, &author, endorsers, meaning)?;
         let earlier = self.earlier(writer, &author, id)?;
+        let endorsed = Endorsed { by: endorsers, meaning };
+        let endorsers = self.endorsers(&writer.authority, &author, endorsed, earlier.as_ref())?;
         let type_of = |name: &str| type_for(&writer.authority, earlier.as_ref(), name);
         let records = same_as(earlier.as_ref(), self.screen_all(&type_of, records, plain))?;
         let signing = Signing::Keys { author: &key, endorsers };
