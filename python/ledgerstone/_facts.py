@@ -530,8 +530,8 @@ class CheckedModule(NamedTuple):
 
     >>> from ledgerstone import check_module
     >>> checked = check_module("finance")
-    >>> checked.version, checked.schemas[0].to_dict()["key"]
-    (1, ['id'])
+    >>> checked.version, [schema.type for schema in checked.schemas][:2]
+    (1, ['finance.commodity', 'finance.account'])
     """
 
     name: str
