@@ -398,7 +398,6 @@ pub(crate) fn fault(error: arrow_schema::ArrowError) -> Error {
     Error::Fault(error.to_string())
 }
 
-/// The order asked for; none where it is that of the ledger.
 /// The error names the field of the first condition that does not fit.
 fn filter_of(record_type: &RecordType, predicates: &[Predicate]) -> Result<Filter> {
     Filter::new(record_type, predicates).map_err(|why| {
@@ -408,6 +407,7 @@ fn filter_of(record_type: &RecordType, predicates: &[Predicate]) -> Result<Filte
     })
 }
 
+/// The order asked for; none where it is that of the ledger.
 fn order_of(request: &QueryRequest) -> &[OrderBy] {
     let rises = |by: &OrderBy, name: &str| !by.is_descending && by.field == name;
     match request.order_by.as_slice() {
