@@ -337,7 +337,8 @@ class Ledger:
     def rotate_log_key(self) -> Appended:
         """Puts a new log key in the place of the one in force, by a record that both sign.
 
-        Its file takes the place of the old one.
+        Its file takes the place of the old one, and is protected as that was. Where the passphrase was changed since the ledger was opened,
+        open it again first.
         """
     def log_keys(self) -> list[LogKey]:
         """The log keys, the newest last: verifier keys, and the part of the log that each signs for."""

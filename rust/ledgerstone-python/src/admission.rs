@@ -167,7 +167,8 @@ impl PyLedger {
         facts::appended(py, &enter(py, || engine.revoke(key, reason, since))?)
     }
 
-    /// Puts a new log key in the place of the one in force, by a record that both sign. Its file takes the place of the old one.
+    /// Puts a new log key in the place of the one in force, by a record that both sign. Its file takes the place of the old one, and is
+    /// protected as that was. Where the passphrase was changed since the ledger was opened, open it again first.
     ///
     /// >>> ledger = getfixture("books")
     /// >>> old = ledger.receipt((3, 0))

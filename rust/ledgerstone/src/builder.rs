@@ -164,6 +164,7 @@ impl Create {
         let writer = Writer {
             log_key: Arc::new(log_key),
             log_key_file,
+            is_rotation_in_doubt: false,
             trees: LogTrees::new(),
             authority: Arc::clone(&authority),
             genesis: None,
@@ -380,6 +381,7 @@ fn resume(view: &View, genesis: &Json, log_key: LogKey, log_key_file: LogKeyFile
     Ok(Writer {
         log_key: Arc::new(log_key),
         log_key_file: Some(log_key_file),
+        is_rotation_in_doubt: false,
         trees,
         authority: Arc::clone(&view.authority),
         genesis: Some(leaf_hash::<Sha3_256>(&[ENVELOPE_TAG, &first.text])),

@@ -8,7 +8,7 @@ use ledgerstone_verify::key::PublicKey;
 use ledgerstone_verify::note::VerifierKey;
 
 use super::records::object;
-use super::{Appended, Ledger, Submission};
+use super::{Appended, Ledger, Submission, Writer};
 use crate::error::{Error, Result};
 use crate::execute::authority::Authority;
 use crate::keys::{LogKey, Passphrase};
@@ -55,17 +55,22 @@ impl Ledger {
     }
 
     /// Puts a new log key in the place of the one in force, by a record that both sign. The new one takes the place of the old key file;
-    /// while the transaction is under way it stands beside it, as `<file>.next`. It is protected as the old one was.
+    /// while the transaction is under way it stands beside it, as `<file>.next`. It is protected as the old file is, by the passphrase that
+    /// the ledger was opened with: where that does not open the old file any more, nothing is done. After a rotation of which the store
+    /// cannot say whether it was kept there is no other until the ledger is opened again.
     pub fn rotate_log_key(&self) -> Result<Appended> {
         let mut writer = self.lock_writer()?;
         let file = writer.log_key_file.clone();
+        if let Some(file) = &file {
+            self.check_log_key_file(&writer, file)?;
+        }
         let new = match file {
             Some(_) => LogKey::generate()?,
             None => LogKey::from_seed(self.sources.random()?),
         };
         let next = file.as_ref().map(|file| next_path(&file.path));
         if let (Some(next), Some(file)) = (&next, &file) {
-            // What stands there is of a rotation that did not come about: the key in force is another.
+            // What stands there is of a rotation that did not come about: the key in force was found in the other file.
             let _ = std::fs::remove_file(next);
             new.save(next, &self.origin, file.passphrase.as_deref())?;
         }
@@ -78,14 +83,26 @@ impl Ledger {
                 Ok(appended)
             }
             (Err(error), Some((_, next))) => {
-                // A store that failed may have kept the transaction: then the next opening needs the key.
-                if !matches!(error, Error::Store(_)) {
+                // A commit that failed may have been kept, and so may one before a panic: then the next opening needs the key.
+                writer.is_rotation_in_doubt = matches!(error, Error::Store(_) | Error::Fault(_));
+                if !writer.is_rotation_in_doubt {
                     let _ = std::fs::remove_file(next);
                 }
                 Err(error)
             }
             (done, None) => done,
         }
+    }
+
+    /// Fails where the next log key would not be protected as the file of the one in force is, or might overwrite the only copy of it.
+    fn check_log_key_file(&self, writer: &Writer, file: &LogKeyFile) -> Result<()> {
+        if writer.is_rotation_in_doubt {
+            let why =
+                "an earlier rotation of the log key may have been made durable: close the ledger and open it again";
+            return Err(StoreError::Engine(why.to_owned()).into());
+        }
+        // Its passphrase may have been changed since the ledger was opened.
+        load_log_key(file, &self.origin, &writer.authority).map(|_| ())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a writer that skips the checks can log, and what the audit says of it.
 
+mod log_key;
 mod semantics;
 mod wal;
 

@@ -17,6 +17,9 @@ pub(crate) struct Writer {
     pub(crate) log_key: Arc<LogKey>,
     /// Where the log key is kept; `None` in memory.
     pub(crate) log_key_file: Option<LogKeyFile>,
+    /// Whether the commit of a rotation failed in a way that may have kept it: then what waits beside the key file may be the only copy
+    /// of the log key in force.
+    pub(crate) is_rotation_in_doubt: bool,
     pub(crate) trees: LogTrees,
     pub(crate) authority: Arc<Authority>,
     /// Hash of the genesis; `None` until it is in the log.
