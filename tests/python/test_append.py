@@ -37,7 +37,14 @@ def test_a_log_key_takes_a_passphrase(path: Path, me: ls.Key) -> None:
     assert [error.value.code for error in (needed, wrong)] == ["ledger.needs_passphrase", "ledger.wrong_passphrase"]
     with ls.open(path, key=me, log_passphrase="correct horse") as ledger:
         ledger.rotate_log_key()
-    ls.Key.change_passphrase(file, old="correct horse", new="other words")
+        # Its passphrase changes while the ledger is open: the rotated key is not written under the old one.
+        ls.Key.change_passphrase(file, old="correct horse", new="other words")
+        kept = file.read_bytes()
+        with pytest.raises(ls.StoreError, match=r"logkey\.pem: the passphrase is wrong"):
+            ledger.rotate_log_key()
+        assert file.read_bytes() == kept
+    with pytest.raises(ls.StoreError, match="give old=, or --passphrase-file to the command"):
+        ls.Key.change_passphrase(file, new="no words")
     with ls.open(path, key=me, log_passphrase="other words") as ledger:
         assert ledger.size == 2
     with ls.open(path, readonly=True) as ledger:

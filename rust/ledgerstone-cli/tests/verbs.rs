@@ -473,6 +473,27 @@ fn a_ledger_that_keeps_rejections_has_none_that_are_claimed() {
     }
 }
 
+/// A file that OpenSSL wrote does not say whose key it holds: it is a member's.
+#[test]
+fn a_key_file_of_another_tool_is_shown_as_that_of_a_member() {
+    let folder = Folder::new();
+    folder.write("words", b"correct horse\n");
+    let strip = |name: &str| {
+        let text = folder.read(name);
+        folder.write(name, &text.as_bytes()[text.find("-----BEGIN").unwrap()..]);
+    };
+    strip("me.pem");
+    let run = folder.run("keys show me.pem");
+    assert!(run.code == 0 && run.err.contains("member key"), "{}", run.err);
+    assert_eq!(folder.run("keys generate locked.pem --passphrase-file words").code, 0);
+    strip("locked.pem");
+    let run = folder.run("keys show locked.pem");
+    assert!(run.code == 3 && run.err.contains("give --passphrase-file to the command"), "{}", run.err);
+    assert!(!run.err.contains("log_passphrase") && !run.err.contains("--log-passphrase-file"), "{}", run.err);
+    let run = folder.run("keys show locked.pem --passphrase-file words");
+    assert!(run.code == 0 && run.err.contains("member key"), "{}", run.err);
+}
+
 #[test]
 fn a_log_key_is_protected_by_a_passphrase_of_its_own() {
     let folder = Folder::new();
@@ -484,7 +505,10 @@ fn a_log_key_is_protected_by_a_passphrase_of_its_own() {
     assert!(folder.read("books.ledger.logkey.pem").contains("ENCRYPTED PRIVATE KEY"));
     let account = "{\"id\":\"cash\",\"kind\":\"asset\",\"currency\":\"EUR\"}\n";
     for (options, words) in [
-        ("", "books.ledger.logkey.pem is protected by a passphrase: give log_passphrase=, or --log-passphrase-file"),
+        (
+            "",
+            "books.ledger.logkey.pem is protected by a passphrase: give log_passphrase= when the ledger is opened, or --log-passphrase-file",
+        ),
         ("--log-passphrase-file others", "books.ledger.logkey.pem: the passphrase is wrong"),
     ] {
         let run = folder.append("finance.account", account, options);
@@ -496,7 +520,14 @@ fn a_log_key_is_protected_by_a_passphrase_of_its_own() {
     let run = folder.run("keys show books.ledger.logkey.pem --passphrase-file words");
     assert!(run.code == 0 && run.err.contains("log key"), "{}", run.err);
     let run = folder.run("keys show books.ledger.logkey.pem");
-    assert!(run.code == 3 && run.err.contains("is protected by a passphrase"), "{}", run.err);
+    assert!(
+        run.code == 3 && run.err.contains("is protected by a passphrase: give --passphrase-file to"),
+        "{}",
+        run.err
+    );
+    let run = folder.run("keys passwd books.ledger.logkey.pem --new-passphrase-file others");
+    assert!(run.code == 3 && run.err.contains("give old=, or --passphrase-file to"), "{}", run.err);
+    assert!(!run.err.contains("log_passphrase") && !run.err.contains("--log-passphrase-file"), "{}", run.err);
 
     let changed = "keys passwd books.ledger.logkey.pem --passphrase-file words --new-passphrase-file others";
     assert_eq!(folder.run(changed).code, 0);

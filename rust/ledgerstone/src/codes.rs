@@ -204,8 +204,8 @@ catalogue! {
     BUSY = "ledger.busy", Store: "the ledger is being loaded by this very call", "do not append from the data that is handed over";
     KEY_MISSING = "ledger.key_missing", Store: "there is no such key file", "correct the path; `keys generate` makes a key";
     NOT_A_KEY = "ledger.not_a_key", Store: "the file holds no key of the kind that is needed", "name the right file: member keys sign records, log keys checkpoints";
-    NEEDS_PASSPHRASE = "ledger.needs_passphrase", Store: "the key file is protected by a passphrase", "give it: passphrase=, for a log key log_passphrase=; on the command line --passphrase-file and --log-passphrase-file";
-    WRONG_PASSPHRASE = "ledger.wrong_passphrase", Store: "the passphrase does not open the key file", "look for the right one; there is no other way in";
+    NEEDS_PASSPHRASE = "ledger.needs_passphrase", Store: "the key file is protected by a passphrase", "give it, by the argument that the error names";
+    WRONG_PASSPHRASE = "ledger.wrong_passphrase", Store: "the passphrase does not open the key file", "look for the right one, there is no other way in; where it was changed while the ledger was open, open the ledger again";
     BAD_PASSPHRASE = "ledger.bad_passphrase", Store: "the passphrase is empty, too long, or more than one line", "choose one line of 1 to 1,024 bytes";
     NO_RANDOMNESS = "ledger.no_randomness", Store: "the operating system gave no random bytes", "try again; without them no key or secret can be made";
 

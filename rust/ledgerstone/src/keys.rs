@@ -51,7 +51,7 @@ pub enum KeyFileError {
     NeedsPassphrase {
         /// The file.
         path: PathBuf,
-        /// How it is given: in Python, or.
+        /// How whoever asked for the key takes it: in Python, and on the command line.
         argument: &'static str,
     },
     /// The passphrase does not open the file.
@@ -105,6 +105,15 @@ pub struct LogKey {
     public: PublicKey,
 }
 
+/// A key of either kind.
+#[derive(Debug)]
+pub enum AnyKey {
+    /// A member's.
+    Member(Key),
+    /// That of a log.
+    Log(LogKey),
+}
+
 struct Pair {
     /// Wiped when it goes. The copy that `ring` signs with is not.
     seed: Zeroizing<[u8; 32]>,
@@ -131,7 +140,7 @@ impl Key {
 
     /// Reads a key file. A passphrase for a file that is not protected is an error too: its owner believes that it is.
     pub fn load(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
-        let (seed, label) = read(path, MEMBER_KEY, passphrase)?;
+        let (seed, label) = read(path, MEMBER_KEY, passphrase, "passphrase=, or --passphrase-file")?;
         Ok(Key { pair: Pair::from_seed(seed), label })
     }
 
@@ -148,7 +157,7 @@ impl Key {
         new: Option<&Passphrase>,
     ) -> Result<(), KeyFileError> {
         let role = role_of(path)?;
-        let (seed, label) = read(path, role, old)?;
+        let (seed, label) = read(path, role, old, "old=, or --passphrase-file")?;
         rewrite(path, role, &label, &seed, new)
     }
 
@@ -182,9 +191,10 @@ impl LogKey {
         LogKey { pair, public }
     }
 
-    /// Reads a key file, as [`Key::load`] does a member's.
+    /// Reads a key file, as [`Key::load`] does a member's, for the ledger that it belongs to.
     pub fn load(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
-        Ok(LogKey::of(Pair::from_seed(read(path, LOG_KEY, passphrase)?.0)))
+        let argument = "log_passphrase= when the ledger is opened, or --log-passphrase-file";
+        Ok(LogKey::of(Pair::from_seed(read(path, LOG_KEY, passphrase, argument)?.0)))
     }
 
     /// Writes a new key file, mode 0600, encrypted under the passphrase if one is given. `origin` is written beside the key for people.
@@ -199,6 +209,17 @@ impl LogKey {
 
     pub(crate) fn sign(&self, message: &[u8]) -> [u8; 64] {
         self.pair.sign(message)
+    }
+}
+
+impl AnyKey {
+    /// Reads a key file, of the kind that it says it is; one of another tool says nothing, and is a member's. Of the passphrase the same
+    /// holds as for [`Key::load`].
+    pub fn load(path: &Path, passphrase: Option<&Passphrase>) -> Result<Self, KeyFileError> {
+        let role = role_of(path)?;
+        let (seed, label) = read(path, role, passphrase, "--passphrase-file")?;
+        let pair = Pair::from_seed(seed);
+        Ok(if role == LOG_KEY { AnyKey::Log(LogKey::of(pair)) } else { AnyKey::Member(Key { pair, label }) })
     }
 }
 

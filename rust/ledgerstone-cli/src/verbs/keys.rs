@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ledgerstone::keys::KeyFileError;
-use ledgerstone::{Error, Key, LogKey};
+use ledgerstone::keys::AnyKey;
+use ledgerstone::{Error, Key};
 use ledgerstone_verify::{Json, b64, unb64};
 
 use crate::failure::Failure;
@@ -133,18 +133,12 @@ impl Verb {
                 key.save(file, protection.passphrase()?.as_ref()).map_err(Error::from)?;
                 tell_key(out, "member key", &b64(&key.public()), key.label())?;
             }
-            Verb::Show { file, protection } => match LogKey::load(file, protection.for_file(file)?.as_ref()) {
-                Ok(log_key) => {
-                    tell_key(out, "log key", &b64(log_key.public().as_bytes()), "")?;
+            Verb::Show { file, protection } => {
+                match AnyKey::load(file, protection.for_file(file)?.as_ref()).map_err(Error::from)? {
+                    AnyKey::Log(key) => tell_key(out, "log key", &b64(key.public().as_bytes()), "")?,
+                    AnyKey::Member(key) => tell_key(out, "member key", &b64(&key.public()), key.label())?,
                 }
-                Err(error @ (KeyFileError::NeedsPassphrase { .. } | KeyFileError::WrongPassphrase(_))) => {
-                    return Err(Error::from(error).into());
-                }
-                Err(_) => {
-                    let key = protection.load_key(file)?;
-                    tell_key(out, "member key", &b64(&key.public()), key.label())?;
-                }
-            },
+            }
             Verb::Passwd { file, protection, new_passphrase_file, remove } => {
                 let new = if *remove { None } else { new_passphrase(new_passphrase_file.as_deref())? };
                 if new.is_none() && !remove {

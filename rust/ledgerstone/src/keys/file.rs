@@ -54,11 +54,12 @@ impl std::fmt::Debug for Passphrase {
     }
 }
 
-/// The seed and the label in a key file.
+/// The seed and the label in a key file. `argument` is how the caller takes the passphrase, in Python and on the command line.
 pub(super) fn read(
     path: &Path,
     role: &str,
     passphrase: Option<&Passphrase>,
+    argument: &'static str,
 ) -> Result<(Zeroizing<[u8; 32]>, String), KeyFileError> {
     let (text, head) = pem_text(path)?;
     let is_encrypted = text.starts_with(PEM_LABEL_ENCRYPTED);
@@ -77,12 +78,7 @@ pub(super) fn read(
     let der = Zeroizing::new(unb64(&body).map_err(|_| not_a_key(path, "its PEM block is not base64"))?);
     let der = match (is_encrypted, passphrase) {
         (false, None) => der,
-        (true, None) => {
-            let is_log = role == LOG_KEY;
-            let argument =
-                if is_log { "log_passphrase=, or --log-passphrase-file" } else { "passphrase=, or --passphrase-file" };
-            return Err(KeyFileError::NeedsPassphrase { path: path.to_owned(), argument });
-        }
+        (true, None) => return Err(KeyFileError::NeedsPassphrase { path: path.to_owned(), argument }),
         (false, Some(_)) => {
             return Err(not_a_key(path, "it is not protected, and a passphrase was given (keys passwd protects it)"));
         }
