@@ -53,8 +53,9 @@ object on standard error, `{\"error\":{\"code\":\"ledger.no_ledger\",\"message\"
 | 16 | incomplete: something was not read |
 
 **Files of records** (`append`). By the file's ending, or `--format`: CSV, JSON lines, Parquet, Arrow IPC as a file or a stream. Standard input
-takes CSV, JSON lines and the Arrow stream. Files of any size are read as they are needed. A line or row over 8 MiB is refused without reading
-it whole. The error codes are listed by `ledgerstone errors`, and in [ERRORS.md](ERRORS.md).
+takes CSV, JSON lines and the Arrow stream. An Arrow file is read from its beginning, as a stream is: one whose dictionaries stand behind the
+batches that use them, which the file format allows, is refused. Files of any size are read as they are needed. A line or row
+over 8 MiB is refused without reading it whole. The error codes are listed by `ledgerstone errors`, and in [ERRORS.md](ERRORS.md).
 ";
 
 #[cfg(test)]
