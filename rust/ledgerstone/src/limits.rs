@@ -39,8 +39,8 @@ pub const WRITTEN_CHUNK_BYTES: usize = 3_900;
 /// Postings of one bucket, about: what one lookup reads, some hundred bytes. SQLite keeps a value of up to about 900 beside its key; a
 /// longer one it fetches from further pages each time that it compares its key with another.
 pub const BUCKET_POSTINGS: usize = 128;
-/// Keys of stored records that are put in order at a time where a new version of a module adds a unique rule, 32 bytes each: more of them
-/// are read again for each further part.
+/// Keys of stored records that are put in order at a time where a new version of a module adds a unique rule, 24 bytes each: 48 MiB,
+/// however many records have one key. More of them are read again for each further part.
 pub const ADDED_KEYS: usize = 1 << 21;
 /// Rows that are handed to the store at a time where one commit has any number of them.
 pub const PUTS_AT_A_TIME: usize = 1 << 16;

@@ -1,7 +1,7 @@
 //! Unique keys of stored records: those they have, and those they take when a later version of their module adds a `unique` rule.
 //!
 //! A key that is added belongs to every record that has had its effects, from the transaction that loads the version on. Any number of
-//! records may be stored, so their keys are put in order a part of the hashes at a time.
+//! records may be stored, so their keys are put in order a part at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,27 +44,29 @@ pub(crate) fn keys_under(rows: &Rows<'_>, row: usize, rule: usize, visit: &mut d
 pub(crate) struct KeyEntry {
     pub(crate) hash: u64,
     pub(crate) row: RowId,
-    version: Option<i64>,
 }
 
-/// The keys of stored records under a rule that was added, by hash and row: part by part.
+/// The keys of stored records under a rule that was added, in the order of hash and row: part by part.
 pub(crate) struct KeyPasses<'a, E> {
     state: &'a dyn State<Error = E>,
     types: &'a Types<'a>,
     added: AddedKey,
-    /// The first hash of the next part.
-    next: Option<u64>,
+    /// The last key of the part before.
+    after: Option<KeyEntry>,
+    is_done: bool,
+    /// The first row whose keys are not looked for, where there is one.
+    end: Option<RowId>,
     most: usize,
 }
 
 impl<'a, E> KeyPasses<'a, E> {
     pub(crate) fn new(state: &'a dyn State<Error = E>, types: &'a Types<'a>, added: AddedKey) -> Self {
-        KeyPasses { state, types, added, next: Some(0), most: ADDED_KEYS }
+        KeyPasses { state, types, added, after: None, is_done: false, end: None, most: ADDED_KEYS }
     }
 
-    /// The keys from a hash on, as many as may be together, and the hash where the next part begins.
-    fn part(&self, from: u64) -> Result<(Vec<KeyEntry>, Option<u64>), LoadError<E>> {
-        let mut part = Part { from, end: None, entries: Vec::new(), most: self.most };
+    /// The keys behind those before, as many as may be together, and the last of them where there are more.
+    fn part(&self) -> Result<(Vec<KeyEntry>, Option<KeyEntry>), LoadError<E>> {
+        let mut part = Part { after: self.after, last: None, entries: Vec::new(), most: self.most };
         let mut failed = None;
         let mut visit = |version: u64, batch: &RecordBatch, at: &[RowId]| {
             if failed.is_none() {
@@ -76,17 +78,22 @@ impl<'a, E> KeyPasses<'a, E> {
             return Err(failed);
         }
         part.entries.sort_unstable();
-        Ok((part.entries, part.end))
+        Ok((part.entries, part.last))
     }
 
     fn batch(&self, version: u64, batch: &RecordBatch, at: &[RowId], part: &mut Part) -> Result<(), LoadError<E>> {
+        // Rows are visited in their order.
+        let at = self.end.map_or(at, |end| &at[..at.partition_point(|row| *row < end)]);
+        if at.is_empty() {
+            return Ok(());
+        }
         let AddedKey { record_type, rule } = &self.added;
         let old = (self.types)(&record_type.name, version).ok_or(LoadError::Rows)?;
         let batch = widened(batch, &old, record_type).map_err(|_| LoadError::Rows)?;
         let rows = Rows::new(record_type, &batch).map_err(|_| LoadError::Rows)?;
         for (place, row) in at.iter().enumerate() {
-            keys_under(&rows, place, *rule, &mut |key, version| {
-                part.add(KeyEntry { hash: self.state.key_hash(key), row: *row, version });
+            keys_under(&rows, place, *rule, &mut |key, _| {
+                part.add(KeyEntry { hash: self.state.key_hash(key), row: *row });
             });
         }
         Ok(())
@@ -97,40 +104,44 @@ impl<E> Iterator for KeyPasses<'_, E> {
     type Item = Result<Vec<KeyEntry>, LoadError<E>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let from = self.next.take()?;
-        Some(self.part(from).map(|(entries, next)| {
-            self.next = next;
+        if std::mem::replace(&mut self.is_done, true) {
+            return None;
+        }
+        Some(self.part().map(|(entries, last)| {
+            self.is_done = last.is_none();
+            self.after = last;
             entries
         }))
     }
 }
 
-/// The keys of a range of hashes, which ends earlier where there are too many.
+/// The least keys behind those of the parts before.
 struct Part {
-    from: u64,
-    /// The end, excluded.
-    end: Option<u64>,
+    after: Option<KeyEntry>,
+    /// The last that it takes, once there are too many.
+    last: Option<KeyEntry>,
     entries: Vec<KeyEntry>,
     most: usize,
 }
 
 impl Part {
     fn add(&mut self, entry: KeyEntry) {
-        if entry.hash < self.from || self.end.is_some_and(|end| entry.hash >= end) {
-            return;
+        if self.is_full() {
+            // The upper half is left to the next part.
+            let middle = self.entries.len() / 2 - 1;
+            let last = *self.entries.select_nth_unstable(middle).1;
+            self.last = Some(last);
+            self.entries.retain(|entry| *entry <= last);
+            // Keys of one hash that one record has more than once stay together: they are no more than the items of its list.
+            self.most = self.most.max(2 * self.entries.len());
         }
-        self.entries.push(entry);
-        if self.entries.len() <= self.most {
-            return;
+        if self.after.is_none_or(|after| entry > after) && self.last.is_none_or(|last| entry <= last) {
+            self.entries.push(entry);
         }
-        // The upper half is left to the next part. Keys of one hash stay together, however many they are.
-        let middle = self.entries.len() / 2;
-        let middle = *self.entries.select_nth_unstable(middle).1;
-        let least = self.entries.iter().map(|entry| entry.hash).min();
-        let end = if least == Some(middle.hash) { middle.hash.checked_add(1) } else { Some(middle.hash) };
-        self.end = end.or(self.end);
-        self.entries.retain(|entry| end.is_none_or(|end| entry.hash < end));
-        self.most = self.most.max(2 * self.entries.len());
+    }
+
+    fn is_full(&self) -> bool {
+        self.entries.len() >= self.most
     }
 }
 
@@ -142,6 +153,62 @@ pub(super) struct Repeated {
     key: Vec<u8>,
 }
 
+/// The search for it, among keys in the order of hash and row: of any number of them only those of the hash at hand are kept that differ.
+struct Search<'a, E> {
+    state: &'a dyn State<Error = E>,
+    types: &'a Types<'a>,
+    added: &'a AddedKey,
+    /// What was met last.
+    last: Option<KeyEntry>,
+    /// The keys with the hash at hand, once two records have it: the newest record with each, and its version.
+    newest: BTreeMap<Vec<u8>, (RowId, Option<i64>)>,
+    least: Option<Repeated>,
+}
+
+impl<E> Search<'_, E> {
+    fn meet(&mut self, entry: KeyEntry) -> Result<(), LoadError<E>> {
+        if !self.is_less(entry.row) {
+            return Ok(());
+        }
+        match self.last.replace(entry) {
+            Some(last) if last.hash == entry.hash => {
+                if self.newest.is_empty() {
+                    self.compare(last)?;
+                }
+                if last.row != entry.row {
+                    self.compare(entry)?;
+                }
+            }
+            _ => self.newest.clear(),
+        }
+        Ok(())
+    }
+
+    fn is_less(&self, row: RowId) -> bool {
+        self.least.as_ref().is_none_or(|least| row < least.row)
+    }
+
+    /// A hash is no proof: the keys themselves are compared.
+    fn compare(&mut self, KeyEntry { hash, row }: KeyEntry) -> Result<(), LoadError<E>> {
+        for UniqueKey { bytes: key, version } in stored_keys(self.state, self.types, self.added, row)? {
+            if !self.is_less(row) {
+                break;
+            }
+            if self.state.key_hash(&key) != hash {
+                continue;
+            }
+            let follows = |before: Option<i64>| {
+                self.added.is_appending() && before.and_then(|before| before.checked_add(1)) == version
+            };
+            match self.newest.get(&key) {
+                Some(&(before, number)) if !follows(number) => self.least = Some(Repeated { row, before, key }),
+                _ => drop(self.newest.insert(key, (row, version))),
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Repeated {
     /// Looks for one: the least row that has a key which one before it has. Where the rule says that such records are versions, it is the
     /// least that does not follow the one before.
@@ -150,45 +217,20 @@ impl Repeated {
         types: &Types<'_>,
         added: &AddedKey,
     ) -> Result<Option<Self>, LoadError<E>> {
-        let mut least: Option<Repeated> = None;
-        for part in KeyPasses::new(state, types, added.clone()) {
-            for same in part?.chunk_by(|left, right| left.hash == right.hash) {
-                let is_less = |entry: &&KeyEntry| least.as_ref().is_none_or(|least| entry.row < least.row);
-                if same.get(1).filter(is_less).is_some() {
-                    least = Self::among(state, types, added, same)?
-                        .filter(|found| least.as_ref().is_none_or(|least| found.row < least.row))
-                        .or(least);
-                }
-            }
-        }
-        Ok(least)
+        Self::among(KeyPasses::new(state, types, added.clone()))
     }
 
-    /// The first among records with keys of one hash. A hash is no proof: the keys themselves are compared.
-    fn among<E>(
-        state: &dyn State<Error = E>,
-        types: &Types<'_>,
-        added: &AddedKey,
-        same: &[KeyEntry],
-    ) -> Result<Option<Self>, LoadError<E>> {
-        let mut newest: BTreeMap<Vec<u8>, (RowId, Option<i64>)> = BTreeMap::new();
-        for one in same.chunk_by(|left, right| left.row == right.row) {
-            let row = one[0].row;
-            let mut keys = stored_keys(state, types, added, row)?;
-            keys.retain(|key| state.key_hash(&key.bytes) == one[0].hash);
-            for UniqueKey { bytes: key, version } in keys {
-                let follows = |before: Option<i64>| {
-                    added.is_appending() && before.and_then(|before| before.checked_add(1)) == version
-                };
-                match newest.get(&key) {
-                    Some((before, number)) if !follows(*number) => {
-                        return Ok(Some(Repeated { row, before: *before, key }));
-                    }
-                    _ => drop(newest.insert(key, (row, version))),
-                }
+    fn among<E>(mut passes: KeyPasses<'_, E>) -> Result<Option<Self>, LoadError<E>> {
+        let added = passes.added.clone();
+        let (state, types) = (passes.state, passes.types);
+        let mut search = Search { state, types, added: &added, last: None, newest: BTreeMap::new(), least: None };
+        while let Some(part) = passes.next() {
+            for entry in part? {
+                search.meet(entry)?;
             }
+            passes.end = search.least.as_ref().map(|least| least.row);
         }
-        Ok(None)
+        Ok(search.least)
     }
 
     /// What is wrong, in words.
@@ -262,37 +304,4 @@ impl<E> Unit<'_, '_, E> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// All keys, a part after another, each made of all of them.
-    fn parts(entries: &[KeyEntry], most: usize) -> Vec<Vec<KeyEntry>> {
-        let (mut from, mut parts) = (Some(0), Vec::new());
-        while let Some(first) = from {
-            let mut part = Part { from: first, end: None, entries: Vec::new(), most };
-            entries.iter().for_each(|entry| part.add(*entry));
-            part.entries.sort_unstable();
-            from = part.end;
-            parts.push(part.entries);
-        }
-        parts
-    }
-
-    #[test]
-    fn parts_hold_every_key_once_in_order_and_those_of_one_hash_together() {
-        for (hashes, most) in [(1, 4), (3, 4), (50, 4), (50, 7), (1000, 16), (1000, 10_000)] {
-            let hash = |n: u64| u64::MAX - n * 7 % hashes;
-            let entries: Vec<KeyEntry> =
-                (0..500).map(|n| KeyEntry { hash: hash(n), row: RowId::new(n, 0), version: None }).collect();
-            let parts = parts(&entries, most);
-            let mut sorted = entries.clone();
-            sorted.sort_unstable();
-            assert_eq!(parts.concat(), sorted);
-            assert!(parts.windows(2).all(|two| match (two[0].last(), two[1].first()) {
-                (Some(last), Some(first)) => last.hash < first.hash,
-                _ => true,
-            }));
-            assert!(hashes < 50 || parts.iter().all(|part| part.len() <= most.max(30)), "{hashes} {most}");
-        }
-    }
-}
+mod tests;
