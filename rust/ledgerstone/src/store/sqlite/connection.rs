@@ -23,9 +23,10 @@ const PAGE_BYTES: u32 = 4_096;
 const CHECKPOINT_BYTES: u32 = 16 << 20;
 /// A WAL that one commit made longer than this is cut back when it is next begun again.
 const WAL_KEPT_BYTES: u32 = 64 << 20;
-/// Pages held in memory by the writer, and by each reader.
+/// Pages held in memory by the writer, and by each reader: what one reads is mostly another leaf each time, and a larger cache only keeps
+/// it further from the processor (statements in 5,000,000 transfers: 11.6 s of CPU with 16 MiB, 11.1 s with 8, for 4 % more pages read).
 const WRITER_CACHE_KIB: u32 = 65_536;
-const READER_CACHE_KIB: u32 = 16_384;
+const READER_CACHE_KIB: u32 = 8_192;
 
 /// `SQLITE_IOERR_WRITE` and `SQLITE_IOERR_SHMSIZE`: a write that failed though the system did not say "no space", as under a quota or a
 /// bound on the size of files.
