@@ -24,7 +24,7 @@ const CHECKPOINT_BYTES: u32 = 16 << 20;
 /// A WAL that one commit made longer than this is cut back when it is next begun again.
 const WAL_KEPT_BYTES: u32 = 64 << 20;
 /// Pages held in memory by the writer, and by each reader: what one reads is mostly another leaf each time, and a larger cache only keeps
-/// it further from the processor (statements in 5,000,000 transfers: 11.6 s of CPU with 16 MiB, 11.1 s with 8, for 4 % more pages read).
+/// it further from the processor (statements in 5,000,000 transfers: 11.6 s of CPU with 16 MiB, 11.2 s with 8, for 4 % more pages read).
 const WRITER_CACHE_KIB: u32 = 65_536;
 const READER_CACHE_KIB: u32 = 8_192;
 
