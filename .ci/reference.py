@@ -1,4 +1,4 @@
-"""Writes the Python reference from the stub and the two Python files: reference.py FOLDER_OF_THE_PACKAGE.
+"""Writes the Python reference from the stub and the Python files: reference.py FOLDER_OF_THE_PACKAGE.
 
 What is public is what `__init__.py` lists. Signatures and words come from where they are kept true: `_core.pyi` is proven by
 stubtest, and the examples are doctests.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-SOURCES = ["_core.pyi", "_facts.py", "exceptions.py"]
+SOURCES = ["_core.pyi", "_facts.py", "_modules.py", "exceptions.py"]
 LINE_WIDTH = 84
 
 

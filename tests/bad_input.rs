@@ -39,14 +39,7 @@ fn columns(name: &str, column: ArrayRef) -> RecordBatch {
 }
 
 fn load(ledger: &Ledger, table: RecordBatch) -> Result<LoadReport, Error> {
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions::default();
     ledger.append_tables("finance.transfer", &mut std::iter::once(Ok(table)), options)
 }
 
@@ -86,14 +79,7 @@ fn a_time_without_a_zone_is_refused() {
     let ledger = ledgerstone::Create::new(ORIGIN, key()).module(source, "notes.toml").in_memory().unwrap();
     let table =
         RecordBatch::try_from_iter([("at", Arc::new(TimestampMicrosecondArray::from(vec![0])) as ArrayRef)]).unwrap();
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions::default();
     let error = ledger.append_tables("notes.note", &mut std::iter::once(Ok(table)), options).unwrap_err();
     assert_eq!(error.code(), codes::WRONG_COLUMN_TYPE);
     assert!(error.to_string().contains("say which time zone the column is in"), "{error}");
@@ -168,14 +154,7 @@ fn tables_with_their_columns_in_another_order_are_not_joined() {
     // Debit and credit change places: joined by place they would be booked the wrong way round.
     let second = first.project(&[0, 2, 1, 3, 4]).unwrap();
     let mut tables = [Ok(first), Ok(second)].into_iter();
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions::default();
     let error = ledger.append_tables("finance.transfer", &mut tables, options).unwrap_err();
     assert_eq!(error.code(), codes::UNEVEN_TABLES, "{error}");
     assert!(error.to_string().contains("the first had id Utf8, debit Utf8"), "{error}");
@@ -193,14 +172,7 @@ fn a_reader_that_fails_midway_keeps_nothing_or_says_what_was_kept() {
             if number < good { Ok(piece(number)) } else { Err(Error::schema(codes::INPUT_FAILED, "the reader broke")) }
         })
     };
-    let options = || LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: Box::leak(Box::new(|_| Ok(()))),
-        exceptions: None,
-    };
+    let options = || LoadOptions { progress: Some(Box::leak(Box::new(|_| Ok(())))), ..LoadOptions::default() };
     let error = ledger.append_values("finance.transfer", &mut failing(3, 100), options()).unwrap_err();
     assert!(matches!(error, Error::Schema(_)), "{error}");
     assert_eq!(ledger.size().unwrap(), 3, "nothing of that call is kept");
@@ -221,14 +193,7 @@ fn a_report_keeps_a_bounded_number_of_refusals_and_tells_all() {
         told += 1;
         Ok(())
     };
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: Some(&mut told_of),
-    };
+    let options = LoadOptions { exceptions: Some(&mut told_of), ..LoadOptions::default() };
     let mut pieces = (0..total).step_by(5_000).map(|_| Ok(vec![Value::Null; 5_000]));
     let report = ledger.append_values("finance.transfer", &mut pieces, options).unwrap();
     assert_eq!((report.rejections_total, report.rejections.len()), (total as u64, EXCEPTIONS_KEPT));
@@ -252,14 +217,7 @@ fn large_rows_are_cut_by_their_bytes_wherever_the_tables_end() {
             seen.push(done.rows);
             Ok(())
         };
-        let options = LoadOptions {
-            id: None,
-            mode: Mode::Each,
-            plain: false,
-            endorsed: None,
-            progress: &mut progress,
-            exceptions: None,
-        };
+        let options = LoadOptions { progress: Some(&mut progress), ..LoadOptions::default() };
         let mut tables = counts.iter().map(|count| table(*count));
         let report = ready().append_tables("finance.transfer", &mut tables, options).unwrap();
         assert_eq!(report.rejections_total, 60);
@@ -281,14 +239,7 @@ fn one_atomic_transaction_has_a_bound_in_bytes() {
         read += 1;
         Ok(table.clone())
     });
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Atomic,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions { mode: Mode::Atomic, ..LoadOptions::default() };
     let error = ledger.append_tables("finance.transfer", &mut tables, options).unwrap_err();
     assert_eq!(error.code(), codes::ATOMIC_BYTES_LIMIT, "{error}");
     assert!(read <= ATOMIC_BYTES / (100 << 20) + 1, "{read} tables were read");

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use ledgerstone::model::{Event, Observer, Value};
 use ledgerstone::{Create, Error, Key, LoadOptions, Open, Sources};
 use ledgerstone_tests::audited;
-use ledgerstone_verify::Mode;
 
 fn commodity(code: &str) -> Value {
     let members = [("code", Value::Text(code.to_owned())), ("exponent", Value::Int(0))];
@@ -45,14 +44,7 @@ fn a_load_whose_progress_appends_does_not_wait_for_itself() {
         .in_memory()
         .unwrap();
     let mut progress = |_| ledger.append("finance.commodity", commodity("WITHIN"), None).map(|_| ());
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut progress,
-        exceptions: None,
-    };
+    let options = LoadOptions { progress: Some(&mut progress), ..LoadOptions::default() };
     let mut pieces = ["A", "B", "C"].into_iter().map(|code| Ok(vec![commodity(code)]));
     let report = ledger.append_values("finance.commodity", &mut pieces, options).unwrap();
     assert_eq!((report.accepted, report.rows), (3, 3));
@@ -91,14 +83,7 @@ fn what_is_notable_is_told_once() {
     assert_eq!(news(), [Event::ClockBehind { seconds: 2 }]);
     // A load says where it stopped.
     let mut pieces = [Ok(vec![commodity("E")]), Err(Error::Interrupted(String::new()))].into_iter();
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions::default();
     ledger.append_values("finance.commodity", &mut pieces, options).unwrap_err();
     let [Event::LoadStopped { record_type, rows: 0, transactions: 0, .. }] = &news()[..] else { panic!() };
     assert_eq!(record_type, "finance.commodity");

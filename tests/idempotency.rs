@@ -89,14 +89,7 @@ fn load_rows(ledger: &Ledger, total: usize, stop: Option<u64>) -> Result<LoadRep
         done += 1;
         if stop == Some(done) { Err(Error::Interrupted(" by the test".to_owned())) } else { Ok(()) }
     };
-    let options = LoadOptions {
-        id: Some("year"),
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut progress,
-        exceptions: None,
-    };
+    let options = LoadOptions { id: Some("year"), progress: Some(&mut progress), ..LoadOptions::default() };
     ledger.append_values("finance.transfer", &mut pieces, options)
 }
 

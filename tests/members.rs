@@ -146,8 +146,7 @@ fn a_retry_finds_its_transaction_after_a_key_that_endorsed_it_was_revoked() {
     let load = |id: &str| {
         let endorsed = Some(Endorsed { by: &by, meaning: "approved" });
         let progress = &mut |_| Ok(());
-        let options =
-            LoadOptions { id: Some(id), mode: Mode::Each, plain: false, endorsed, progress, exceptions: None };
+        let options = LoadOptions { id: Some(id), endorsed, progress: Some(progress), ..LoadOptions::default() };
         vault.ledger.append_values("vault.payment", &mut std::iter::once(Ok(vec![payment("p2", "2000").1])), options)
     };
     let (first, loaded) = (append("one", "2000").unwrap(), load("many").unwrap());

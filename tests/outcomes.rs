@@ -372,14 +372,7 @@ fn a_module_that_faults_is_alone_in_it() {
         faults_alone(nth, |ledger| Ok(ledger.append_all(vec![order("a", 1)], Some("one"))?.index));
         faults_alone(nth, |ledger| {
             let mut pieces = [1, 2].map(|pieces| Ok(vec![order(&pieces.to_string(), pieces).1])).into_iter();
-            let options = LoadOptions {
-                id: None,
-                mode: Mode::Each,
-                plain: false,
-                endorsed: None,
-                progress: &mut |_| Ok(()),
-                exceptions: None,
-            };
+            let options = LoadOptions::default();
             let report = ledger.append_values("orders.order", &mut pieces, options)?;
             Ok(report.transactions().next().unwrap())
         });

@@ -3,7 +3,6 @@
 use ledgerstone::model::{Decimal, Value};
 use ledgerstone::{Create, Error, Ledger, LoadOptions};
 use ledgerstone_tests::{ORIGIN, audited, code_of, key, value};
-use ledgerstone_verify::Mode;
 use serde_json::{Value as Json, json};
 
 const HEAD: &str = "[module]\nname = \"m\"\nversion = 1\n[roles.r]\n";
@@ -105,14 +104,7 @@ fn a_sum_over_the_transaction_flags_the_first_that_counts() {
     // What flagged a record first is why, and exceptions are in the order of records.
     assert_eq!(append(&ledger, &[give(100), take(3)]).unwrap(), flagged(&[(0, "large")]));
     assert_eq!(append(&ledger, &[give(3), take(100)]).unwrap(), flagged(&[(0, "give_off"), (1, "large")]));
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions::default();
     let rows = [0, 5].map(|n| value(&json!({ "n": n }))).into();
     let report = ledger.append_values("m.give", &mut std::iter::once(Ok(rows)), options).unwrap();
     assert_eq!((report.accepted, report.flagged[0].row, report.flagged[0].code.as_str()), (1, 1, "m.give_off"));
@@ -196,14 +188,7 @@ fn a_tally_ends_with_the_first_vote_too_many() {
             &json!({"poll": "p", "who": format!("{number:x}"), "choice": "yes", "weight": i64::from(number.is_multiple_of(2))}),
         )
     };
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = LoadOptions::default();
     let mut votes = (0..10).map(|piece| Ok((0..10_000).map(|number| vote(piece * 10_000 + number)).collect()));
     assert_eq!(ledger.append_values("m.vote", &mut votes, options).unwrap().accepted, 100_000);
     let result = ("result", json!({"poll": "p", "counts": [{"choice": "yes", "votes": 50_000}]}));

@@ -17,7 +17,6 @@ use arrow_array::types::Decimal128Type;
 use ledgerstone::model::Value;
 use ledgerstone::{Create, Ledger, LoadOptions, Open, QueryRequest};
 use ledgerstone_tests::{audited, code_of, key, object, record, text};
-use ledgerstone_verify::Mode;
 
 const ONE: &str = r#"
 [module]
@@ -208,14 +207,7 @@ fn a_load_goes_on_in_the_version_that_is_loaded_meanwhile() {
         rows(&["x", "y"])
     });
     let mut progress = |_| Ok(());
-    let options = LoadOptions {
-        id: None,
-        mode: Mode::Each,
-        plain: false,
-        endorsed: None,
-        progress: &mut progress,
-        exceptions: None,
-    };
+    let options = LoadOptions { progress: Some(&mut progress), ..LoadOptions::default() };
     let report = ledger.append_values("stock.item", &mut pieces, options).unwrap();
     assert_eq!((report.rows, report.accepted), (2, 2), "{report:?}");
     let request = QueryRequest {

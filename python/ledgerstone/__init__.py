@@ -40,8 +40,6 @@ from ._facts import (
     Appended,
     AuditReport,
     Backup,
-    Cell,
-    CheckedModule,
     Checkpoint,
     Doubt,
     Endorsement,
@@ -51,14 +49,18 @@ from ._facts import (
     LogKey,
     Member,
     MemberKey,
-    Module,
-    ModuleLoaded,
     Outcome,
     Record,
     RowId,
+    Verified,
+)
+from ._modules import (
+    Cell,
+    CheckedModule,
+    Module,
+    ModuleLoaded,
     Trial,
     Tried,
-    Verified,
 )
 from .exceptions import (
     FaultError,

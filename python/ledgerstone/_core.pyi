@@ -13,18 +13,20 @@ from ._facts import (
     Appended,
     AuditReport,
     Backup,
-    CheckedModule,
     Checkpoint,
     Endorsement,
     ErrorCode,
     LogKey,
     Member,
-    Module,
-    ModuleLoaded,
     Record,
     RowId,
-    Trial,
     Verified,
+)
+from ._modules import (
+    CheckedModule,
+    Module,
+    ModuleLoaded,
+    Trial,
 )
 
 __all__ = [

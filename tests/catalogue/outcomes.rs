@@ -4,7 +4,6 @@ use ledgerstone::codes;
 use ledgerstone::model::{RowId, Value};
 use ledgerstone::{Create, Error, Ledger, LoadOptions, RecordException, Sources};
 use ledgerstone_tests::{ORIGIN, key, object, text};
-use ledgerstone_verify::Mode;
 
 use crate::Provocation;
 use crate::records::refused;
@@ -19,12 +18,10 @@ pub(crate) const ALL: &[Provocation] = &[
             Ok(())
         };
         let options = LoadOptions {
-            id: None,
-            mode: Mode::Each,
             plain: true,
-            endorsed: None,
-            progress: &mut progress,
+            progress: Some(&mut progress),
             exceptions: Some(&mut exceptions),
+            ..LoadOptions::default()
         };
         let (kind, data) = customer();
         ledger.append_values(&kind, &mut std::iter::once(Ok(vec![data])), options).unwrap();

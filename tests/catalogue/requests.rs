@@ -99,14 +99,7 @@ pub(crate) const ALL: &[Provocation] = &[
     }),
     (codes::INTERRUPTED, "", || {
         let mut stopped = std::iter::once(Err(Error::Interrupted(String::new())));
-        let options = ledgerstone::LoadOptions {
-            id: None,
-            mode: Mode::Each,
-            plain: false,
-            endorsed: None,
-            progress: &mut |_| Ok(()),
-            exceptions: None,
-        };
+        let options = ledgerstone::LoadOptions::default();
         ready().append_values("finance.transfer", &mut stopped, options).unwrap_err().into()
     }),
 ];
@@ -150,14 +143,7 @@ fn tables(tables: Vec<RecordBatch>) -> Provoked {
 
 fn append_tables(ledger: &Ledger, tables: Vec<RecordBatch>, mode: Mode) -> Provoked {
     let size = ledger.size().unwrap();
-    let options = ledgerstone::LoadOptions {
-        id: None,
-        mode,
-        plain: false,
-        endorsed: None,
-        progress: &mut |_| Ok(()),
-        exceptions: None,
-    };
+    let options = ledgerstone::LoadOptions { mode, ..ledgerstone::LoadOptions::default() };
     let error = ledger.append_tables("finance.commodity", &mut tables.into_iter().map(Ok), options).unwrap_err();
     assert_eq!(ledger.size().unwrap(), size, "nothing of the call is kept");
     error.into()

@@ -80,7 +80,7 @@ pub fn load(
     id: Option<&str>,
     mode: Mode,
 ) -> Result<LoadReport, Error> {
-    let options = LoadOptions { id, mode, plain: false, endorsed: None, progress: &mut |_| Ok(()), exceptions: None };
+    let options = LoadOptions { id, mode, ..LoadOptions::default() };
     ledger.append_values(type_name, &mut std::iter::once(Ok(values)), options)
 }
 

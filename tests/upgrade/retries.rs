@@ -9,7 +9,6 @@ use ledgerstone::limits::{CHUNK_ROWS, FOLLOWED_CUT_ROWS};
 use ledgerstone::model::{FlatRows, Value};
 use ledgerstone::{Error, Ledger, LoadOptions, LoadReport, ProposeOptions};
 use ledgerstone_tests::{audited, code_of, object, record, text};
-use ledgerstone_verify::Mode;
 use ledgerstone_verify::hash::sha3_256;
 
 use super::create;
@@ -67,7 +66,7 @@ fn options<'a>(
     id: Option<&'a str>,
     progress: &'a mut dyn FnMut(ledgerstone::LoadProgress) -> Result<(), Error>,
 ) -> LoadOptions<'a> {
-    LoadOptions { id, mode: Mode::Each, plain: false, endorsed: None, progress, exceptions: None }
+    LoadOptions { id, progress: Some(progress), ..LoadOptions::default() }
 }
 
 /// Rows of items as a face pushes them, with the fields that it knows.

@@ -1,4 +1,4 @@
-//! What is facts and nothing else is a named tuple in Python (`ledgerstone/_facts.py`); this makes them, and reads places back.
+//! What is facts and nothing else is a named tuple in Python (`_facts.py` and `_modules.py` of the package); this makes them, and reads places back.
 
 use ledgerstone::model::RowId;
 use ledgerstone::{
@@ -11,14 +11,14 @@ use pyo3::types::{IntoPyDict, PyBytes, PyDict};
 
 use crate::values;
 
-/// An object of a class of `_facts.py`.
+/// An object of one of those classes.
 pub(crate) fn new<'py>(py: Python<'py>, class: &str, fields: impl PyCallArgs<'py>) -> PyResult<Bound<'py, PyAny>> {
-    py.import("ledgerstone._facts")?.getattr(class)?.call1(fields)
+    py.import("ledgerstone")?.getattr(class)?.call1(fields)
 }
 
 /// As [`new`], where the fields are too many for their order to speak.
 pub(crate) fn named<'py>(py: Python<'py>, class: &str, fields: &Bound<'py, PyDict>) -> PyResult<Bound<'py, PyAny>> {
-    py.import("ledgerstone._facts")?.getattr(class)?.call((), Some(fields))
+    py.import("ledgerstone")?.getattr(class)?.call((), Some(fields))
 }
 
 pub(crate) fn row_id(py: Python<'_>, row: RowId) -> PyResult<Bound<'_, PyAny>> {

@@ -141,7 +141,7 @@ impl<'a> How<'a> {
         progress: &'a mut dyn FnMut(LoadProgress) -> ledgerstone::Result<()>,
     ) -> LoadOptions<'a> {
         let How { mode, plain, endorsed } = self;
-        LoadOptions { id, mode, plain, endorsed, progress, exceptions: None }
+        LoadOptions { id, mode, plain, endorsed, progress: Some(progress), ..LoadOptions::default() }
     }
 }
 

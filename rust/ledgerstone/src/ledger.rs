@@ -54,7 +54,7 @@ pub use export::ExportOptions;
 pub use held::HeldRecord;
 pub use history::HistoryRows;
 pub use join::Join;
-pub use load::{Endorsed, LoadOptions, LoadPart, LoadProgress, LoadReport, ToldOfExceptions};
+pub use load::{Endorsed, LoadOptions, LoadPart, LoadProgress, LoadReport, ToldOfExceptions, ToldOfProgress};
 pub use log_key::LogKeyPeriod;
 pub use members::{Doubt, Grant, Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Revoked};
 pub use module_file::{may_follow, read_module};

@@ -83,5 +83,5 @@ pub use ledger::{
     Grant, HeldRecord, HistoryRows, Join, Ledger, LoadOptions, LoadPart, LoadProgress, LoadReport, LogKeyPeriod,
     Member, MemberKey, ModuleInForce, ModuleLoaded, ModuleState, Moment, Past, Proposal, ProposeOptions, QueryRequest,
     QueryRows, RecordException, Revoked, Sources, Standing, StatementRequest, StatementRows, Stats, StoredRecord,
-    ToldOfExceptions, Trial, Tried, may_follow, parse_day, read_module,
+    ToldOfExceptions, ToldOfProgress, Trial, Tried, may_follow, parse_day, read_module,
 };

@@ -10,7 +10,6 @@ use arrow_array::types::Decimal128Type;
 use ledgerstone::model::{Decimal, Value};
 use ledgerstone::query::{Comparison, Predicate};
 use ledgerstone::{AuditOptions, Create, Key, Ledger, LoadOptions, QueryRequest, StatementRequest};
-use ledgerstone_verify::envelope::Mode;
 
 use crate::data::{ACCOUNTS, Random, account, transfers};
 
@@ -153,7 +152,7 @@ pub(crate) fn profile(rows: usize) {
 }
 
 fn each(progress: &mut dyn FnMut(ledgerstone::LoadProgress) -> ledgerstone::Result<()>) -> LoadOptions<'_> {
-    LoadOptions { id: None, mode: Mode::Each, plain: false, endorsed: None, progress, exceptions: None }
+    LoadOptions { progress: Some(progress), ..LoadOptions::default() }
 }
 
 fn text(text: &str) -> Value {

@@ -80,9 +80,9 @@ impl Arguments {
             id: self.id.as_deref(),
             mode,
             plain: self.plain,
-            endorsed: None,
-            progress: &mut tell,
+            progress: Some(&mut tell),
             exceptions: Some(&mut exceptions),
+            ..LoadOptions::default()
         };
         let loaded = match records {
             Records::Values(mut pieces) => ledger.append_values(&self.record_type, &mut *pieces, options),

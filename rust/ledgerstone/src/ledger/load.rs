@@ -41,6 +41,9 @@ pub struct LoadProgress {
     pub rejected: u64,
 }
 
+/// Who is told how far a load is.
+pub type ToldOfProgress<'a> = &'a mut dyn FnMut(LoadProgress) -> Result<()>;
+
 /// Who is told of every row of a load that was not plainly accepted.
 pub type ToldOfExceptions<'a> = &'a mut dyn FnMut(&RecordException) -> Result<()>;
 
@@ -64,9 +67,16 @@ pub struct LoadOptions<'a> {
     /// Who endorses each of its transactions.
     pub endorsed: Option<Endorsed<'a>>,
     /// Told after each transaction; an error stops the load.
-    pub progress: &'a mut dyn FnMut(LoadProgress) -> Result<()>,
+    pub progress: Option<ToldOfProgress<'a>>,
     /// Told of every row that was not plainly accepted, in order, once its transaction is decided; an error stops the load.
     pub exceptions: Option<ToldOfExceptions<'a>>,
+}
+
+impl Default for LoadOptions<'_> {
+    /// Every record stands alone; nobody is told.
+    fn default() -> Self {
+        LoadOptions { id: None, mode: Mode::Each, plain: false, endorsed: None, progress: None, exceptions: None }
+    }
 }
 
 /// What became of the rows of a load. Of rows that were not plainly accepted it keeps the first [`EXCEPTIONS_KEPT`], and counts all;
@@ -320,7 +330,8 @@ impl Load<'_, '_> {
             }
             self.report.note(exception);
         }
-        (self.options.progress)(LoadProgress {
+        let Some(told) = &mut self.options.progress else { return Ok(()) };
+        told(LoadProgress {
             rows: self.report.rows,
             accepted: self.report.accepted,
             flagged: self.report.flagged_total,

@@ -1,7 +1,5 @@
 //! What was committed leaves the WAL again: it does not grow with what is appended.
 
-use ledgerstone_verify::envelope::Mode;
-
 use super::{account, text, transfer};
 use crate::model::Value;
 use crate::{Create, Key, Ledger, LoadOptions};
@@ -50,8 +48,7 @@ fn loads_do_not_lengthen_the_wal_for_ever() {
     for load in 0..8 {
         let mut pieces = [Ok((0..20_000).map(|number| numbered(&format!("{load}-{number}"))).collect())].into_iter();
         let progress = &mut |_| Ok(());
-        let options =
-            LoadOptions { id: None, mode: Mode::Each, plain: false, endorsed: None, progress, exceptions: None };
+        let options = LoadOptions { progress: Some(progress), ..LoadOptions::default() };
         let report = ledger.append_values("finance.transfer", &mut pieces, options).unwrap();
         assert_eq!(report.accepted, 20_000);
         longest = longest.max(length(&folder));
